@@ -1,0 +1,98 @@
+// squared_error      d_output = y - t, and a batch's error Σ_samples ½ Σ_outputs (y - t)²     reference: squared_error
+//
+//   y, t, d_output  [rows, outputs], of which the first batch.rows are samples; the rest of d_output becomes 0
+//   partial_errors  [partials], one a workgroup
+//   error           [1]
+//
+// squared_error: one invocation computes one number of d_output, one workgroup the error of its numbers.
+// squared_error_sum: one workgroup adds the partial errors up, each invocation every WORKGROUP-th of them.
+// Both add by a tree whose shape depends on nothing but the sizes, so that the same batch gives the same bits.
+
+override WORKGROUP: u32; // a power of two
+
+var<workgroup> errors: array<f32, WORKGROUP>;
+
+// Adds `errors` up into errors[0], by halves.
+fn sum_errors(lane: u32) {
+    for (var half = WORKGROUP / 2u; half > 0u; half /= 2u) {
+        workgroupBarrier();
+        if lane < half {
+            errors[lane] += errors[lane + half];
+        }
+    }
+}
+
+// The place in its buffer of one number of a matrix; `view` is the matrix's first place, and its stride from row to row.
+fn at(view: vec2<u32>, row: u32, column: u32) -> u32 {
+    return view.x + row * view.y + column;
+}
+
+// The samples of the current training step, as `step` left them.
+struct Batch {
+    rows: u32,
+    position: u32,
+    epoch: vec2<u32>,
+}
+
+struct SquaredError {
+    y_view: vec2<u32>,
+    t_view: vec2<u32>,
+    d_output_view: vec2<u32>,
+    rows: u32,
+    outputs: u32,
+    partials: u32,
+}
+
+@group(0) @binding(0) var<uniform> p: SquaredError;
+@group(0) @binding(1) var<storage, read> batch: Batch;
+@group(0) @binding(2) var<storage, read> y: array<f32>;
+@group(0) @binding(3) var<storage, read> t: array<f32>;
+@group(0) @binding(4) var<storage, read_write> d_output: array<f32>;
+@group(0) @binding(5) var<storage, read_write> partial_errors: array<f32>;
+
+@compute @workgroup_size(WORKGROUP)
+fn squared_error(
+    @builtin(workgroup_id) id: vec3<u32>,
+    @builtin(num_workgroups) grid: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let workgroup = id.y * grid.x + id.x;
+    let i = workgroup * WORKGROUP + lane;
+
+    errors[lane] = 0.0;
+    if i < p.rows * p.outputs {
+        let row = i / p.outputs;
+        let output = i % p.outputs;
+        var difference = 0.0;
+        if row < batch.rows {
+            difference = y[at(p.y_view, row, output)] - t[at(p.t_view, row, output)];
+        }
+        d_output[at(p.d_output_view, row, output)] = difference;
+        errors[lane] = 0.5 * difference * difference;
+    }
+    sum_errors(lane);
+    if lane == 0u && workgroup < p.partials {
+        partial_errors[workgroup] = errors[0];
+    }
+}
+
+struct SquaredErrorSum {
+    partials: u32,
+}
+
+@group(0) @binding(0) var<uniform> q: SquaredErrorSum;
+@group(0) @binding(1) var<storage, read> addends: array<f32>; // partial_errors
+@group(0) @binding(2) var<storage, read_write> error: array<f32>;
+
+@compute @workgroup_size(WORKGROUP)
+fn squared_error_sum(@builtin(local_invocation_index) lane: u32) {
+    var sum = 0.0;
+    for (var i = lane; i < q.partials; i += WORKGROUP) {
+        sum += addends[i];
+    }
+    errors[lane] = sum;
+    sum_errors(lane);
+    if lane == 0u {
+        error[0] = errors[0];
+    }
+}

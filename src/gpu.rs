@@ -1,0 +1,286 @@
+//! The device that everything runs on: the app's own, or one found for a script.
+//!
+//! All GPU objects of the crate are made here, through a few methods that check sizes first, catch wgpu's errors without
+//! touching the app's handlers, label everything `wgrad …`, and count.
+
+mod adapter;
+mod shader;
+
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+pub use shader::{Access, Shader};
+pub(crate) use shader::{Pipeline, words_as_bytes};
+
+use crate::error::{Error, Result};
+
+/// How long a wait may take unless [`Gpu::with_wait_timeout`] says otherwise.
+const WAIT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A wait is cut into slices of this length, so that a lost device is noticed between them.
+const WAIT_SLICE: Duration = Duration::from_millis(250);
+
+/// The limits that the kernels need, by the names of [`wgpu::Limits`]; wgpu's defaults are well above all of them.
+const NEEDED_LIMITS: [(&str, u64, fn(&wgpu::Limits) -> u64); 7] = [
+    ("max_bind_groups", 1, |limits| limits.max_bind_groups.into()),
+    ("max_bindings_per_bind_group", 6, |limits| limits.max_bindings_per_bind_group.into()),
+    ("max_storage_buffers_per_shader_stage", 5, |limits| limits.max_storage_buffers_per_shader_stage.into()),
+    ("max_uniform_buffers_per_shader_stage", 1, |limits| limits.max_uniform_buffers_per_shader_stage.into()),
+    ("max_compute_workgroup_storage_size", 1024, |limits| limits.max_compute_workgroup_storage_size.into()),
+    ("max_compute_invocations_per_workgroup", 256, |limits| limits.max_compute_invocations_per_workgroup.into()),
+    ("max_compute_workgroup_size_x", 256, |limits| limits.max_compute_workgroup_size_x.into()),
+];
+
+/// A handle to the wgpu device and queue that networks, data sets and trainers live on. Cheap to clone.
+///
+/// The crate sets neither the device's error handler nor its loss callback: both are the app's.
+#[derive(Clone, Debug)]
+pub struct Gpu {
+    shared: Arc<Shared>,
+    wait_timeout: Duration,
+}
+
+#[derive(Debug)]
+struct Shared {
+    device: wgpu::Device,
+    queue: wgpu::Queue,
+    limits: wgpu::Limits,
+    adapter_info: wgpu::AdapterInfo,
+    pipelines: Mutex<HashMap<&'static str, Arc<Pipeline>>>,
+    created_objects: AtomicU64,
+    lost: OnceLock<String>,
+}
+
+impl Gpu {
+    /// Finds an adapter and opens a device on it with wgpu's default limits and no optional feature.
+    ///
+    /// `WGPU_BACKEND` (`vulkan`, `metal`, `dx12`, `gl`) and `WGPU_ADAPTER_NAME` (a part of the name) choose among several.
+    ///
+    /// # Errors
+    /// [`Error::NoAdapter`], [`Error::AdapterNotFound`], [`Error::NoDevice`], [`Error::LimitTooLow`].
+    pub fn headless() -> Result<Self> {
+        pollster::block_on(adapter::request())
+    }
+
+    /// Uses the app's own device and queue.
+    ///
+    /// # Errors
+    /// [`Error::LimitTooLow`] if the device was requested with lower limits than the kernels need.
+    pub fn from_wgpu(device: &wgpu::Device, queue: &wgpu::Queue) -> Result<Self> {
+        let limits = device.limits();
+        for (limit, needed, of) in NEEDED_LIMITS {
+            let available = of(&limits);
+            if available < needed {
+                return Err(Error::LimitTooLow { limit, needed, available });
+            }
+        }
+        let shared = Shared {
+            device: device.clone(),
+            queue: queue.clone(),
+            limits,
+            adapter_info: device.adapter_info(),
+            pipelines: Mutex::default(),
+            created_objects: AtomicU64::new(0),
+            lost: OnceLock::new(),
+        };
+        Ok(Gpu { shared: Arc::new(shared), wait_timeout: WAIT_TIMEOUT })
+    }
+
+    /// The same device, by a handle whose waits (and those of all that is made from it) may take `timeout`, not 10 s.
+    pub fn with_wait_timeout(self, timeout: Duration) -> Self {
+        Gpu { wait_timeout: timeout, ..self }
+    }
+
+    /// The wgpu device.
+    pub fn device(&self) -> &wgpu::Device {
+        &self.shared.device
+    }
+
+    /// The wgpu queue.
+    pub fn queue(&self) -> &wgpu::Queue {
+        &self.shared.queue
+    }
+
+    /// The adapter that the device is on.
+    pub fn adapter_info(&self) -> &wgpu::AdapterInfo {
+        &self.shared.adapter_info
+    }
+
+    /// The adapter in words: its name, backend and driver.
+    pub fn description(&self) -> String {
+        let info = self.adapter_info();
+        let driver = format!("{} {}", info.driver, info.driver_info);
+        format!("{} ({}, {})", info.name, info.backend, if driver.trim().is_empty() { "driver unknown" } else { driver.trim() })
+    }
+
+    /// How many GPU objects (buffers, bind groups, pipelines) the crate has made on this device so far. Recording makes none.
+    pub fn created_objects(&self) -> u64 {
+        self.shared.created_objects.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn limits(&self) -> &wgpu::Limits {
+        &self.shared.limits
+    }
+
+    /// A storage buffer of `bytes` bytes that can be copied from and to.
+    pub(crate) fn storage_buffer(&self, operation: &'static str, what: &'static str, bytes: u64) -> Result<wgpu::Buffer> {
+        let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
+        self.check_binding_size(operation, what, bytes)?;
+        self.create_buffer(operation, what, bytes, usage)
+    }
+
+    /// Refuses what one binding of a storage buffer cannot hold.
+    pub(crate) fn check_binding_size(&self, operation: &'static str, what: &'static str, needed: u64) -> Result<()> {
+        let allowed = self.limits().max_storage_buffer_binding_size.min(u64::from(u32::MAX));
+        check_size(operation, what, needed, "max_storage_buffer_binding_size", allowed)
+    }
+
+    pub(crate) fn create_buffer(
+        &self,
+        operation: &'static str,
+        what: &'static str,
+        size: u64,
+        usage: wgpu::BufferUsages,
+    ) -> Result<wgpu::Buffer> {
+        check_size(operation, what, size, "max_buffer_size", self.limits().max_buffer_size)?;
+        let label = format!("wgrad {what}");
+        let descriptor = wgpu::BufferDescriptor { label: Some(&label), size, usage, mapped_at_creation: false };
+        self.create(&label, |device| device.create_buffer(&descriptor))
+    }
+
+    /// Writes to a buffer, before whatever is submitted next.
+    pub(crate) fn write_buffer(&self, buffer: &wgpu::Buffer, offset: u64, bytes: &[u8]) -> Result<()> {
+        self.checked("an upload", || self.queue().write_buffer(buffer, offset, bytes))
+    }
+
+    /// The compiled kernel: compiled once a device.
+    pub(crate) fn pipeline(&self, shader: &'static Shader) -> Result<Arc<Pipeline>> {
+        let mut pipelines = self.shared.pipelines.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(pipeline) = pipelines.get(shader.entry_point) {
+            return Ok(pipeline.clone());
+        }
+        let label = format!("wgrad {}", shader.entry_point);
+        let pipeline = Arc::new(self.create(&label, |device| shader.compile(device, &label))?);
+        pipelines.insert(shader.entry_point, pipeline.clone());
+        Ok(pipeline)
+    }
+
+    pub(crate) fn bind_group(
+        &self,
+        label: &str,
+        layout: &wgpu::BindGroupLayout,
+        entries: &[wgpu::BindGroupEntry<'_>],
+    ) -> Result<wgpu::BindGroup> {
+        let descriptor = wgpu::BindGroupDescriptor { label: Some(label), layout, entries };
+        self.create(label, |device| device.create_bind_group(&descriptor))
+    }
+
+    /// The one place where GPU objects are made, and counted.
+    fn create<T>(&self, what: &str, make: impl FnOnce(&wgpu::Device) -> T) -> Result<T> {
+        self.shared.created_objects.fetch_add(1, Ordering::Relaxed);
+        self.checked(what, || make(self.device()))
+    }
+
+    /// Runs `action` and returns the error that wgpu reports of it, if any, instead of leaving it to the app's handler.
+    fn checked<T>(&self, what: &str, action: impl FnOnce() -> T) -> Result<T> {
+        self.check_lost()?;
+        let scopes = [wgpu::ErrorFilter::OutOfMemory, wgpu::ErrorFilter::Validation, wgpu::ErrorFilter::Internal]
+            .map(|filter| self.device().push_error_scope(filter));
+        let done = action();
+        // Scopes end in the reverse order of their beginning. On native, the error is there at once.
+        let errors = scopes.into_iter().rev().map(|scope| pollster::block_on(scope.pop())).collect::<Vec<_>>();
+        match errors.into_iter().flatten().next() {
+            None => Ok(done),
+            Some(_) if self.is_lost() => Err(self.lose("it was destroyed, or its driver gave up")),
+            Some(wgpu::Error::OutOfMemory { .. }) => Err(Error::OutOfMemory { what: what.to_owned() }),
+            Some(error) => Err(Error::Refused { what: what.to_owned(), reason: error.to_string() }),
+        }
+    }
+
+    /// Whether the device is lost: wgpu says so to the app's callback alone, and then makes objects that do not work.
+    fn is_lost(&self) -> bool {
+        let usage = wgpu::BufferUsages::MAP_WRITE | wgpu::BufferUsages::COPY_SRC;
+        let label = Some("wgrad probe");
+        let probe =
+            self.device().create_buffer(&wgpu::BufferDescriptor { label, size: 4, usage, mapped_at_creation: true });
+        probe.get_mapped_range(..).is_err()
+    }
+
+    /// Records into an encoder of our own and submits it.
+    pub(crate) fn submit(
+        &self,
+        label: &str,
+        record: impl FnOnce(&mut wgpu::CommandEncoder),
+    ) -> Result<wgpu::SubmissionIndex> {
+        self.checked(label, || {
+            let descriptor = wgpu::CommandEncoderDescriptor { label: Some(label) };
+            let mut encoder = self.device().create_command_encoder(&descriptor);
+            record(&mut encoder);
+            self.queue().submit([encoder.finish()])
+        })
+    }
+
+    /// Waits until `submission` is done, and `arrived` says that what it brings has arrived: its callbacks may be under way
+    /// in another thread that polls the device too.
+    pub(crate) fn wait(&self, submission: &wgpu::SubmissionIndex, arrived: impl Fn() -> bool) -> Result<()> {
+        let start = Instant::now();
+        loop {
+            let left = self.wait_timeout.saturating_sub(start.elapsed());
+            let slice = Some(left.min(WAIT_SLICE));
+            let poll = wgpu::PollType::Wait { submission_index: Some(submission.clone()), timeout: slice };
+            match self.poll(poll)? {
+                Ok(_) if arrived() => return Ok(()),
+                Ok(_) => std::thread::yield_now(),
+                Err(wgpu::PollError::Timeout) => self.check_lost()?,
+                Err(error) => return Err(Error::Refused { what: "a wait".to_owned(), reason: error.to_string() }),
+            }
+            if left.is_zero() {
+                return Err(Error::Timeout { seconds: self.wait_timeout.as_secs_f64() });
+            }
+        }
+    }
+
+    /// Lets callbacks run that are due, without waiting.
+    pub(crate) fn poll_once(&self) -> Result<()> {
+        self.check_lost()?;
+        // Without a wait there is no time-out, and so no error but the loss that `poll` reports.
+        self.poll(wgpu::PollType::Poll).map(|_| ())
+    }
+
+    /// wgpu's poll panics when the driver reports a lost device: here that becomes an error.
+    fn poll(&self, poll: wgpu::PollType) -> Result<Result<wgpu::PollStatus, wgpu::PollError>> {
+        catch_unwind(AssertUnwindSafe(|| self.device().poll(poll))).map_err(|panic| {
+            let words = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
+            self.lose(words.unwrap_or("the driver reported it during a poll"))
+        })
+    }
+
+    /// Notes that the device is lost; what was noted first stays.
+    pub(crate) fn lose(&self, reason: &str) -> Error {
+        Error::DeviceLost { reason: self.shared.lost.get_or_init(|| reason.to_owned()).clone() }
+    }
+
+    pub(crate) fn check_lost(&self) -> Result<()> {
+        match self.shared.lost.get() {
+            Some(reason) => Err(Error::DeviceLost { reason: reason.clone() }),
+            None => Ok(()),
+        }
+    }
+}
+
+fn check_size(
+    operation: &'static str,
+    what: &'static str,
+    needed: u64,
+    limit: &'static str,
+    allowed: u64,
+) -> Result<()> {
+    if needed <= allowed {
+        return Ok(());
+    }
+    let way_out = "use fewer rows at a time, a smaller batch or narrower layers, or request a device with a higher limit";
+    Err(Error::TooLarge { operation, what, needed, limit, allowed, way_out })
+}

@@ -1,0 +1,163 @@
+//! The GPU kernels, one family a file, each beside its WGSL file in `shaders/` and its function in [`reference`](crate::reference).
+//!
+//! A function here checks its operands, makes what a dispatch needs, and gives [`Dispatch`]es that an app can record into
+//! its own compute pass as often as it likes. All operands are row-major [`Rows`](crate::Rows) of f32.
+//!
+//! | family | kernels |
+//! | --- | --- |
+//! | [`matmul`](fn@matmul) | `y = x · w`; [`matmul_transposed`]: `d_input = d_output · wᵀ` |
+//! | [`sigmoid`](fn@sigmoid) | `y = 1 / (1 + e^-x)`; [`sigmoid_backward`]: `d_input = d_output · y · (1 - y)` |
+//! | [`squared_error`](fn@squared_error) | `d_output = y - t`, and the batch's error |
+//! | [`outer_product`](fn@outer_product) | `d_weights = xᵀ · d_output` |
+//! | [`weight_update`](fn@weight_update) | `w -= learning_rate · d_weights / batch size` |
+//! | [`gather`](fn@gather) | the samples of a batch |
+//! | [`step`](fn@step) | the end of a training step |
+
+mod gather;
+mod matmul;
+mod outer_product;
+mod sigmoid;
+mod squared_error;
+mod step;
+mod weight_update;
+
+pub use gather::{GatherConfig, gather};
+pub use matmul::{matmul, matmul_transposed};
+pub use outer_product::outer_product;
+pub use sigmoid::{sigmoid, sigmoid_backward};
+pub use squared_error::squared_error;
+pub use step::{TrainingState, step};
+pub use weight_update::weight_update;
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use crate::error::{Error, Result};
+pub use crate::gpu::{Access, Shader};
+use crate::gpu::{Gpu, Pipeline, words_as_bytes};
+use crate::matrix::Operand;
+
+/// All kernels: their texts and what they bind.
+pub const SHADERS: [&Shader; 10] = [
+    &matmul::MATMUL,
+    &matmul::MATMUL_TRANSPOSED,
+    &sigmoid::SIGMOID,
+    &sigmoid::SIGMOID_BACKWARD,
+    &squared_error::SQUARED_ERROR,
+    &squared_error::SQUARED_ERROR_SUM,
+    &outer_product::OUTER_PRODUCT,
+    &weight_update::WEIGHT_UPDATE,
+    &gather::GATHER,
+    &step::STEP,
+];
+
+/// The invocations of a workgroup in kernels that compute one number an invocation.
+const WORKGROUP: u32 = 64;
+
+/// No invocation runs a loop longer than this in one dispatch: Mesa 22.3 silently stops a shader's loops after 65,535
+/// iterations, and systems kill long dispatches. A longer sum is several dispatches.
+const LONGEST_LOOP: u32 = 32_768;
+
+/// A kernel with its operands, ready to be recorded.
+#[derive(Clone, Debug)]
+pub struct Dispatch {
+    pipeline: Arc<Pipeline>,
+    bind_group: wgpu::BindGroup,
+    workgroups: [u32; 2],
+}
+
+impl Dispatch {
+    /// Records the dispatch. Dispatches of one pass run in order and see each other's writes.
+    pub fn record(&self, pass: &mut wgpu::ComputePass<'_>) {
+        let [x, y] = self.workgroups;
+        pass.set_pipeline(&self.pipeline.pipeline);
+        pass.set_bind_group(0, &self.bind_group, &[]);
+        pass.dispatch_workgroups(x, y, 1);
+    }
+
+    /// The kernel `shader` over `invocations` invocations.
+    fn new(
+        gpu: &Gpu,
+        shader: &'static Shader,
+        parameters: Parameters,
+        storage: &[wgpu::BindingResource<'_>],
+        invocations: u32,
+    ) -> Result<Self> {
+        debug_assert_eq!(parameters.names, shader.parameters, "{}", shader.entry_point);
+        debug_assert_eq!(storage.len(), shader.storage.len(), "{}", shader.entry_point);
+        let workgroups = grid(gpu, shader, invocations)?;
+        let pipeline = gpu.pipeline(shader)?;
+        let uniform = parameters.upload(gpu, shader.entry_point)?;
+        let resources = std::iter::once(uniform.as_entire_binding()).chain(storage.iter().cloned());
+        let entries =
+            (0..).zip(resources).map(|(binding, resource)| wgpu::BindGroupEntry { binding, resource }).collect::<Vec<_>>();
+        let bind_group = gpu.bind_group(&format!("wgrad {}", shader.entry_point), &pipeline.layout, &entries)?;
+        Ok(Dispatch { pipeline, bind_group, workgroups })
+    }
+}
+
+/// The uniform of a dispatch: 32-bit words, each member named as in the shader's struct.
+#[derive(Default)]
+struct Parameters {
+    names: Vec<&'static str>,
+    words: Vec<u32>,
+}
+
+impl Parameters {
+    fn word(self, name: &'static str, word: u32) -> Self {
+        self.words(name, &[word])
+    }
+
+    fn pair(self, name: &'static str, pair: [u32; 2]) -> Self {
+        self.words(name, &pair)
+    }
+
+    fn words(mut self, name: &'static str, words: &[u32]) -> Self {
+        self.names.push(name);
+        self.words.extend(words);
+        self
+    }
+
+    fn upload(mut self, gpu: &Gpu, operation: &'static str) -> Result<wgpu::Buffer> {
+        self.words.resize(self.words.len().next_multiple_of(4), 0);
+        let bytes = words_as_bytes(&self.words);
+        let usage = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST;
+        let buffer = gpu.create_buffer(operation, "parameters of a kernel", bytes.len() as u64, usage)?;
+        gpu.write_buffer(&buffer, 0, bytes)?;
+        Ok(buffer)
+    }
+}
+
+/// Workgroups for this many invocations: a row of them, or where the device allows no row that long, several rows.
+fn grid(gpu: &Gpu, shader: &Shader, invocations: u32) -> Result<[u32; 2]> {
+    let widest = gpu.limits().max_compute_workgroups_per_dimension;
+    let workgroups = invocations.div_ceil(shader.workgroup.unwrap_or(1));
+    let x = workgroups.min(widest).max(1);
+    let y = workgroups.div_ceil(x);
+    if y > widest {
+        return Err(Error::TooLarge {
+            operation: shader.entry_point,
+            what: "the result",
+            needed: u64::from(invocations) * 4,
+            limit: "max_compute_workgroups_per_dimension",
+            allowed: u64::from(widest) * u64::from(widest) * u64::from(shader.workgroup.unwrap_or(1)) * 4,
+            way_out: "use fewer rows at a time, or request a device with a higher limit",
+        });
+    }
+    Ok([x, y])
+}
+
+/// The ranges of terms, each short enough for one dispatch, that a sum of `terms` terms is cut into.
+fn dispatches_of(terms: u32) -> impl Iterator<Item = Range<u32>> {
+    (0..terms.div_ceil(LONGEST_LOOP)).map(move |part| {
+        let first = part * LONGEST_LOOP;
+        first..first.saturating_add(LONGEST_LOOP).min(terms)
+    })
+}
+
+/// Refuses weights `w` that are not as high as there are inputs, or one row higher for a bias; says whether there is a bias.
+fn has_bias(operation: &'static str, x: &Operand<'_>, w: &Operand<'_>) -> Result<bool> {
+    let fits = w.rows == x.width || w.rows == x.width + 1;
+    w.check_fit(operation, x, fits, "the weights must have one row an input, or one more for a bias")?;
+    Ok(w.rows > x.width)
+}

@@ -1,0 +1,88 @@
+//! `y = x · w` and `d_input = d_output · wᵀ`.
+
+use super::{Dispatch, Parameters, WORKGROUP, dispatches_of, has_bias};
+use crate::error::Result;
+use crate::gpu::{Access, Gpu, Shader};
+use crate::matrix::Rows;
+
+const SOURCE: &str = include_str!("../../shaders/matmul.wgsl");
+
+pub(super) const MATMUL: Shader = Shader {
+    entry_point: "matmul",
+    source: SOURCE,
+    workgroup: Some(WORKGROUP),
+    parameters: &["x_view", "w_view", "y_view", "rows", "inputs", "outputs", "bias", "first", "last"],
+    storage: &[Access::Read, Access::Read, Access::ReadWrite],
+};
+
+pub(super) const MATMUL_TRANSPOSED: Shader = Shader {
+    entry_point: "matmul_transposed",
+    source: SOURCE,
+    workgroup: Some(WORKGROUP),
+    parameters: &["d_output_view", "w_view", "d_input_view", "rows", "inputs", "first", "last"],
+    storage: &[Access::Read, Access::Read, Access::ReadWrite],
+};
+
+/// `y = x · w`: `x` is `[rows, inputs]`, `w` is `[inputs, outputs]` or with a bias one row more, `y` is `[rows, outputs]`.
+///
+/// One dispatch for each 32,768 inputs. Source: [`reference::matmul`](crate::reference::matmul).
+///
+/// # Errors
+/// [`Error::Shapes`](crate::Error::Shapes) where the operands do not fit each other, and what [`Rows`] are refused for.
+pub fn matmul(gpu: &Gpu, x: &Rows, w: &Rows, y: &Rows) -> Result<Vec<Dispatch>> {
+    let operation = "matmul";
+    let x = x.operand(gpu, operation, "x")?;
+    let w = w.operand(gpu, operation, "w")?;
+    let y = y.operand(gpu, operation, "y")?;
+    let bias = has_bias(operation, &x, &w)?;
+    x.check_fit(operation, &y, x.rows == y.rows, "both must have one row a sample")?;
+    w.check_fit(operation, &y, w.width == y.width, "both must have one column an output")?;
+    y.check_written_alone(operation, &[&x, &w])?;
+
+    let dispatch = |terms: std::ops::Range<u32>| {
+        let parameters = Parameters::default()
+            .pair("x_view", x.view)
+            .pair("w_view", w.view)
+            .pair("y_view", y.view)
+            .word("rows", x.rows)
+            .word("inputs", x.width)
+            .word("outputs", y.width)
+            .word("bias", bias.into())
+            .word("first", terms.start)
+            .word("last", terms.end);
+        Dispatch::new(gpu, &MATMUL, parameters, &[x.binding(), w.binding(), y.binding()], y.len())
+    };
+    dispatches_of(x.width).map(dispatch).collect()
+}
+
+/// `d_input = d_output · wᵀ`: `d_output` is `[rows, outputs]`, `w` is `[inputs, outputs]` or with a bias one row more, which
+/// takes no part, `d_input` is `[rows, inputs]`.
+///
+/// One dispatch for each 32,768 outputs. Source: [`reference::matmul_transposed`](crate::reference::matmul_transposed).
+///
+/// # Errors
+/// [`Error::Shapes`](crate::Error::Shapes) where the operands do not fit each other, and what [`Rows`] are refused for.
+pub fn matmul_transposed(gpu: &Gpu, d_output: &Rows, w: &Rows, d_input: &Rows) -> Result<Vec<Dispatch>> {
+    let operation = "matmul_transposed";
+    let d_output = d_output.operand(gpu, operation, "d_output")?;
+    let w = w.operand(gpu, operation, "w")?;
+    let d_input = d_input.operand(gpu, operation, "d_input")?;
+    has_bias(operation, &d_input, &w)?;
+    d_output.check_fit(operation, &d_input, d_output.rows == d_input.rows, "both must have one row a sample")?;
+    d_output.check_fit(operation, &w, d_output.width == w.width, "both must have one column an output")?;
+    d_input.check_written_alone(operation, &[&d_output, &w])?;
+
+    let dispatch = |terms: std::ops::Range<u32>| {
+        let parameters = Parameters::default()
+            .pair("d_output_view", d_output.view)
+            .pair("w_view", w.view)
+            .pair("d_input_view", d_input.view)
+            .word("rows", d_input.rows)
+            .word("inputs", d_input.width)
+            .word("first", terms.start)
+            .word("last", terms.end);
+        let storage = [d_output.binding(), w.binding(), d_input.binding()];
+        Dispatch::new(gpu, &MATMUL_TRANSPOSED, parameters, &storage, d_input.len())
+    };
+    dispatches_of(d_output.width).map(dispatch).collect()
+}

@@ -1,0 +1,82 @@
+//! `d_output = y - t`, and the batch's error.
+
+use super::{Dispatch, LONGEST_LOOP, Parameters, TrainingState, WORKGROUP};
+use crate::error::{Error, Result};
+use crate::gpu::{Access, Gpu, Shader};
+use crate::matrix::Rows;
+
+const SOURCE: &str = include_str!("../../shaders/squared_error.wgsl");
+
+/// The invocations of the one workgroup that adds the partial errors up.
+const SUM_WORKGROUP: u32 = 256;
+
+pub(super) const SQUARED_ERROR: Shader = Shader {
+    entry_point: "squared_error",
+    source: SOURCE,
+    workgroup: Some(WORKGROUP),
+    parameters: &["y_view", "t_view", "d_output_view", "rows", "outputs", "partials"],
+    storage: &[Access::Read, Access::Read, Access::Read, Access::ReadWrite, Access::ReadWrite],
+};
+
+pub(super) const SQUARED_ERROR_SUM: Shader = Shader {
+    entry_point: "squared_error_sum",
+    source: SOURCE,
+    workgroup: Some(SUM_WORKGROUP),
+    parameters: &["partials"],
+    storage: &[Access::Read, Access::ReadWrite],
+};
+
+/// `d_output = y - t`, and in [`TrainingState::error`] the batch's `Σ_samples ½ Σ_outputs (y - t)²`: `y`, `t` and `d_output`
+/// are `[rows, outputs]`.
+///
+/// Only as many rows as `state` says the batch has are samples; the rest of `d_output` becomes 0 and counts nothing.
+/// Two dispatches. Source: [`reference::squared_error`](crate::reference::squared_error).
+///
+/// # Errors
+/// [`Error::Shapes`] where the operands have different shapes, [`Error::TooLarge`] where there are more than
+/// 536,870,912 of `y`, and what [`Rows`] are refused for.
+pub fn squared_error(
+    gpu: &Gpu,
+    state: &TrainingState,
+    y: &Rows,
+    t: &Rows,
+    d_output: &Rows,
+) -> Result<Vec<Dispatch>> {
+    let operation = "squared_error";
+    let y = y.operand(gpu, operation, "y")?;
+    let t = t.operand(gpu, operation, "t")?;
+    let d_output = d_output.operand(gpu, operation, "d_output")?;
+    let rule = "both must have one shape";
+    y.check_fit(operation, &t, y.shape() == t.shape(), rule)?;
+    y.check_fit(operation, &d_output, y.shape() == d_output.shape(), rule)?;
+    d_output.check_written_alone(operation, &[&y, &t])?;
+
+    let partials = y.len().div_ceil(WORKGROUP);
+    if partials > SUM_WORKGROUP * LONGEST_LOOP {
+        return Err(Error::TooLarge {
+            operation,
+            what: "y",
+            needed: u64::from(y.len()) * 4,
+            limit: "the error's sum",
+            allowed: u64::from(SUM_WORKGROUP) * u64::from(LONGEST_LOOP) * u64::from(WORKGROUP) * 4,
+            way_out: "use a smaller batch",
+        });
+    }
+    let partial_errors = Rows::create(gpu, operation, "partial errors", partials.into(), 1)?;
+    let partial_errors = partial_errors.operand(gpu, operation, "partial_errors")?;
+
+    let parameters = Parameters::default()
+        .pair("y_view", y.view)
+        .pair("t_view", t.view)
+        .pair("d_output_view", d_output.view)
+        .word("rows", y.rows)
+        .word("outputs", y.width)
+        .word("partials", partials);
+    let storage = [state.batch(), y.binding(), t.binding(), d_output.binding(), partial_errors.binding()];
+    let differences = Dispatch::new(gpu, &SQUARED_ERROR, parameters, &storage, y.len())?;
+
+    let parameters = Parameters::default().word("partials", partials);
+    let storage = [partial_errors.binding(), state.error().as_entire_binding()];
+    let sum = Dispatch::new(gpu, &SQUARED_ERROR_SUM, parameters, &storage, SUM_WORKGROUP)?;
+    Ok(vec![differences, sum])
+}

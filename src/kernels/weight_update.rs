@@ -1,0 +1,34 @@
+//! `w -= learning_rate · d_weights / batch size`.
+
+use super::{Dispatch, Parameters, TrainingState, WORKGROUP};
+use crate::error::Result;
+use crate::gpu::{Access, Gpu, Shader};
+use crate::matrix::Rows;
+
+pub(super) const WEIGHT_UPDATE: Shader = Shader {
+    entry_point: "weight_update",
+    source: include_str!("../../shaders/weight_update.wgsl"),
+    workgroup: Some(WORKGROUP),
+    parameters: &["parameters"],
+    storage: &[Access::Read, Access::Read, Access::Read, Access::ReadWrite],
+};
+
+/// Stochastic gradient descent over the flat parameters, `w -= learning_rate · d_weights / batch size`: `w` and `d_weights`
+/// are `[1, parameters]`, the learning rate and the size of the current batch are `state`'s.
+///
+/// Source: [`reference::weight_update`](crate::reference::weight_update).
+///
+/// # Errors
+/// [`Error::Shapes`](crate::Error::Shapes) where the operands do not fit each other, and what [`Rows`] are refused for.
+pub fn weight_update(gpu: &Gpu, state: &TrainingState, d_weights: &Rows, w: &Rows) -> Result<Dispatch> {
+    let operation = "weight_update";
+    let d_weights = d_weights.operand(gpu, operation, "d_weights")?;
+    let w = w.operand(gpu, operation, "w")?;
+    let fits = w.rows == 1 && w.shape() == d_weights.shape() && w.view[0] == 0 && d_weights.view[0] == 0;
+    w.check_fit(operation, &d_weights, fits, "both must be one row, at an offset that a binding can begin at")?;
+    w.check_written_alone(operation, &[&d_weights])?;
+
+    let parameters = Parameters::default().word("parameters", w.width);
+    let storage = [state.batch(), state.learning_rate().as_entire_binding(), d_weights.binding(), w.binding()];
+    Dispatch::new(gpu, &WEIGHT_UPDATE, parameters, &storage, w.len())
+}

@@ -1,0 +1,22 @@
+#![doc = include_str!("../README.md")]
+
+mod data;
+mod error;
+mod gpu;
+pub mod kernels;
+mod matrix;
+mod mlp;
+mod network;
+mod readback;
+pub mod reference;
+mod trainer;
+
+pub use wgpu;
+
+pub use data::Dataset;
+pub use error::{Error, Result, Shape};
+pub use gpu::Gpu;
+pub use matrix::Rows;
+pub use mlp::{LayerKind, Mlp};
+pub use network::{Backward, Forward, Network};
+pub use trainer::{LossReading, Plan, Progress, TrainConfig, Trainer};

@@ -1,0 +1,336 @@
+//! A network's parameters on the GPU, and the passes through it: forward, and backward.
+
+use std::sync::Arc;
+
+use crate::error::{Error, Result, Shape};
+use crate::gpu::Gpu;
+use crate::kernels::{self, Dispatch};
+use crate::matrix::Rows;
+use crate::mlp::{LayerKind, Mlp};
+use crate::readback;
+
+/// A multilayer perceptron whose parameters are on the GPU. Cheap to clone: clones are handles to the same parameters.
+#[derive(Clone, Debug)]
+pub struct Network {
+    gpu: Gpu,
+    mlp: Arc<Mlp>,
+    parameters: wgpu::Buffer,
+}
+
+impl Network {
+    /// A network with new parameters: those of [`Mlp::initial_parameters`] with this seed.
+    ///
+    /// # Errors
+    /// Those of [`Mlp::check`]; [`Error::TooLarge`] where the device's limits are too low, [`Error::OutOfMemory`].
+    pub fn new(gpu: &Gpu, mlp: &Mlp, seed: u64) -> Result<Self> {
+        let network = Network::without_parameters("Network::new", gpu, mlp)?;
+        network.write_parameters(&mlp.initial_parameters(seed)?)?;
+        Ok(network)
+    }
+
+    /// A network with these parameters, in the order of [`Mlp::parameter_ranges`].
+    ///
+    /// # Errors
+    /// Those of [`Network::new`] and of [`Network::write_parameters`].
+    pub fn from_parameters(gpu: &Gpu, mlp: &Mlp, parameters: &[f32]) -> Result<Self> {
+        let network = Network::without_parameters("Network::from_parameters", gpu, mlp)?;
+        network.write_parameters(parameters)?;
+        Ok(network)
+    }
+
+    fn without_parameters(operation: &'static str, gpu: &Gpu, mlp: &Mlp) -> Result<Self> {
+        mlp.check(operation)?;
+        // A network without linear layers has no parameters, but a buffer cannot be empty.
+        let bytes = (mlp.parameter_count() as u64).max(1) * 4;
+        let parameters = gpu.storage_buffer(operation, "parameters", bytes)?;
+        Ok(Network { gpu: gpu.clone(), mlp: Arc::new(mlp.clone()), parameters })
+    }
+
+    /// The device that the network is on.
+    pub fn gpu(&self) -> &Gpu {
+        &self.gpu
+    }
+
+    /// What the network is.
+    pub fn mlp(&self) -> &Mlp {
+        &self.mlp
+    }
+
+    /// The buffer of the parameters, f32 in the order of [`Mlp::parameter_ranges`], for the app to bind read-only.
+    pub fn parameters(&self) -> &wgpu::Buffer {
+        &self.parameters
+    }
+
+    /// Replaces all parameters, before whatever is submitted next.
+    ///
+    /// # Errors
+    /// [`Error::Length`] for another number of parameters, [`Error::NotFinite`] for NaN or infinity among them: the
+    /// network's parameters are then unchanged.
+    pub fn write_parameters(&self, parameters: &[f32]) -> Result<()> {
+        let operation = "Network::write_parameters";
+        if parameters.len() != self.mlp.parameter_count() {
+            return Err(Error::Length {
+                operation,
+                what: "parameters",
+                expected: self.mlp.parameter_count() as u64,
+                found: parameters.len() as u64,
+                rule: "the sum of the layers' weights and biases",
+            });
+        }
+        check_finite(operation, "parameters", parameters)?;
+        if parameters.is_empty() {
+            return Ok(());
+        }
+        self.gpu.write_buffer(&self.parameters, 0, bytemuck::cast_slice(parameters))
+    }
+
+    /// Reads all parameters, waiting for what was submitted before.
+    ///
+    /// # Errors
+    /// [`Error::DeviceLost`], [`Error::Timeout`], [`Error::OutOfMemory`].
+    pub fn read_parameters(&self) -> Result<Vec<f32>> {
+        let mut parameters = readback::read_f32(&self.gpu, "Network::read_parameters", &self.parameters)?;
+        parameters.truncate(self.mlp.parameter_count());
+        Ok(parameters)
+    }
+
+    /// Binds a pass through the network, from the rows of `input`, `[samples, inputs]`, to those of `output`,
+    /// `[samples, outputs]`. Both may be buffers of the app.
+    ///
+    /// # Errors
+    /// [`Error::Shapes`] where the rows do not fit the network or each other, [`Error::BufferAliased`] where `output` is in
+    /// the buffer of `input` or of the parameters, what [`Rows`] are refused for, [`Error::OutOfMemory`].
+    pub fn forward(&self, input: &Rows, output: &Rows) -> Result<Forward> {
+        let operation = "Network::forward";
+        let samples = input.shape().rows;
+        let [read, written] = [input.operand(&self.gpu, operation, "input")?, output.operand(&self.gpu, operation, "output")?];
+        read.check_fit(operation, &written, read.rows == written.rows, "both must have one row a sample")?;
+        check_width(operation, "input", input, "the network's input", self.mlp.input_width())?;
+        check_width(operation, "output", output, "the network's output", self.mlp.output_width())?;
+        written.check_written_alone(operation, &[&read])?;
+        if output.buffer() == &self.parameters {
+            return Err(Error::BufferAliased { operation, read: "the parameters", written: "output" });
+        }
+
+        let mut activations = vec![input.clone()];
+        let mut dispatches = Vec::new();
+        for (layer, kind) in self.mlp.layers().iter().enumerate() {
+            let x = activations[layer].clone();
+            let y = if layer + 1 == self.mlp.layers().len() {
+                output.clone()
+            } else {
+                Rows::create(&self.gpu, operation, "activations", samples, kind.output_width() as u64)?
+            };
+            match kind {
+                LayerKind::Linear { .. } => {
+                    let w = self.layer_rows(&self.parameters, layer);
+                    dispatches.extend(kernels::matmul(&self.gpu, &x, &w, &y)?);
+                }
+                LayerKind::Sigmoid { .. } => dispatches.push(kernels::sigmoid(&self.gpu, &x, &y)?),
+            }
+            activations.push(y);
+        }
+        Ok(Forward { network: self.clone(), activations, dispatches })
+    }
+
+    /// The network's outputs for the samples `x`, one row of inputs after the other; one row of outputs after the other.
+    /// Waits.
+    ///
+    /// # Errors
+    /// [`Error::Length`] unless `x` is whole rows, [`Error::NotFinite`] for NaN or infinity in it, [`Error::TooLarge`] for
+    /// more rows than the device's limits allow at a time, [`Error::DeviceLost`], [`Error::Timeout`], [`Error::OutOfMemory`].
+    pub fn predict(&self, x: &[f32]) -> Result<Vec<f32>> {
+        let operation = "Network::predict";
+        let (inputs, outputs) = (self.mlp.input_width(), self.mlp.output_width());
+        if !x.len().is_multiple_of(inputs) {
+            return Err(Error::Length {
+                operation,
+                what: "x",
+                expected: x.len().next_multiple_of(inputs) as u64,
+                found: x.len() as u64,
+                rule: "a multiple of the network's inputs",
+            });
+        }
+        check_finite(operation, "x", x)?;
+        let samples = (x.len() / inputs) as u64;
+        if samples == 0 {
+            return Ok(Vec::new());
+        }
+        let input = Rows::create(&self.gpu, operation, "inputs to predict from", samples, inputs as u64)?;
+        let output = Rows::create(&self.gpu, operation, "predicted outputs", samples, outputs as u64)?;
+        self.gpu.write_buffer(input.buffer(), 0, bytemuck::cast_slice(x))?;
+        let forward = self.forward(&input, &output)?;
+        self.gpu.submit("wgrad predict", |encoder| forward.record(encoder))?;
+        readback::read_f32(&self.gpu, operation, output.buffer())
+    }
+
+    /// The matrix of a layer's parameters, or of their derivatives, in a buffer laid out like the parameters.
+    fn layer_rows(&self, flat: &wgpu::Buffer, layer: usize) -> Rows {
+        let start = self.mlp.parameter_ranges()[layer].start as u64;
+        let [rows, columns] = self.mlp.layers()[layer].parameter_shape();
+        Rows::new(flat, columns).offset(start * 4).rows(rows)
+    }
+}
+
+/// A pass through a network, bound to its input and output.
+#[derive(Clone, Debug)]
+pub struct Forward {
+    network: Network,
+    /// The input, then each layer's output; the last is the output.
+    activations: Vec<Rows>,
+    dispatches: Vec<Dispatch>,
+}
+
+impl Forward {
+    /// Records the pass.
+    pub fn record(&self, encoder: &mut wgpu::CommandEncoder) {
+        self.record_into(&mut begin_pass(encoder, "wgrad forward"));
+    }
+
+    pub(crate) fn record_into(&self, pass: &mut wgpu::ComputePass<'_>) {
+        self.dispatches.iter().for_each(|dispatch| dispatch.record(pass));
+    }
+
+    /// Binds the pass backwards through the network: from the rows of `d_output`, the derivative of the error by this pass's
+    /// output, to the derivative by every parameter ([`Backward::d_parameters`], a sum over the samples) and, where
+    /// `d_input` is given, by this pass's input. Both have the shapes of the output and the input.
+    ///
+    /// The backward pass belongs to its forward pass, whose activations it reads: record it after that, while this pass's
+    /// input and output are unchanged.
+    ///
+    /// # Errors
+    /// [`Error::Shapes`] where the rows do not fit the network or each other, [`Error::BufferAliased`] where `d_input` is in
+    /// a buffer that the pass reads, what [`Rows`] are refused for, [`Error::OutOfMemory`].
+    pub fn backward(&self, d_output: &Rows, d_input: Option<&Rows>) -> Result<Backward> {
+        let operation = "Forward::backward";
+        let (gpu, mlp) = (&self.network.gpu, self.network.mlp());
+        self.check_like(operation, "d_output", d_output, mlp.layers().len())?;
+        if let Some(d_input) = d_input {
+            self.check_like(operation, "d_input", d_input, 0)?;
+            let read = [("d_output", d_output.buffer()), ("the parameters", &self.network.parameters)];
+            let activations = self.activations.iter().map(|rows| ("the forward pass's rows", rows.buffer()));
+            for (read, buffer) in read.into_iter().chain(activations) {
+                if buffer == d_input.buffer() {
+                    return Err(Error::BufferAliased { operation, read, written: "d_input" });
+                }
+            }
+        }
+
+        let bytes = self.network.parameters.size();
+        let d_parameters = gpu.storage_buffer(operation, "derivatives by the parameters", bytes)?;
+        let samples = self.activations[0].shape().rows;
+        let mut dispatches = Vec::new();
+        let mut d_output = d_output.clone();
+        for (layer, kind) in mlp.layers().iter().enumerate().rev() {
+            let [x, y] = [&self.activations[layer], &self.activations[layer + 1]];
+            if let LayerKind::Linear { .. } = kind {
+                let d_weights = self.network.layer_rows(&d_parameters, layer);
+                dispatches.extend(kernels::outer_product(gpu, x, &d_output, &d_weights)?);
+            }
+            let layer_d_input = match (layer, d_input) {
+                (0, None) => break,
+                (0, Some(d_input)) => d_input.clone(),
+                _ => Rows::create(gpu, operation, "derivatives by activations", samples, kind.input_width() as u64)?,
+            };
+            match kind {
+                LayerKind::Linear { .. } => {
+                    let w = self.network.layer_rows(&self.network.parameters, layer);
+                    dispatches.extend(kernels::matmul_transposed(gpu, &d_output, &w, &layer_d_input)?);
+                }
+                LayerKind::Sigmoid { .. } => {
+                    dispatches.push(kernels::sigmoid_backward(gpu, &d_output, y, &layer_d_input)?);
+                }
+            }
+            d_output = layer_d_input;
+        }
+        Ok(Backward { gpu: gpu.clone(), parameter_count: mlp.parameter_count(), d_parameters, dispatches })
+    }
+
+    /// How many dispatches a recording takes.
+    pub(crate) fn dispatch_count(&self) -> usize {
+        self.dispatches.len()
+    }
+
+    /// Refuses rows of another shape than an activation has.
+    fn check_like(&self, operation: &'static str, what: &'static str, rows: &Rows, activation: usize) -> Result<()> {
+        let gpu = &self.network.gpu;
+        let rows = rows.operand(gpu, operation, what)?;
+        let name = if activation == 0 { "the forward pass's input" } else { "the forward pass's output" };
+        let like = self.activations[activation].operand(gpu, operation, name)?;
+        rows.check_fit(operation, &like, rows.shape() == like.shape(), "both must have one shape")
+    }
+}
+
+/// A pass backwards through a network, bound to the forward pass that it follows.
+#[derive(Clone, Debug)]
+pub struct Backward {
+    gpu: Gpu,
+    parameter_count: usize,
+    d_parameters: wgpu::Buffer,
+    dispatches: Vec<Dispatch>,
+}
+
+impl Backward {
+    /// Records the pass.
+    pub fn record(&self, encoder: &mut wgpu::CommandEncoder) {
+        self.record_into(&mut begin_pass(encoder, "wgrad backward"));
+    }
+
+    pub(crate) fn record_into(&self, pass: &mut wgpu::ComputePass<'_>) {
+        self.dispatches.iter().for_each(|dispatch| dispatch.record(pass));
+    }
+
+    /// The buffer of the derivatives of the error by the parameters, laid out like [`Network::parameters`]: the sum over the
+    /// samples of the last recorded pass.
+    pub fn d_parameters(&self) -> &wgpu::Buffer {
+        &self.d_parameters
+    }
+
+    /// Reads the derivatives by the parameters, waiting for what was submitted before.
+    ///
+    /// # Errors
+    /// [`Error::DeviceLost`], [`Error::Timeout`], [`Error::OutOfMemory`].
+    pub fn read_d_parameters(&self) -> Result<Vec<f32>> {
+        let mut derivatives = readback::read_f32(&self.gpu, "Backward::read_d_parameters", &self.d_parameters)?;
+        derivatives.truncate(self.parameter_count);
+        Ok(derivatives)
+    }
+
+    /// How many dispatches a recording takes.
+    pub(crate) fn dispatch_count(&self) -> usize {
+        self.dispatches.len()
+    }
+}
+
+/// Begins a compute pass.
+pub(crate) fn begin_pass<'encoder>(
+    encoder: &'encoder mut wgpu::CommandEncoder,
+    label: &'static str,
+) -> wgpu::ComputePass<'encoder> {
+    encoder.begin_compute_pass(&wgpu::ComputePassDescriptor { label: Some(label), timestamp_writes: None })
+}
+
+/// Refuses rows that are not as wide as the network's input or output.
+pub(crate) fn check_width(
+    operation: &'static str,
+    what: &'static str,
+    rows: &Rows,
+    of_network: &'static str,
+    width: usize,
+) -> Result<()> {
+    let left = rows.shape();
+    let right = Shape { columns: width as u64, ..left };
+    if left == right {
+        return Ok(());
+    }
+    let rule = "both must have the same number of columns";
+    Err(Error::Shapes { operation, left_name: what, left, right_name: of_network, right, rule })
+}
+
+/// Refuses NaN and infinity.
+pub(crate) fn check_finite(operation: &'static str, what: &'static str, numbers: &[f32]) -> Result<()> {
+    match numbers.iter().position(|number| !number.is_finite()) {
+        Some(index) => Err(Error::NotFinite { operation, what, index, value: numbers[index].to_string() }),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,198 @@
+//! The specification: every kernel's function in plain f64 Rust, written for reading, without wgpu.
+//!
+//! Each function here has the name of the WGSL entry point that computes the same, and the tests hold the GPU to it.
+//! [`Linear`], [`Sigmoid`] and [`NeuralNetwork`] put the functions together by the notebook's [`Layer`] contract, and
+//! [`Training`] runs the training steps whose numbers every plan must give.
+//!
+//! | letter | meaning |
+//! | --- | --- |
+//! | `x`, `y` | a layer's input and output, one sample a row |
+//! | `w` | a linear layer's weights, `[inputs, outputs]`, with a bias one row more |
+//! | `t` | the targets |
+//! | `d_output`, `d_input`, `d_weights` | the derivative of a sample's error by `y`, by `x`; of the batch's, by `w` |
+//!
+//! ```
+//! use wgrad::reference::{Matrix, matmul, outer_product};
+//! # fn main() -> wgrad::Result<()> {
+//! // The notebook's first layer: y = x · w and dw = xᵀ · dy.
+//! let x = Matrix::from_rows(&[[0.3, 0.5]]);
+//! let w = Matrix::from_rows(&[[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]);
+//! assert_eq!(matmul(&x, &w)?.as_slice(), [0.3 + 2.0, 0.6 + 2.5, 0.9 + 3.0]);
+//!
+//! let d_output = Matrix::from_rows(&[[0.1, 0.2, -0.3]]);
+//! let d_weights = outer_product(&x, &d_output, false)?;
+//! assert_eq!(d_weights.row(0).unwrap(), [0.3 * 0.1, 0.3 * 0.2, 0.3 * -0.3]);
+//! # Ok(())
+//! # }
+//! ```
+
+mod matrix;
+mod network;
+mod order;
+mod training;
+
+pub use matrix::Matrix;
+pub use network::{Layer, Linear, NeuralNetwork, Sigmoid};
+pub use order::{Order, permutation};
+pub use training::Training;
+
+use crate::error::{Error, Result, Shape};
+
+/// `y = x · w`: `x` is `[rows, inputs]`, `w` is `[inputs, outputs]`, `y` is `[rows, outputs]`.
+///
+/// With one row more in `w`, that row is a bias, added to every row of `y`.
+///
+/// # Errors
+/// [`Error::Shapes`] unless `w` has as many rows as `x` has columns, or one more.
+pub fn matmul(x: &Matrix, w: &Matrix) -> Result<Matrix> {
+    let inputs = x.columns();
+    if w.rows() != inputs && w.rows() != inputs + 1 {
+        return Err(Error::Shapes {
+            operation: "matmul",
+            left_name: "x",
+            left: x.shape(),
+            right_name: "w",
+            right: w.shape(),
+            rule: "w must have as many rows as x has columns, or one more for a bias",
+        });
+    }
+    Ok(Matrix::from_fn(x.rows(), w.columns(), |row, output| {
+        let bias = if w.rows() > inputs { w.at(inputs, output) } else { 0.0 };
+        bias + (0..inputs).map(|k| x.at(row, k) * w.at(k, output)).sum::<f64>()
+    }))
+}
+
+/// `d_input = d_output · wᵀ`: `d_output` is `[rows, outputs]`, `w` is `[inputs, outputs]`, `d_input` is `[rows, inputs]`.
+///
+/// `inputs` is the width of the layer's input: a bias row of `w` after it takes no part.
+///
+/// # Errors
+/// [`Error::Shapes`] unless `w` has `d_output`'s columns, and `inputs` rows or one more.
+pub fn matmul_transposed(d_output: &Matrix, w: &Matrix, inputs: usize) -> Result<Matrix> {
+    if d_output.columns() != w.columns() || (w.rows() != inputs && w.rows() != inputs + 1) {
+        return Err(Error::Shapes {
+            operation: "matmul_transposed",
+            left_name: "d_output",
+            left: d_output.shape(),
+            right_name: "w",
+            right: w.shape(),
+            rule: "w must have as many columns as d_output, and as many rows as there are inputs, or one more for a bias",
+        });
+    }
+    Ok(Matrix::from_fn(d_output.rows(), inputs, |row, input| {
+        (0..w.columns()).map(|output| d_output.at(row, output) * w.at(input, output)).sum()
+    }))
+}
+
+/// `d_weights = xᵀ · d_output`: `x` is `[rows, inputs]`, `d_output` is `[rows, outputs]`, `d_weights` is
+/// `[inputs, outputs]`: a sum over the batch of outer products, one a sample.
+///
+/// With `bias`, one row more: the sum of `d_output`'s rows, as if `x` had a last column of ones.
+///
+/// # Errors
+/// [`Error::Shapes`] unless `x` and `d_output` have the same number of rows.
+pub fn outer_product(x: &Matrix, d_output: &Matrix, bias: bool) -> Result<Matrix> {
+    if x.rows() != d_output.rows() {
+        return Err(Error::Shapes {
+            operation: "outer_product",
+            left_name: "x",
+            left: x.shape(),
+            right_name: "d_output",
+            right: d_output.shape(),
+            rule: "both must have one row a sample",
+        });
+    }
+    Ok(Matrix::from_fn(x.columns() + usize::from(bias), d_output.columns(), |input, output| {
+        let x_at = |row| if input < x.columns() { x.at(row, input) } else { 1.0 };
+        (0..x.rows()).map(|row| x_at(row) * d_output.at(row, output)).sum()
+    }))
+}
+
+/// `y = 1 / (1 + e^-x)`, number by number, without ever raising e to a positive power, which could overflow:
+/// for a negative x, `e^x / (1 + e^x)` is the same.
+pub fn sigmoid(x: &Matrix) -> Matrix {
+    x.map(|x| {
+        let z = (-x.abs()).exp();
+        if x < 0.0 { z / (1.0 + z) } else { 1.0 / (1.0 + z) }
+    })
+}
+
+/// `d_input = d_output · y · (1 - y)`, number by number, from the sigmoid's *output* `y`.
+///
+/// # Where it comes from
+/// With `y = (1 + e^-x)^-1`, the chain rule gives
+///
+/// ```text
+/// dy/dx = -(1 + e^-x)^-2 · (-e^-x) = e^-x / (1 + e^-x)² = 1/(1 + e^-x) · e^-x/(1 + e^-x) = y · (1 - y)
+/// ```
+///
+/// since `e^-x / (1 + e^-x) = 1 - 1 / (1 + e^-x)`. And a change of x moves the error by `d_output · dy/dx`.
+/// So the layer needs to keep only its output, not its input.
+///
+/// # Errors
+/// [`Error::Shapes`] unless both have one shape.
+pub fn sigmoid_backward(d_output: &Matrix, y: &Matrix) -> Result<Matrix> {
+    same_shape("sigmoid_backward", "d_output", d_output, "y", y)?;
+    Ok(Matrix::from_fn(y.rows(), y.columns(), |row, column| {
+        let y = y.at(row, column);
+        d_output.at(row, column) * y * (1.0 - y)
+    }))
+}
+
+/// The error of a batch and its derivative: a sample's error is `½ Σ_outputs (y - t)²`, the first result is the sum over
+/// all samples, the second `d_output = y - t`.
+///
+/// # Errors
+/// [`Error::Shapes`] unless both have one shape.
+pub fn squared_error(y: &Matrix, t: &Matrix) -> Result<(f64, Matrix)> {
+    same_shape("squared_error", "y", y, "t", t)?;
+    let d_output = Matrix::from_fn(y.rows(), y.columns(), |row, column| y.at(row, column) - t.at(row, column));
+    let error = d_output.as_slice().iter().map(|difference| 0.5 * difference * difference).sum();
+    Ok((error, d_output))
+}
+
+/// Stochastic gradient descent: `w - learning_rate · d_weights / batch_size`, where `d_weights` is a sum over the batch.
+///
+/// # Errors
+/// [`Error::Shapes`] unless both have one shape; [`Error::Zero`] for a `batch_size` of 0.
+pub fn weight_update(w: &Matrix, d_weights: &Matrix, learning_rate: f64, batch_size: usize) -> Result<Matrix> {
+    same_shape("weight_update", "w", w, "d_weights", d_weights)?;
+    if batch_size == 0 {
+        return Err(Error::Zero { operation: "weight_update", what: "batch_size" });
+    }
+    Ok(Matrix::from_fn(w.rows(), w.columns(), |row, column| {
+        w.at(row, column) - learning_rate * d_weights.at(row, column) / batch_size as f64
+    }))
+}
+
+/// The rows of `source` whose numbers `samples` lists, in that order.
+///
+/// # Errors
+/// [`Error::Shapes`] for a number past the last row.
+pub fn gather(source: &Matrix, samples: &[usize]) -> Result<Matrix> {
+    if let Some(&sample) = samples.iter().find(|&&sample| sample >= source.rows()) {
+        return Err(Error::Shapes {
+            operation: "gather",
+            left_name: "source",
+            left: source.shape(),
+            right_name: "the rows that samples names",
+            right: Shape { rows: (sample as u64).saturating_add(1), columns: source.shape().columns },
+            rule: "every sample must be a row of source",
+        });
+    }
+    Ok(Matrix::from_fn(samples.len(), source.columns(), |row, column| source.at(samples[row], column)))
+}
+
+fn same_shape(
+    operation: &'static str,
+    left_name: &'static str,
+    left: &Matrix,
+    right_name: &'static str,
+    right: &Matrix,
+) -> Result<()> {
+    if left.shape() == right.shape() {
+        return Ok(());
+    }
+    let rule = "both must have one shape";
+    Err(Error::Shapes { operation, left_name, left: left.shape(), right_name, right: right.shape(), rule })
+}

@@ -1,0 +1,93 @@
+//! A row-major matrix of f64 that knows its shape.
+
+use crate::error::{Error, Result, Shape};
+
+/// A row-major matrix of f64.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Matrix {
+    rows: usize,
+    columns: usize,
+    data: Vec<f64>,
+}
+
+impl Matrix {
+    /// A matrix of this shape over `data`, row after row.
+    ///
+    /// # Errors
+    /// [`Error::Length`] unless `data` has `rows · columns` numbers.
+    pub fn new(rows: usize, columns: usize, data: Vec<f64>) -> Result<Self> {
+        if rows.checked_mul(columns) != Some(data.len()) {
+            return Err(Error::Length {
+                operation: "Matrix::new",
+                what: "data",
+                expected: (rows as u64).saturating_mul(columns as u64),
+                found: data.len() as u64,
+                rule: "rows · columns",
+            });
+        }
+        Ok(Matrix { rows, columns, data })
+    }
+
+    /// A matrix of this shape over f32 numbers, which f64 holds exactly.
+    ///
+    /// # Errors
+    /// [`Error::Length`] unless `data` has `rows · columns` numbers.
+    pub fn from_f32(rows: usize, columns: usize, data: &[f32]) -> Result<Self> {
+        Matrix::new(rows, columns, data.iter().map(|&number| f64::from(number)).collect())
+    }
+
+    /// A matrix with these rows.
+    pub fn from_rows<const COLUMNS: usize>(rows: &[[f64; COLUMNS]]) -> Self {
+        Matrix { rows: rows.len(), columns: COLUMNS, data: rows.as_flattened().to_vec() }
+    }
+
+    /// A matrix of this shape with `element(row, column)` in each place.
+    pub fn from_fn(rows: usize, columns: usize, mut element: impl FnMut(usize, usize) -> f64) -> Self {
+        let mut data = Vec::with_capacity(rows * columns);
+        for row in 0..rows {
+            for column in 0..columns {
+                data.push(element(row, column));
+            }
+        }
+        Matrix { rows, columns, data }
+    }
+
+    /// How many rows.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// How many columns.
+    pub fn columns(&self) -> usize {
+        self.columns
+    }
+
+    /// `[rows, columns]`.
+    pub fn shape(&self) -> Shape {
+        Shape { rows: self.rows as u64, columns: self.columns as u64 }
+    }
+
+    /// All numbers, row after row.
+    pub fn as_slice(&self) -> &[f64] {
+        &self.data
+    }
+
+    /// All numbers, row after row, to be changed.
+    pub fn as_mut_slice(&mut self) -> &mut [f64] {
+        &mut self.data
+    }
+
+    /// One row, if there is such a row.
+    pub fn row(&self, row: usize) -> Option<&[f64]> {
+        if row < self.rows { Some(&self.data[row * self.columns..(row + 1) * self.columns]) } else { None }
+    }
+
+    /// A matrix of the same shape with `function` of each number.
+    pub fn map(&self, function: impl FnMut(f64) -> f64) -> Self {
+        Matrix { data: self.data.iter().copied().map(function).collect(), ..*self }
+    }
+
+    pub(super) fn at(&self, row: usize, column: usize) -> f64 {
+        self.data[row * self.columns + column]
+    }
+}

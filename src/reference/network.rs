@@ -1,0 +1,233 @@
+//! The notebook's classes: the `Layer` contract, `Linear`, `Sigmoid`, and a `NeuralNetwork` of them.
+
+use super::{Matrix, matmul, matmul_transposed, outer_product, sigmoid, sigmoid_backward, squared_error, weight_update};
+use crate::error::{Error, Result};
+use crate::mlp::{LayerKind, Mlp};
+
+/// What a layer does in a training step: `forward`, then `backward`, then `update`, each keeping what the next one needs.
+pub trait Layer {
+    /// The layer's output for the batch `x`, one sample a row.
+    ///
+    /// # Errors
+    /// [`Error::Shapes`] if `x` does not fit the layer.
+    fn forward(&mut self, x: &Matrix) -> Result<Matrix>;
+
+    /// From the derivative of the error by this layer's last output, the derivative by its last input, by the weights as
+    /// they are before the update.
+    ///
+    /// # Errors
+    /// [`Error::Shapes`] if `d_output` does not fit the last `forward`, or there was none.
+    fn backward(&mut self, d_output: &Matrix) -> Result<Matrix>;
+
+    /// Moves the parameters against the derivative that the last `backward` left, divided by its batch size.
+    ///
+    /// # Errors
+    /// [`Error::Shapes`] if there was no `backward` yet.
+    fn update(&mut self, _learning_rate: f64) -> Result<()> {
+        Ok(())
+    }
+
+    /// The layer's parameters, if it has any.
+    fn parameters(&self) -> Option<&Matrix> {
+        None
+    }
+
+    /// The layer's parameters to be changed, if it has any.
+    fn parameters_mut(&mut self) -> Option<&mut Matrix> {
+        None
+    }
+
+    /// The derivative of the batch's error by the parameters, as the last `backward` left it, if there is one.
+    fn d_parameters(&self) -> Option<&Matrix> {
+        None
+    }
+}
+
+/// `y = x · w`, or with a bias `y = x · w + b`.
+#[derive(Clone, Debug)]
+pub struct Linear {
+    w: Matrix,
+    bias: bool,
+    x: Matrix,
+    d_weights: Matrix,
+}
+
+impl Linear {
+    /// A layer with the weights `w`, `[inputs, outputs]`.
+    pub fn new(w: Matrix) -> Self {
+        Linear { w, bias: false, x: Matrix::default(), d_weights: Matrix::default() }
+    }
+
+    /// A layer whose last row of `w`, `[inputs + 1, outputs]`, is its bias.
+    pub fn with_bias(w: Matrix) -> Self {
+        Linear { bias: true, ..Linear::new(w) }
+    }
+
+    fn inputs(&self) -> usize {
+        self.w.rows().saturating_sub(usize::from(self.bias))
+    }
+}
+
+impl Layer for Linear {
+    fn forward(&mut self, x: &Matrix) -> Result<Matrix> {
+        if x.columns() != self.inputs() {
+            return Err(Error::Shapes {
+                operation: "Linear::forward",
+                left_name: "x",
+                left: x.shape(),
+                right_name: "w",
+                right: self.w.shape(),
+                rule: "x must have as many columns as the layer has inputs",
+            });
+        }
+        self.x = x.clone();
+        matmul(x, &self.w)
+    }
+
+    fn backward(&mut self, d_output: &Matrix) -> Result<Matrix> {
+        self.d_weights = outer_product(&self.x, d_output, self.bias)?;
+        matmul_transposed(d_output, &self.w, self.inputs())
+    }
+
+    fn update(&mut self, learning_rate: f64) -> Result<()> {
+        self.w = weight_update(&self.w, &self.d_weights, learning_rate, self.x.rows())?;
+        Ok(())
+    }
+
+    fn parameters(&self) -> Option<&Matrix> {
+        Some(&self.w)
+    }
+
+    fn parameters_mut(&mut self) -> Option<&mut Matrix> {
+        Some(&mut self.w)
+    }
+
+    fn d_parameters(&self) -> Option<&Matrix> {
+        Some(&self.d_weights)
+    }
+}
+
+/// `y = 1 / (1 + e^-x)`, number by number.
+#[derive(Clone, Debug, Default)]
+pub struct Sigmoid {
+    y: Matrix,
+}
+
+impl Sigmoid {
+    /// A sigmoid layer, of any width.
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
+impl Layer for Sigmoid {
+    fn forward(&mut self, x: &Matrix) -> Result<Matrix> {
+        self.y = sigmoid(x);
+        Ok(self.y.clone())
+    }
+
+    fn backward(&mut self, d_output: &Matrix) -> Result<Matrix> {
+        sigmoid_backward(d_output, &self.y)
+    }
+}
+
+/// Layers one after another.
+#[derive(Default)]
+pub struct NeuralNetwork {
+    layers: Vec<Box<dyn Layer>>,
+}
+
+impl NeuralNetwork {
+    /// A network of these layers.
+    pub fn new(layers: Vec<Box<dyn Layer>>) -> Self {
+        NeuralNetwork { layers }
+    }
+
+    /// The network that `mlp` describes, with these parameters (in the order of [`Mlp::parameter_ranges`]).
+    ///
+    /// # Errors
+    /// Those of [`Mlp::check`]; [`Error::Length`] for another number of parameters.
+    pub fn from_parameters(mlp: &Mlp, parameters: &[f32]) -> Result<Self> {
+        mlp.check("NeuralNetwork::from_parameters")?;
+        if parameters.len() != mlp.parameter_count() {
+            return Err(Error::Length {
+                operation: "NeuralNetwork::from_parameters",
+                what: "parameters",
+                expected: mlp.parameter_count() as u64,
+                found: parameters.len() as u64,
+                rule: "the sum of the layers' weights and biases",
+            });
+        }
+        let mut layers: Vec<Box<dyn Layer>> = Vec::new();
+        for (kind, range) in mlp.layers().iter().zip(mlp.parameter_ranges()) {
+            let [rows, columns] = kind.parameter_shape();
+            let w = Matrix::from_f32(rows, columns, &parameters[range])?;
+            layers.push(match kind {
+                LayerKind::Linear { bias: false, .. } => Box::new(Linear::new(w)),
+                LayerKind::Linear { bias: true, .. } => Box::new(Linear::with_bias(w)),
+                LayerKind::Sigmoid { .. } => Box::new(Sigmoid::new()),
+            });
+        }
+        Ok(NeuralNetwork { layers })
+    }
+
+    /// The output for the batch `x`, one sample a row.
+    ///
+    /// # Errors
+    /// [`Error::Shapes`] if `x` does not fit the first layer, or one layer the next.
+    pub fn forward(&mut self, x: &Matrix) -> Result<Matrix> {
+        self.layers.iter_mut().try_fold(x.clone(), |x, layer| layer.forward(&x))
+    }
+
+    /// From the derivative of the error by the last output, the derivative by the last input.
+    ///
+    /// # Errors
+    /// [`Error::Shapes`] if `d_output` does not fit the last `forward`.
+    pub fn backward(&mut self, d_output: &Matrix) -> Result<Matrix> {
+        self.layers.iter_mut().rev().try_fold(d_output.clone(), |d_output, layer| layer.backward(&d_output))
+    }
+
+    /// Moves every layer's parameters by its last `backward`.
+    ///
+    /// # Errors
+    /// [`Error::Shapes`] if there was no `backward` yet.
+    pub fn update(&mut self, learning_rate: f64) -> Result<()> {
+        self.layers.iter_mut().try_for_each(|layer| layer.update(learning_rate))
+    }
+
+    /// One training step on the batch `x` with targets `t`: forward, backward, update. Gives the batch's loss before the
+    /// update: the mean over its samples of `½ Σ_outputs (y - t)²`.
+    ///
+    /// # Errors
+    /// [`Error::Shapes`] if `x` or `t` does not fit the network; [`Error::Zero`] for a batch without samples.
+    pub fn train_step(&mut self, x: &Matrix, t: &Matrix, learning_rate: f64) -> Result<f64> {
+        if x.rows() == 0 {
+            return Err(Error::Zero { operation: "NeuralNetwork::train_step", what: "the number of samples" });
+        }
+        let y = self.forward(x)?;
+        let (error, d_output) = squared_error(&y, t)?;
+        self.backward(&d_output)?;
+        self.update(learning_rate)?;
+        Ok(error / x.rows() as f64)
+    }
+
+    /// The layers in order.
+    pub fn layers(&self) -> &[Box<dyn Layer>] {
+        &self.layers
+    }
+
+    /// The layers in order, to be changed.
+    pub fn layers_mut(&mut self) -> &mut [Box<dyn Layer>] {
+        &mut self.layers
+    }
+
+    /// All parameters, layer after layer.
+    pub fn parameters(&self) -> Vec<f64> {
+        self.layers.iter().filter_map(|layer| layer.parameters()).flat_map(Matrix::as_slice).copied().collect()
+    }
+
+    /// The derivative of the last batch's error by all parameters, layer after layer.
+    pub fn d_parameters(&self) -> Vec<f64> {
+        self.layers.iter().filter_map(|layer| layer.d_parameters()).flat_map(Matrix::as_slice).copied().collect()
+    }
+}

@@ -1,0 +1,94 @@
+//! Which samples each training step takes: the data set's order, or a shuffled one without a buffer and without a sort.
+
+use std::ops::Range;
+
+/// The order in which training takes the samples of a data set, batch by batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Order {
+    /// The samples of the data set.
+    pub samples: u32,
+    /// The samples of a batch; the last one of an epoch may be smaller.
+    pub batch_size: u32,
+    /// The seed of a new random order each epoch, or `None` for the data set's own order.
+    pub shuffle: Option<u64>,
+}
+
+impl Order {
+    /// The batches of an epoch.
+    pub fn steps_per_epoch(&self) -> u64 {
+        u64::from(self.samples).div_ceil(u64::from(self.batch_size.max(1)))
+    }
+
+    /// The positions within its epoch that step number `step` (from 0) takes.
+    pub fn positions(&self, step: u64) -> Range<u32> {
+        let start = (step % self.steps_per_epoch().max(1)) as u32 * self.batch_size;
+        start..start.saturating_add(self.batch_size).min(self.samples)
+    }
+
+    /// The samples that step number `step` (from 0) takes.
+    pub fn batch(&self, step: u64) -> Vec<usize> {
+        let epoch = step / self.steps_per_epoch().max(1);
+        self.positions(step)
+            .map(|position| match self.shuffle {
+                Some(seed) => permutation(position, self.samples, seed, epoch) as usize,
+                None => position as usize,
+            })
+            .collect()
+    }
+}
+
+/// The sample at `position` of the shuffled order of `epoch`: for each seed and epoch a permutation of `0..samples`.
+///
+/// First the positions are rotated by a hash of seed and epoch, so that each sample is equally likely at each position. Then
+/// a Feistel network permutes the numbers of the fewest bits that hold `samples - 1`: each round changes one half of the
+/// bits by a hash of the other half, which can be undone, so nothing is lost. Where the result falls past the samples it
+/// is permuted again until it falls inside ("cycle walking", J. Black and P. Rogaway, *Ciphers with Arbitrary Finite
+/// Domains*, 2002). More than half of all numbers are inside, so the walk has a mean of at most 2; it is cut after 64, which
+/// happens once in 2⁶⁴ positions, so that a shader's loop is bounded.
+///
+/// Only u32 arithmetic, so that WGSL can do the same. `position` must be below `samples`.
+pub fn permutation(position: u32, samples: u32, seed: u64, epoch: u64) -> u32 {
+    const ROUNDS: u32 = 6;
+    const LONGEST_WALK: u32 = 64;
+
+    let bits = u32::BITS - samples.saturating_sub(1).leading_zeros();
+    let low_bits = bits.div_ceil(2);
+    let low_mask = (1 << low_bits) - 1;
+    let high_mask = (1 << (bits - low_bits)) - 1;
+    let key = [(seed >> 32) as u32, epoch as u32, (epoch >> 32) as u32]
+        .iter()
+        .fold(hash(seed as u32), |key, word| hash(key ^ word).wrapping_add(GOLDEN));
+
+    let rotation = hash(key) % samples.max(1);
+    let before_wrap = samples - rotation;
+    let mut number = if position < before_wrap { position + rotation } else { position - before_wrap };
+    for _ in 0..LONGEST_WALK {
+        let mut low = number & low_mask;
+        let mut high = number >> low_bits;
+        for round in 0..ROUNDS {
+            let round_key = key.wrapping_add(round.wrapping_mul(GOLDEN));
+            if round % 2 == 0 {
+                high ^= hash(low ^ round_key) & high_mask;
+            } else {
+                low ^= hash(high ^ round_key) & low_mask;
+            }
+        }
+        number = high << low_bits | low;
+        if number < samples {
+            return number;
+        }
+    }
+    position
+}
+
+/// 2³² divided by the golden ratio: spreads consecutive numbers evenly.
+const GOLDEN: u32 = 0x9e37_79b9;
+
+/// A 32-bit mixing function: xor-shifts and multiplications with C. Wellons' constants "lowbias32"
+/// (nullprogram.com, *Prospecting for Hash Functions*, 2018; public domain).
+fn hash(word: u32) -> u32 {
+    let mut word = word;
+    word = (word ^ (word >> 16)).wrapping_mul(0x7feb_352d);
+    word = (word ^ (word >> 15)).wrapping_mul(0x846c_a68b);
+    word ^ (word >> 16)
+}

@@ -1,0 +1,58 @@
+//! The layered plan: each kernel of a training step is a dispatch, for networks and batches of any size.
+
+use super::TrainConfig;
+use crate::data::Dataset;
+use crate::error::Result;
+use crate::kernels::{self, Dispatch, GatherConfig, TrainingState};
+use crate::matrix::Rows;
+use crate::network::{Backward, Forward, Network};
+
+#[derive(Debug)]
+pub(super) struct Layered {
+    gather: Dispatch,
+    forward: Forward,
+    squared_error: Vec<Dispatch>,
+    backward: Backward,
+    weight_update: Dispatch,
+    step: Dispatch,
+}
+
+impl Layered {
+    pub fn new(network: &Network, data: &Dataset, state: &TrainingState, config: &TrainConfig) -> Result<Self> {
+        let (gpu, mlp) = (network.gpu(), network.mlp());
+        let create = |what, width: usize| Rows::create(gpu, "Trainer::new", what, config.batch_size as u64, width as u64);
+        let x = create("batch of inputs", mlp.input_width())?;
+        let t = create("batch of targets", mlp.output_width())?;
+        let y = create("batch of outputs", mlp.output_width())?;
+        let d_output = create("batch of derivatives by outputs", mlp.output_width())?;
+
+        let shuffle = config.shuffle.then_some(config.seed);
+        let gathered = GatherConfig { inputs: data.inputs(), targets: data.targets(), x: &x, t: &t, shuffle };
+        let forward = network.forward(&x, &y)?;
+        let backward = forward.backward(&d_output, None)?;
+        let parameters = Rows::new(network.parameters(), mlp.parameter_count());
+        let d_parameters = Rows::new(backward.d_parameters(), mlp.parameter_count());
+        Ok(Layered {
+            gather: kernels::gather(gpu, state, gathered)?,
+            squared_error: kernels::squared_error(gpu, state, &y, &t, &d_output)?,
+            weight_update: kernels::weight_update(gpu, state, &d_parameters, &parameters)?,
+            step: kernels::step(gpu, state)?,
+            forward,
+            backward,
+        })
+    }
+
+    pub fn record_step(&self, pass: &mut wgpu::ComputePass<'_>) {
+        self.gather.record(pass);
+        self.forward.record_into(pass);
+        self.squared_error.iter().for_each(|dispatch| dispatch.record(pass));
+        self.backward.record_into(pass);
+        self.weight_update.record(pass);
+        self.step.record(pass);
+    }
+
+    pub fn description(&self) -> String {
+        let dispatches = 3 + self.squared_error.len() + self.forward.dispatch_count() + self.backward.dispatch_count();
+        format!("layered: each kernel is a dispatch, {dispatches} a step; the plan for networks of any size")
+    }
+}

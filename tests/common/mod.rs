@@ -1,0 +1,188 @@
+//! What the tests share: a device, operands poisoned with NaN, and comparisons that NaN fails.
+#![allow(dead_code)] // each test file is a crate of its own and uses a part
+
+use std::sync::OnceLock;
+
+use rand::rngs::Xoshiro256PlusPlus;
+use rand::{RngExt, SeedableRng};
+use rand_distr::StandardNormal;
+use wgrad::reference::{Matrix, NeuralNetwork, Order, Training};
+use wgrad::{Gpu, Mlp, Rows, wgpu};
+
+/// The distance from 1 to the next f32.
+pub const EPSILON: f64 = f32::EPSILON as f64;
+
+/// What poisons buffers: a NaN that no arithmetic makes.
+pub const POISON: u32 = 0x7fc0_dead;
+
+/// The device of a test file. No adapter is a failure, with instructions.
+pub fn gpu() -> &'static Gpu {
+    static GPU: OnceLock<Gpu> = OnceLock::new();
+    GPU.get_or_init(|| {
+        let gpu = Gpu::headless().unwrap_or_else(|error| panic!("the tests need an adapter: {error}"));
+        eprintln!("running on {}", gpu.description());
+        gpu
+    })
+}
+
+/// Numbers from N(0, 1).
+pub fn normal(seed: u64, count: usize) -> Vec<f32> {
+    let generator = Xoshiro256PlusPlus::seed_from_u64(seed);
+    generator.sample_iter(StandardNormal).map(|number: f64| number as f32).take(count).collect()
+}
+
+/// Numbers from 0 to 1.
+pub fn uniform(seed: u64, count: usize) -> Vec<f32> {
+    Xoshiro256PlusPlus::seed_from_u64(seed).random_iter::<f32>().take(count).collect()
+}
+
+pub fn buffer_of(gpu: &Gpu, words: &[u32]) -> wgpu::Buffer {
+    let buffer = gpu.device().create_buffer(&wgpu::BufferDescriptor {
+        label: Some("test buffer"),
+        size: words.len() as u64 * 4,
+        usage: wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST,
+        mapped_at_creation: false,
+    });
+    gpu.queue().write_buffer(&buffer, 0, bytemuck::cast_slice(words));
+    buffer
+}
+
+pub fn words_of(gpu: &Gpu, buffer: &wgpu::Buffer) -> Vec<u32> {
+    let staging = gpu.device().create_buffer(&wgpu::BufferDescriptor {
+        label: Some("test readback"),
+        size: buffer.size(),
+        usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
+        mapped_at_creation: false,
+    });
+    submit(gpu, |encoder| encoder.copy_buffer_to_buffer(buffer, 0, &staging, 0, buffer.size()));
+    staging.map_async(wgpu::MapMode::Read, .., |result| result.expect("mapping a test buffer"));
+    gpu.device().poll(wgpu::PollType::wait_indefinitely()).expect("waiting for a test buffer");
+    bytemuck::pod_collect_to_vec(&staging.get_mapped_range(..).expect("a mapped test buffer"))
+}
+
+pub fn submit(gpu: &Gpu, record: impl FnOnce(&mut wgpu::CommandEncoder)) {
+    let mut encoder = gpu.device().create_command_encoder(&Default::default());
+    record(&mut encoder);
+    gpu.queue().submit([encoder.finish()]);
+}
+
+/// Records dispatches into a pass of their own and submits it.
+pub fn run(gpu: &Gpu, dispatches: &[wgrad::kernels::Dispatch]) {
+    submit(gpu, |encoder| {
+        let mut pass = encoder.begin_compute_pass(&Default::default());
+        dispatches.iter().for_each(|dispatch| dispatch.record(&mut pass));
+    });
+}
+
+/// How an operand lies in its buffer.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Layout {
+    /// One row right after the other, from the start.
+    Dense,
+    /// At an odd offset, with gaps between the rows and after the last.
+    Scattered,
+}
+
+pub const LAYOUTS: [Layout; 2] = [Layout::Dense, Layout::Scattered];
+
+/// A matrix in a buffer that is poison wherever the matrix is not.
+pub struct Placed {
+    pub rows: Rows,
+    height: usize,
+    width: usize,
+    offset: usize,
+    stride: usize,
+}
+
+impl Placed {
+    /// A matrix with these numbers, or all poison.
+    pub fn new(gpu: &Gpu, layout: Layout, height: usize, width: usize, numbers: Option<&[f32]>) -> Self {
+        let (offset, stride, after) = match layout {
+            Layout::Dense => (0, width, 0),
+            Layout::Scattered => (77, width + 3, 5),
+        };
+        let mut words = vec![POISON; offset + (height - 1) * stride + width + after];
+        if let Some(numbers) = numbers {
+            assert_eq!(numbers.len(), height * width);
+            for (row, numbers) in numbers.chunks_exact(width).enumerate() {
+                let start = offset + row * stride;
+                words[start..start + width].copy_from_slice(bytemuck::cast_slice(numbers));
+            }
+        }
+        let rows = Rows::new(&buffer_of(gpu, &words), width)
+            .offset(offset as u64 * 4)
+            .stride(stride as u64 * 4)
+            .rows(height);
+        Placed { rows, height, width, offset, stride }
+    }
+
+    /// The matrix as it is now, after a look that nothing was written beside it.
+    pub fn read(&self, gpu: &Gpu) -> Vec<f32> {
+        let mut words = words_of(gpu, self.rows.buffer());
+        let mut numbers = Vec::with_capacity(self.height * self.width);
+        for row in 0..self.height {
+            let start = self.offset + row * self.stride;
+            numbers.extend(words[start..start + self.width].iter().map(|&word| f32::from_bits(word)));
+            words[start..start + self.width].fill(POISON);
+        }
+        assert!(words.iter().all(|&word| word == POISON), "something was written beside the matrix");
+        numbers
+    }
+}
+
+/// Holds numbers to the reference: `bound(i)` is the largest difference allowed at place `i`.
+#[track_caller]
+pub fn assert_close(what: &str, found: &[f32], expected: &[f64], bound: impl Fn(usize) -> f64) {
+    assert_eq!(found.len(), expected.len(), "{what}: another number of results");
+    assert!(!found.is_empty(), "{what}: nothing was compared");
+    for (i, (&found, &expected)) in found.iter().zip(expected).enumerate() {
+        let difference = (f64::from(found) - expected).abs();
+        // Written so that NaN fails.
+        assert!(
+            difference <= bound(i),
+            "{what}[{i}]: found {found:e}, expected {expected:e}: they differ by {difference:e}, and {:e} is allowed",
+            bound(i)
+        );
+    }
+}
+
+/// The L2 norm of the difference, relative to the expected numbers'.
+#[track_caller]
+pub fn relative_l2(found: &[f32], expected: &[f64]) -> f64 {
+    assert_eq!(found.len(), expected.len(), "another number of results");
+    assert!(!found.is_empty(), "nothing was compared");
+    let square = |numbers: &mut dyn Iterator<Item = f64>| numbers.map(|number| number * number).sum::<f64>();
+    let difference = square(&mut found.iter().zip(expected).map(|(&found, &expected)| f64::from(found) - expected));
+    (difference / square(&mut expected.iter().copied())).sqrt()
+}
+
+/// Fails unless the relative L2 norm of the difference is within `bound`, for NaN too.
+#[track_caller]
+pub fn assert_l2(what: &str, found: &[f32], expected: &[f64], bound: f64) {
+    let difference = relative_l2(found, expected);
+    assert!(difference <= bound, "{what}: relative L2 difference {difference:e}, and {bound:e} is allowed");
+}
+
+/// The data of XOR, in the notebook's order, and its targets 0.01 and 0.99: the second output stands for 1.
+pub const XOR_INPUTS: [[f32; 2]; 4] = [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]];
+pub const XOR_TARGETS: [[f32; 2]; 4] = [[0.99, 0.01], [0.01, 0.99], [0.01, 0.99], [0.99, 0.01]];
+
+/// The notebook's network.
+pub fn xor_mlp() -> Mlp {
+    Mlp::inputs(2).linear(30).sigmoid().linear(2).sigmoid()
+}
+
+/// The reference's training from a seed's initial parameters.
+pub fn reference_training(
+    mlp: &Mlp,
+    seed: u64,
+    (inputs, targets): (&[f32], &[f32]),
+    order: Order,
+    learning_rate: f32,
+) -> Training {
+    let network = NeuralNetwork::from_parameters(mlp, &mlp.initial_parameters(seed).unwrap()).unwrap();
+    let samples = order.samples as usize;
+    let inputs = Matrix::from_f32(samples, mlp.input_width(), inputs).unwrap();
+    let targets = Matrix::from_f32(samples, mlp.output_width(), targets).unwrap();
+    Training::new(network, inputs, targets, order, f64::from(learning_rate)).unwrap()
+}

@@ -1,0 +1,232 @@
+//! Inside an app: its device, its encoder, its buffers; nothing is made, submitted or waited for behind its back.
+
+mod common;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use common::*;
+use wgrad::{Dataset, Error, Gpu, Mlp, Network, Rows, TrainConfig, Trainer, wgpu};
+
+/// A device as an app has it: requested by the app, at the default limits, without features.
+fn app_device() -> (wgpu::Device, wgpu::Queue) {
+    let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle_from_env());
+    let adapter = pollster::block_on(instance.request_adapter(&Default::default())).expect("the tests need an adapter");
+    pollster::block_on(adapter.request_device(&Default::default())).expect("a device at the default limits")
+}
+
+fn xor_trainer(gpu: &Gpu) -> (Network, Trainer) {
+    let network = Network::new(gpu, &xor_mlp(), 1).unwrap();
+    let data = Dataset::new(gpu, &XOR_INPUTS, &XOR_TARGETS).unwrap();
+    let trainer = Trainer::new(&network, &data, TrainConfig::default()).unwrap();
+    (network, trainer)
+}
+
+#[test]
+fn trains_on_the_apps_buffers_in_the_apps_encoder() {
+    let (device, queue) = app_device();
+    let gpu = Gpu::from_wgpu(&device, &queue).unwrap();
+    // A vertex of 5 numbers: the inputs are numbers 1 and 2, the targets 3 and 4.
+    let vertices = XOR_INPUTS.iter().zip(&XOR_TARGETS).flat_map(|(x, t)| [9.0, x[0], x[1], t[0], t[1]]).map(f32::to_bits);
+    let vertices = buffer_of(&gpu, &vertices.collect::<Vec<_>>());
+    let points = Rows::new(&vertices, 2).offset(4).stride(20);
+    let classes = Rows::new(&vertices, 2).offset(12).stride(20);
+    let output = buffer_of(&gpu, &[POISON; 8]);
+
+    let network = Network::new(&gpu, &xor_mlp(), 1).unwrap();
+    let data = Dataset::from_buffers(&gpu, points.clone(), classes).unwrap();
+    assert_eq!(data.samples(), 4);
+    let forward = network.forward(&points, &Rows::new(&output, 2)).unwrap();
+    let mut trainer = Trainer::new(&network, &data, TrainConfig::default()).unwrap();
+    let mut encoder = device.create_command_encoder(&Default::default());
+    trainer.record_steps(&mut encoder, 500);
+    forward.record(&mut encoder);
+    queue.submit([encoder.finish()]);
+
+    let (same, mut same_trainer) = xor_trainer(&gpu);
+    submit(&gpu, |encoder| same_trainer.record_steps(encoder, 500));
+    assert_eq!(network.read_parameters().unwrap(), same.read_parameters().unwrap());
+    let y = words_of(&gpu, &output).into_iter().map(f32::from_bits).collect::<Vec<_>>();
+    assert_eq!(y, same.predict(XOR_INPUTS.as_flattened()).unwrap());
+}
+
+#[test]
+fn a_step_creates_no_gpu_object() {
+    let (device, queue) = app_device();
+    let gpu = Gpu::from_wgpu(&device, &queue).unwrap();
+    // Two counts: the crate's own, in its one place of creation, and wgpu's of what the driver holds.
+    let count = || {
+        let counters = device.get_internal_counters().hal;
+        let driver = [&counters.buffers, &counters.bind_groups, &counters.bind_group_layouts, &counters.pipeline_layouts]
+            .into_iter()
+            .chain([&counters.compute_pipelines, &counters.shader_modules])
+            .map(|counter| counter.read())
+            .sum::<isize>();
+        (gpu.created_objects(), driver)
+    };
+    let before = count();
+    let (network, mut trainer) = xor_trainer(&gpu);
+    let [input, output] = [1, 2].map(|seed| buffer_of(&gpu, bytemuck::cast_slice(&normal(seed, 8))));
+    let forward = network.forward(&Rows::new(&input, 2), &Rows::new(&output, 2)).unwrap();
+    let backward = forward.backward(&Rows::new(&input, 2), None).unwrap();
+    let made = count();
+    assert!(made.0 > before.0 + 20 && made.1 > before.1 + 20, "both counts can rise: {before:?}, {made:?}");
+
+    let mut encoder = device.create_command_encoder(&Default::default());
+    for steps in [1, 9, 90, 900] {
+        trainer.record_steps(&mut encoder, steps);
+        forward.record(&mut encoder);
+        backward.record(&mut encoder);
+    }
+    trainer.record_steps(&mut encoder, 0);
+    assert_eq!(count(), made);
+    queue.submit([encoder.finish()]);
+    assert_eq!(trainer.read_loss().unwrap().unwrap().step, 1_000);
+    assert_eq!(count().0, made.0 + 1, "the blocking read makes its staging buffer");
+}
+
+#[test]
+fn losses_arrive_without_waiting_and_recording_nothing_gives_none() {
+    let (device, queue) = app_device();
+    let gpu = Gpu::from_wgpu(&device, &queue).unwrap();
+    let (_, mut trainer) = xor_trainer(&gpu);
+    assert_eq!(trainer.latest_loss().unwrap(), None);
+    let mut latest = 0;
+    let mut encoder = device.create_command_encoder(&Default::default());
+    trainer.record_steps(&mut encoder, 0);
+    queue.submit([encoder.finish()]);
+    for frame in 1..=50 {
+        submit(&gpu, |encoder| trainer.record_steps(encoder, 4));
+        assert_eq!(trainer.steps_per_epoch(), 4);
+        if let Some(reading) = trainer.latest_loss().unwrap() {
+            assert!(latest <= reading.step && reading.step <= frame * 4, "{reading:?} in frame {frame}");
+            latest = reading.step;
+        }
+    }
+    device.poll(wgpu::PollType::wait_indefinitely()).unwrap();
+    let reading = trainer.latest_loss().unwrap().expect("all submissions are done");
+    // The last frames may have found no free slot, but at least the slots that were free arrived.
+    assert!(reading.step >= 16, "{reading:?}");
+    submit(&gpu, |encoder| trainer.record_steps(encoder, 4));
+    device.poll(wgpu::PollType::wait_indefinitely()).unwrap();
+    assert_eq!(trainer.latest_loss().unwrap().unwrap().step, 204);
+}
+
+#[test]
+fn an_encoder_that_the_app_drops_loses_nothing() {
+    let (device, _queue) = app_device();
+    let gpu = Gpu::from_wgpu(&device, &_queue).unwrap();
+    let (network, mut trainer) = xor_trainer(&gpu);
+    let parameters = network.read_parameters().unwrap();
+    for i in 0..20 {
+        let mut encoder = device.create_command_encoder(&Default::default());
+        trainer.record_steps(&mut encoder, 5);
+        if i % 2 == 0 {
+            drop(encoder.finish());
+        }
+    }
+    assert_eq!(trainer.latest_loss().unwrap(), None);
+    assert_eq!(network.read_parameters().unwrap(), parameters);
+    // Every slot of the readback is free again: the next reading arrives.
+    submit(&gpu, |encoder| trainer.record_steps(encoder, 3));
+    device.poll(wgpu::PollType::wait_indefinitely()).unwrap();
+    assert_eq!(trainer.latest_loss().unwrap().unwrap().step, 3);
+}
+
+#[test]
+fn a_lost_device_is_reported_again_and_again_without_a_panic() {
+    let (device, queue) = app_device();
+    let lost = Arc::new(AtomicBool::new(false));
+    let seen = lost.clone();
+    device.set_device_lost_callback(move |_, _| seen.store(true, Ordering::SeqCst));
+    device.on_uncaptured_error(Arc::new(|error| panic!("the app's handler was given {error}")));
+    let gpu = Gpu::from_wgpu(&device, &queue).unwrap();
+    let (network, mut trainer) = xor_trainer(&gpu);
+    submit(&gpu, |encoder| trainer.record_steps(encoder, 5));
+    assert_eq!(trainer.read_loss().unwrap().unwrap().step, 5);
+
+    device.destroy();
+    submit(&gpu, |encoder| trainer.record_steps(encoder, 5));
+    for _ in 0..3 {
+        let error = trainer.latest_loss().unwrap_err();
+        assert!(matches!(error, Error::DeviceLost { .. }), "{error}");
+        assert!(matches!(trainer.read_loss(), Err(Error::DeviceLost { .. })));
+        assert!(matches!(trainer.train(1, |_| ()), Err(Error::DeviceLost { .. })));
+        assert!(matches!(network.read_parameters(), Err(Error::DeviceLost { .. })));
+        let error = network.predict(&[0.0, 1.0]).unwrap_err();
+        assert!(matches!(error, Error::DeviceLost { .. }), "{error}");
+    }
+    assert!(lost.load(Ordering::SeqCst), "the app's loss callback is still its own");
+}
+
+#[test]
+fn a_device_lost_unnoticed_is_reported_by_whatever_is_called_next() {
+    type Call = fn(&Gpu, &Network, &mut Trainer) -> Result<(), Error>;
+    let calls: [Call; 5] = [
+        |_, network, _| network.predict(&[0.0, 1.0]).map(drop),
+        |_, network, _| network.read_parameters().map(drop),
+        |gpu, _, _| Network::new(gpu, &xor_mlp(), 1).map(drop),
+        |gpu, _, _| Dataset::new(gpu, &XOR_INPUTS, &XOR_TARGETS).map(drop),
+        |_, _, trainer| trainer.train(1, |_| ()),
+    ];
+    for (i, call) in calls.into_iter().enumerate() {
+        let (device, queue) = app_device();
+        device.on_uncaptured_error(Arc::new(|error| panic!("the app's handler was given {error}")));
+        let gpu = Gpu::from_wgpu(&device, &queue).unwrap();
+        let (network, mut trainer) = xor_trainer(&gpu);
+        device.destroy();
+        let result = call(&gpu, &network, &mut trainer);
+        assert!(matches!(result, Err(Error::DeviceLost { .. })), "call {i}: {result:?}");
+    }
+}
+
+#[test]
+fn handles_move_between_threads() {
+    let (device, queue) = app_device();
+    let gpu = Gpu::from_wgpu(&device, &queue).unwrap();
+    let (network, mut trainer) = xor_trainer(&gpu);
+    let painter = network.clone();
+    let trained = std::thread::spawn(move || trainer.train(20, |_| ()).map(|()| trainer)).join().unwrap().unwrap();
+    assert_eq!(painter.predict(&[0.0, 1.0]).unwrap().len(), 2);
+
+    // Several networks at once on one queue have the bits of one after the other.
+    let train = |seed| {
+        let network = Network::new(&gpu, &xor_mlp(), seed).unwrap();
+        let data = Dataset::new(&gpu, &XOR_INPUTS, &XOR_TARGETS).unwrap();
+        Trainer::new(&network, &data, TrainConfig::default()).unwrap().train(20, |_| ()).unwrap();
+        network.read_parameters().unwrap()
+    };
+    let together = std::thread::scope(|scope| {
+        let threads = [1, 2, 3].map(|seed| scope.spawn(move || train(seed)));
+        threads.map(|thread| thread.join().unwrap())
+    });
+    assert_eq!(together, [1, 2, 3].map(train));
+    assert_eq!(together[0], network.read_parameters().unwrap());
+    drop(trained);
+}
+
+#[test]
+fn what_is_dropped_in_flight_returns_at_once_and_is_not_freed_early() {
+    let (device, queue) = app_device();
+    let gpu = Gpu::from_wgpu(&device, &queue).unwrap();
+    let (network, mut trainer) = xor_trainer(&gpu);
+    submit(&gpu, |encoder| trainer.record_steps(encoder, 300));
+    drop(trainer);
+    let after_drop = network.read_parameters().unwrap();
+    let (same, mut same_trainer) = xor_trainer(&gpu);
+    submit(&gpu, |encoder| same_trainer.record_steps(encoder, 300));
+    assert_eq!(after_drop, same.read_parameters().unwrap());
+}
+
+#[test]
+fn a_wait_has_a_time_out() {
+    let (device, queue) = app_device();
+    let gpu = Gpu::from_wgpu(&device, &queue).unwrap().with_wait_timeout(std::time::Duration::ZERO);
+    let network = Network::new(&gpu, &Mlp::inputs(784).linear(784).linear(784), 1).unwrap();
+    let error = network.predict(&normal(1, 784 * 1_000)).map(drop).unwrap_err();
+    assert!(matches!(error, Error::Timeout { seconds: 0.0 }), "{error}");
+    // The device is not lost by that.
+    let patient = Gpu::from_wgpu(&device, &queue).unwrap();
+    let (_, mut trainer) = xor_trainer(&patient);
+    trainer.train(1, |_| ()).unwrap();
+}
