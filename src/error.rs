@@ -80,7 +80,16 @@ pub enum Error {
         what: String,
     },
 
-    /// wgpu refused an operation, for example on a buffer that is destroyed or belongs to another device.
+    /// wgpu refused the buffers of a kernel: one is destroyed, or belongs to another device.
+    #[error("wgpu refused the buffers of {what}: {reason}")]
+    BufferRefused {
+        /// The kernel.
+        what: String,
+        /// wgpu's own words.
+        reason: String,
+    },
+
+    /// wgpu refused something else, which it should not: please report it.
     #[error("wgpu refused {what}: {reason}")]
     Refused {
         /// The object that was to be made.
@@ -123,6 +132,13 @@ pub enum Error {
     /// A network without layers: add at least one, `Mlp::inputs(2).linear(1)`.
     #[error("{operation}: the network has no layers; add one, for example .linear(30)")]
     NoLayers {
+        /// The operation that refused.
+        operation: &'static str,
+    },
+
+    /// A network without linear layers has nothing to train.
+    #[error("{operation}: the network has no parameters to train; add a layer, for example .linear(30)")]
+    NoParameters {
         /// The operation that refused.
         operation: &'static str,
     },
@@ -230,7 +246,9 @@ pub enum Error {
     },
 
     /// A buffer is too short for the rows asked for.
-    #[error("{operation}: {what} needs {needed} bytes of its buffer, which has {found}; fewer rows, or a larger buffer")]
+    #[error(
+        "{operation}: {what} needs {needed} bytes of its buffer, which has {found}; fewer rows, or a larger buffer"
+    )]
     BufferTooShort {
         /// The operation that refused.
         operation: &'static str,
@@ -256,7 +274,9 @@ pub enum Error {
     },
 
     /// A stride below the width of a row.
-    #[error("{operation}: the stride of {what} is {stride} bytes, and a row of {width} f32 takes {row}; raise the stride")]
+    #[error(
+        "{operation}: the stride of {what} is {stride} bytes, and a row of {width} f32 takes {row}; raise the stride"
+    )]
     StrideTooSmall {
         /// The operation that refused.
         operation: &'static str,
@@ -281,9 +301,9 @@ pub enum Error {
         written: &'static str,
     },
 
-    /// Two things that work together are on different devices.
-    #[error("{operation}: {left} and {right} are on different devices; make both from one Gpu")]
-    OtherDevice {
+    /// Two things that work together belong to different [`Gpu`](crate::Gpu)s.
+    #[error("{operation}: {left} and {right} belong to different Gpus; make both from one Gpu or its clones")]
+    OtherGpu {
         /// The operation that refused.
         operation: &'static str,
         /// The one.

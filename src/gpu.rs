@@ -104,6 +104,12 @@ impl Gpu {
         &self.shared.queue
     }
 
+    /// Whether both are handles to one device, made by one call (and clones of it).
+    pub(crate) fn is_same(&self, other: &Gpu) -> bool {
+        // wgpu's own comparison takes devices of two instances for one.
+        Arc::ptr_eq(&self.shared, &other.shared)
+    }
+
     /// The adapter that the device is on.
     pub fn adapter_info(&self) -> &wgpu::AdapterInfo {
         &self.shared.adapter_info
@@ -111,9 +117,8 @@ impl Gpu {
 
     /// The adapter in words: its name, backend and driver.
     pub fn description(&self) -> String {
-        let info = self.adapter_info();
-        let driver = format!("{} {}", info.driver, info.driver_info);
-        format!("{} ({}, {})", info.name, info.backend, if driver.trim().is_empty() { "driver unknown" } else { driver.trim() })
+        let wgpu::AdapterInfo { name, backend, driver, driver_info, .. } = self.adapter_info();
+        format!("{name}, {backend} {driver} {driver_info}").trim_end().to_owned()
     }
 
     /// How many GPU objects (buffers, bind groups, pipelines) the crate has made on this device so far. Recording makes none.
@@ -126,7 +131,12 @@ impl Gpu {
     }
 
     /// A storage buffer of `bytes` bytes that can be copied from and to.
-    pub(crate) fn storage_buffer(&self, operation: &'static str, what: &'static str, bytes: u64) -> Result<wgpu::Buffer> {
+    pub(crate) fn storage_buffer(
+        &self,
+        operation: &'static str,
+        what: &'static str,
+        bytes: u64,
+    ) -> Result<wgpu::Buffer> {
         let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
         self.check_binding_size(operation, what, bytes)?;
         self.create_buffer(operation, what, bytes, usage)
@@ -175,7 +185,10 @@ impl Gpu {
         entries: &[wgpu::BindGroupEntry<'_>],
     ) -> Result<wgpu::BindGroup> {
         let descriptor = wgpu::BindGroupDescriptor { label: Some(label), layout, entries };
-        self.create(label, |device| device.create_bind_group(&descriptor))
+        self.create(label, |device| device.create_bind_group(&descriptor)).map_err(|error| match error {
+            Error::Refused { what, reason } => Error::BufferRefused { what, reason },
+            other => other,
+        })
     }
 
     /// The one place where GPU objects are made, and counted.
@@ -281,6 +294,7 @@ fn check_size(
     if needed <= allowed {
         return Ok(());
     }
-    let way_out = "use fewer rows at a time, a smaller batch or narrower layers, or request a device with a higher limit";
+    let way_out =
+        "use fewer rows at a time, a smaller batch or narrower layers, or request a device with a higher limit";
     Err(Error::TooLarge { operation, what, needed, limit, allowed, way_out })
 }

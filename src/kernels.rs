@@ -89,8 +89,10 @@ impl Dispatch {
         let pipeline = gpu.pipeline(shader)?;
         let uniform = parameters.upload(gpu, shader.entry_point)?;
         let resources = std::iter::once(uniform.as_entire_binding()).chain(storage.iter().cloned());
-        let entries =
-            (0..).zip(resources).map(|(binding, resource)| wgpu::BindGroupEntry { binding, resource }).collect::<Vec<_>>();
+        let entries = (0..)
+            .zip(resources)
+            .map(|(binding, resource)| wgpu::BindGroupEntry { binding, resource })
+            .collect::<Vec<_>>();
         let bind_group = gpu.bind_group(&format!("wgrad {}", shader.entry_point), &pipeline.layout, &entries)?;
         Ok(Dispatch { pipeline, bind_group, workgroups })
     }

@@ -54,7 +54,8 @@ impl Rows {
     }
 
     fn row_bytes(&self) -> u64 {
-        self.width.saturating_mul(4)
+        // A multiple of 4 even where it does not fit.
+        self.width.saturating_mul(4) & !3
     }
 
     fn stride_bytes(&self) -> u64 {
@@ -71,7 +72,13 @@ impl Rows {
     }
 
     /// A matrix of our own, one row right after the other.
-    pub(crate) fn create(gpu: &Gpu, operation: &'static str, what: &'static str, rows: u64, width: u64) -> Result<Self> {
+    pub(crate) fn create(
+        gpu: &Gpu,
+        operation: &'static str,
+        what: &'static str,
+        rows: u64,
+        width: u64,
+    ) -> Result<Self> {
         let bytes = rows.saturating_mul(width).saturating_mul(4);
         let buffer = gpu.storage_buffer(operation, what, bytes)?;
         Ok(Rows { buffer, width, offset: 0, stride: None, rows: Some(rows) })
@@ -106,7 +113,7 @@ impl Rows {
         let alignment = u64::from(gpu.limits().min_storage_buffer_offset_alignment).max(4);
         let start = self.offset - self.offset % alignment;
         gpu.check_binding_size(operation, what, needed - start)?;
-        // All of these fit in 32 bits, since the binding does.
+        // All of these fit in 32 bits, since the binding does; but for the stride of a single row, which is never used.
         let word = |bytes: u64| (bytes / 4) as u32;
         Ok(Operand {
             what,

@@ -103,7 +103,8 @@ impl Network {
     pub fn forward(&self, input: &Rows, output: &Rows) -> Result<Forward> {
         let operation = "Network::forward";
         let samples = input.shape().rows;
-        let [read, written] = [input.operand(&self.gpu, operation, "input")?, output.operand(&self.gpu, operation, "output")?];
+        let [read, written] =
+            [input.operand(&self.gpu, operation, "input")?, output.operand(&self.gpu, operation, "output")?];
         read.check_fit(operation, &written, read.rows == written.rows, "both must have one row a sample")?;
         check_width(operation, "input", input, "the network's input", self.mlp.input_width())?;
         check_width(operation, "output", output, "the network's output", self.mlp.output_width())?;

@@ -46,7 +46,8 @@ impl Ring {
 
     /// Records a reading of `state` after `steps` steps that were recorded before it, if there is a free slot.
     pub fn record(&self, encoder: &mut wgpu::CommandEncoder, state: &TrainingState, steps: u64) {
-        let Some((buffer, status)) = self.slots.iter().find(|(_, status)| status.load(Ordering::Acquire) == FREE) else {
+        let Some((buffer, status)) = self.slots.iter().find(|(_, status)| status.load(Ordering::Acquire) == FREE)
+        else {
             return;
         };
         status.store(RECORDED, Ordering::Release);

@@ -125,16 +125,31 @@ impl Trainer {
     /// Prepares training: checks everything, and makes every GPU object that the steps need.
     ///
     /// # Errors
-    /// [`Error::OtherDevice`] for a data set of another device, [`Error::Shapes`] for one that does not fit the network,
-    /// [`Error::BatchSize`], [`Error::LearningRate`], [`Error::TooLarge`], [`Error::OutOfMemory`].
+    /// [`Error::OtherGpu`] for a data set of another [`Gpu`], [`Error::Shapes`] for one that does not fit the network,
+    /// [`Error::NoParameters`] for a network without linear layers, [`Error::BatchSize`], [`Error::LearningRate`], [`Error::TooLarge`], [`Error::OutOfMemory`].
     pub fn new(network: &Network, data: &Dataset, config: TrainConfig) -> Result<Self> {
         let operation = "Trainer::new";
         let gpu = network.gpu();
-        if gpu.device() != data.gpu().device() {
-            return Err(Error::OtherDevice { operation, left: "the network", right: "the data set" });
+        if !gpu.is_same(data.gpu()) {
+            return Err(Error::OtherGpu { operation, left: "the network", right: "the data set" });
         }
-        check_width(operation, "the data set's inputs", data.inputs(), "the network's input", network.mlp().input_width())?;
-        check_width(operation, "the data set's targets", data.targets(), "the network's output", network.mlp().output_width())?;
+        check_width(
+            operation,
+            "the data set's inputs",
+            data.inputs(),
+            "the network's input",
+            network.mlp().input_width(),
+        )?;
+        check_width(
+            operation,
+            "the data set's targets",
+            data.targets(),
+            "the network's output",
+            network.mlp().output_width(),
+        )?;
+        if network.mlp().parameter_count() == 0 {
+            return Err(Error::NoParameters { operation });
+        }
         let samples = data.samples();
         if config.batch_size == 0 || config.batch_size > samples {
             return Err(Error::BatchSize { batch_size: config.batch_size as u64, samples: samples as u64 });

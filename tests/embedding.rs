@@ -27,7 +27,8 @@ fn trains_on_the_apps_buffers_in_the_apps_encoder() {
     let (device, queue) = app_device();
     let gpu = Gpu::from_wgpu(&device, &queue).unwrap();
     // A vertex of 5 numbers: the inputs are numbers 1 and 2, the targets 3 and 4.
-    let vertices = XOR_INPUTS.iter().zip(&XOR_TARGETS).flat_map(|(x, t)| [9.0, x[0], x[1], t[0], t[1]]).map(f32::to_bits);
+    let vertices =
+        XOR_INPUTS.iter().zip(&XOR_TARGETS).flat_map(|(x, t)| [9.0, x[0], x[1], t[0], t[1]]).map(f32::to_bits);
     let vertices = buffer_of(&gpu, &vertices.collect::<Vec<_>>());
     let points = Rows::new(&vertices, 2).offset(4).stride(20);
     let classes = Rows::new(&vertices, 2).offset(12).stride(20);
@@ -57,11 +58,12 @@ fn a_step_creates_no_gpu_object() {
     // Two counts: the crate's own, in its one place of creation, and wgpu's of what the driver holds.
     let count = || {
         let counters = device.get_internal_counters().hal;
-        let driver = [&counters.buffers, &counters.bind_groups, &counters.bind_group_layouts, &counters.pipeline_layouts]
-            .into_iter()
-            .chain([&counters.compute_pipelines, &counters.shader_modules])
-            .map(|counter| counter.read())
-            .sum::<isize>();
+        let driver =
+            [&counters.buffers, &counters.bind_groups, &counters.bind_group_layouts, &counters.pipeline_layouts]
+                .into_iter()
+                .chain([&counters.compute_pipelines, &counters.shader_modules])
+                .map(|counter| counter.read())
+                .sum::<isize>();
         (gpu.created_objects(), driver)
     };
     let before = count();

@@ -29,8 +29,8 @@ fn check_matmul(layout: Layout, rows: usize, inputs: usize, outputs: usize, bias
     let gpu = gpu();
     let height = inputs + usize::from(bias);
     let (x, w) = (normal(1, rows * inputs), normal(2, height * outputs));
-    let [placed_x, placed_w] =
-        [(rows, inputs, &x), (height, outputs, &w)].map(|(rows, width, it)| Placed::new(gpu, layout, rows, width, Some(it)));
+    let [placed_x, placed_w] = [(rows, inputs, &x), (height, outputs, &w)]
+        .map(|(rows, width, it)| Placed::new(gpu, layout, rows, width, Some(it)));
     let y = Placed::new(gpu, layout, rows, outputs, None);
     run(gpu, &kernels::matmul(gpu, &placed_x.rows, &placed_w.rows, &y.rows).unwrap());
 
@@ -200,7 +200,9 @@ fn squared_error_agrees_with_the_reference_and_counts_only_samples() {
         let (error, expected) = reference::squared_error(&y, &t).unwrap();
         let found = d_output.read(gpu);
         // A difference is rounded once.
-        assert_close("d_output", &found[..count], expected.as_slice(), |i| EPSILON / 2.0 * expected.as_slice()[i].abs());
+        assert_close("d_output", &found[..count], expected.as_slice(), |i| {
+            EPSILON / 2.0 * expected.as_slice()[i].abs()
+        });
         assert!(found[count..].iter().all(|&d_output| d_output == 0.0), "d_output past the batch's end is not 0");
         let loss = error / samples as f64;
         let found = f32::from_bits(words_of(gpu, state.error())[0]) / samples as f32;
@@ -264,8 +266,13 @@ fn gather_copies_the_samples_that_the_reference_names() {
         for step in [0, steps * 3 - 1, steps * ((1 << 32) + 5) + steps / 2] {
             let x = Placed::new(gpu, layout, batch_size, inputs, None);
             let t = Placed::new(gpu, layout, batch_size, targets, None);
-            let config =
-                GatherConfig { inputs: &placed_inputs.rows, targets: &placed_targets.rows, x: &x.rows, t: &t.rows, shuffle };
+            let config = GatherConfig {
+                inputs: &placed_inputs.rows,
+                targets: &placed_targets.rows,
+                x: &x.rows,
+                t: &t.rows,
+                shuffle,
+            };
             let dispatch = kernels::gather(gpu, &state, config).unwrap();
             let positions = order.positions(step);
             place(&state, positions.len() as u32, positions.start, step / steps);
@@ -275,7 +282,8 @@ fn gather_copies_the_samples_that_the_reference_names() {
             for (what, found, all, width) in
                 [("x", x.read(gpu), &all_inputs, inputs), ("t", t.read(gpu), &all_targets, targets)]
             {
-                let mut expected = batch.iter().flat_map(|&sample| &all[sample * width..][..width]).copied().collect::<Vec<_>>();
+                let mut expected =
+                    batch.iter().flat_map(|&sample| &all[sample * width..][..width]).copied().collect::<Vec<_>>();
                 expected.resize(batch_size * width, 0.0);
                 assert_eq!(found, expected, "{what} of step {step}, {samples} samples by {batch_size}, {layout:?}");
             }
@@ -288,7 +296,9 @@ fn step_moves_through_batches_and_epochs_and_adds_errors_without_losing_digits()
     let gpu = gpu();
     let error = 0.1f32;
     // The last batch of each epoch is smaller; 70,000 batches pass every level of the sum.
-    for (samples, batch_size, steps) in [(5u32, 2u32, 7u64), (1, 1, 3), (70_000, 1, 70_000), (70_000, 1, 69_999), (300, 1, 257)] {
+    for (samples, batch_size, steps) in
+        [(5u32, 2u32, 7u64), (1, 1, 3), (70_000, 1, 70_000), (70_000, 1, 69_999), (300, 1, 257)]
+    {
         let state = TrainingState::new(gpu, samples, batch_size, 0.1).unwrap();
         gpu.queue().write_buffer(state.error(), 0, &error.to_le_bytes());
         let dispatch = kernels::step(gpu, &state).unwrap();

@@ -14,7 +14,17 @@ fn networks() -> Vec<Mlp> {
         xor_mlp(),
         Mlp::inputs(2).linear(30).bias().sigmoid().linear(2).bias().sigmoid(),
         Mlp::inputs(65).linear(64).sigmoid().linear(63).bias().sigmoid().linear(10).sigmoid(),
-        Mlp::inputs(5).linear(7).sigmoid().linear(11).sigmoid().linear(13).bias().sigmoid().linear(17).sigmoid().linear(3),
+        Mlp::inputs(5)
+            .linear(7)
+            .sigmoid()
+            .linear(11)
+            .sigmoid()
+            .linear(13)
+            .bias()
+            .sigmoid()
+            .linear(17)
+            .sigmoid()
+            .linear(3),
         Mlp::inputs(4).sigmoid().linear(6).linear(2).bias(),
         Mlp::inputs(784).linear(200).sigmoid().linear(10).sigmoid(),
     ]
@@ -29,8 +39,7 @@ fn samples(mlp: &Mlp, count: usize, seed: u64) -> Vec<f32> {
 fn outputs_agree_with_the_reference() {
     for (seed, mlp) in networks().iter().enumerate() {
         let network = Network::new(gpu(), mlp, seed as u64).unwrap();
-        let mut reference =
-            NeuralNetwork::from_parameters(mlp, &mlp.initial_parameters(seed as u64).unwrap()).unwrap();
+        let mut reference = NeuralNetwork::from_parameters(mlp, &mlp.initial_parameters(seed as u64).unwrap()).unwrap();
         for count in [1, 2, 65] {
             let x = samples(mlp, count, 20);
             let y = network.predict(&x).unwrap();
@@ -44,14 +53,17 @@ fn outputs_agree_with_the_reference() {
 fn every_gradient_agrees_with_the_reference() {
     let gpu = gpu();
     for (seed, mlp) in networks().iter().enumerate() {
-        for (layout, count) in [(Layout::Dense, 1), (Layout::Scattered, 7), (Layout::Dense, 64), (Layout::Scattered, 257)] {
+        for (layout, count) in
+            [(Layout::Dense, 1), (Layout::Scattered, 7), (Layout::Dense, 64), (Layout::Scattered, 257)]
+        {
             let network = Network::new(gpu, mlp, seed as u64).unwrap();
             let mut reference =
                 NeuralNetwork::from_parameters(mlp, &mlp.initial_parameters(seed as u64).unwrap()).unwrap();
             let x = samples(mlp, count, 21);
             let expected_y = reference.forward(&Matrix::from_f32(count, mlp.input_width(), &x).unwrap()).unwrap();
             // Errors of 0.1 to 1.1, of both signs.
-            let d_output = normal(22, count * mlp.output_width()).into_iter().map(|d| d.signum() * (0.1 + d.abs().min(1.0)));
+            let d_output =
+                normal(22, count * mlp.output_width()).into_iter().map(|d| d.signum() * (0.1 + d.abs().min(1.0)));
             let d_output = d_output.collect::<Vec<f32>>();
             let d_output_matrix = Matrix::from_f32(count, mlp.output_width(), &d_output).unwrap();
             let expected_d_input = reference.backward(&d_output_matrix).unwrap();
@@ -79,7 +91,8 @@ fn every_gradient_agrees_with_the_reference() {
             let (found, expected) = (backward.read_d_parameters().unwrap(), reference.d_parameters());
             assert_eq!(found, without_d_input.read_d_parameters().unwrap(), "{what}");
             let mut compared = 0;
-            for (layer, range) in mlp.parameter_ranges().into_iter().enumerate().filter(|(_, range)| !range.is_empty()) {
+            for (layer, range) in mlp.parameter_ranges().into_iter().enumerate().filter(|(_, range)| !range.is_empty())
+            {
                 compared += range.len();
                 let what = format!("{what}, layer {layer}");
                 assert_l2(&what, &found[range.clone()], &expected[range], 2e-6);

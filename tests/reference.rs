@@ -57,9 +57,13 @@ fn learns_xor_from_ten_seeds() {
 /// Networks of one to five layers, with and without bias, and the sizes of their batches.
 fn networks() -> Vec<(Mlp, usize)> {
     let mut networks = Vec::new();
-    for (batch, widths) in
-        [(1, vec![2, 30, 2]), (3, vec![5, 1]), (4, vec![7, 13, 11, 3]), (2, vec![1, 2, 3, 4, 5, 6]), (8, vec![20, 24, 10])]
-    {
+    for (batch, widths) in [
+        (1, vec![2, 30, 2]),
+        (3, vec![5, 1]),
+        (4, vec![7, 13, 11, 3]),
+        (2, vec![1, 2, 3, 4, 5, 6]),
+        (8, vec![20, 24, 10]),
+    ] {
         for bias in [false, true] {
             for last_sigmoid in [false, true] {
                 let mut mlp = Mlp::inputs(widths[0]);
@@ -164,28 +168,53 @@ fn the_shuffled_order_is_uniform() {
         assert!(chi_squared <= freedom + 5.0 * (2.0 * freedom).sqrt(), "{samples} samples: chi² {chi_squared}");
         let half = EPOCHS as f64 / 2.0;
         for (i, &count) in before.iter().enumerate().filter(|(i, _)| i / samples as usize != i % samples as usize) {
-            assert!((count - half).abs() <= 5.0 * half.sqrt(), "{samples} samples: pair {i} came in order {count} times");
+            assert!(
+                (count - half).abs() <= 5.0 * half.sqrt(),
+                "{samples} samples: pair {i} came in order {count} times"
+            );
         }
     }
 }
 
 #[test]
 fn the_shuffled_order_is_fixed() {
-    let order = |samples, seed, epoch| (0..8).map(|position| permutation(position, samples, seed, epoch)).collect::<Vec<_>>();
+    let order =
+        |samples, seed, epoch| (0..8).map(|position| permutation(position, samples, seed, epoch)).collect::<Vec<_>>();
     // Computed by a separate program in another language.
     assert_eq!(order(8, 0, 0), [3, 0, 5, 6, 7, 1, 4, 2]);
     assert_eq!(order(60_000, 1, 2), [25_625, 5_967, 44_617, 6_054, 31_216, 14_413, 52_974, 10_813]);
-    assert_eq!(order(u32::MAX, u64::MAX, u64::MAX), [3_605_068_287, 3_905_703_427, 3_312_571_606, 2_132_007_131, 3_749_460_594, 2_076_418_176, 2_966_374_413, 1_747_879_690]);
+    assert_eq!(
+        order(u32::MAX, u64::MAX, u64::MAX),
+        [
+            3_605_068_287,
+            3_905_703_427,
+            3_312_571_606,
+            2_132_007_131,
+            3_749_460_594,
+            2_076_418_176,
+            2_966_374_413,
+            1_747_879_690
+        ]
+    );
 }
-
 
 #[test]
 fn a_seed_means_the_same_parameters_everywhere() {
     let parameters = Mlp::inputs(4).linear(2).bias().sigmoid().linear(1).initial_parameters(1).unwrap();
     let bits = parameters.iter().map(|parameter| parameter.to_bits()).collect::<Vec<_>>();
     let expected = [
-        0x3ed8_104b, 0x3eb7_2efd, 0xbf75_3b47, 0x3e67_ad9e, 0xbed0_d7b1, 0x3e37_7664, 0x3fbc_b1ca, 0x3d64_5b95, 0, 0,
-        0xbf0d_bacd, 0xbfaa_11e4,
+        0x3ed8_104b,
+        0x3eb7_2efd,
+        0xbf75_3b47,
+        0x3e67_ad9e,
+        0xbed0_d7b1,
+        0x3e37_7664,
+        0x3fbc_b1ca,
+        0x3d64_5b95,
+        0,
+        0,
+        0xbf0d_bacd,
+        0xbfaa_11e4,
     ];
     assert_eq!(bits, expected, "{parameters:?}");
 }

@@ -34,7 +34,8 @@ fn every_entry_point_of_every_file_is_a_kernel() {
     assert_eq!(files.len(), 7);
     let mut entry_points = BTreeSet::new();
     for (name, text) in &files {
-        let module = naga::front::wgsl::parse_str(text).unwrap_or_else(|error| panic!("{}", error.emit_to_string(text)));
+        let module =
+            naga::front::wgsl::parse_str(text).unwrap_or_else(|error| panic!("{}", error.emit_to_string(text)));
         assert!(!module.entry_points.is_empty(), "{name} has no entry point");
         for entry_point in &module.entry_points {
             assert!(name.strip_suffix(".wgsl").is_some_and(|family| entry_point.name.starts_with(family)), "{name}");
@@ -72,7 +73,11 @@ fn every_kernel_binds_what_rust_says() {
         assert_eq!(names, shader.parameters, "{name}: the uniform's members");
         let mut end = 0;
         for member in members {
-            assert_eq!(member.offset, end, "{name}: there is a gap before {:?}, which Rust does not leave", member.name);
+            assert_eq!(
+                member.offset, end,
+                "{name}: there is a gap before {:?}, which Rust does not leave",
+                member.name
+            );
             end += module.types[member.ty].inner.size(module.to_ctx());
         }
 
@@ -83,9 +88,13 @@ fn every_kernel_binds_what_rust_says() {
             };
             assert_eq!(writable, *access == Access::ReadWrite, "{name}: binding {binding}");
         }
-        let constants = module.overrides.iter().map(|(_, constant)| constant.name.as_deref().unwrap()).collect::<Vec<_>>();
+        let constants =
+            module.overrides.iter().map(|(_, constant)| constant.name.as_deref().unwrap()).collect::<Vec<_>>();
         assert_eq!(constants, Vec::from_iter(shader.workgroup.map(|_| "WORKGROUP")), "{name}: the constants");
-        assert!(module.overrides.iter().all(|(_, constant)| constant.init.is_none()), "{name}: a constant has a default");
+        assert!(
+            module.overrides.iter().all(|(_, constant)| constant.init.is_none()),
+            "{name}: a constant has a default"
+        );
     }
 }
 

@@ -132,7 +132,8 @@ fn losses_of_the_first_epoch_are_means_over_the_samples_so_far() {
 
 #[test]
 fn a_batch_of_more_samples_than_a_dispatch_may_add_is_whole() {
-    let case = Case { mlp: Mlp::inputs(3).linear(2).bias().sigmoid(), samples: 70_000, batch_size: 70_000, shuffle: None };
+    let case =
+        Case { mlp: Mlp::inputs(3).linear(2).bias().sigmoid(), samples: 70_000, batch_size: 70_000, shuffle: None };
     let (network, mut trainer) = case.trainer(4);
     let (inputs, targets) = case.data();
     let mut reference = reference_training(&case.mlp, 4, (&inputs, &targets), case.order(), 0.1);

@@ -5,7 +5,8 @@ use crate::error::{Error, Result};
 
 pub(super) async fn request() -> Result<Gpu> {
     if wgpu::Instance::enabled_backend_features().is_empty() {
-        let tried = "no backend is compiled in; build wgrad with its default feature `backends`, or wgpu with one of its own";
+        let tried =
+            "no backend is compiled in; build wgrad with its default feature `backends`, or wgpu with one of its own";
         return Err(Error::NoAdapter { tried: tried.to_owned() });
     }
     let adapter = match wgpu::Backends::from_env() {
@@ -22,10 +23,10 @@ pub(super) async fn request() -> Result<Gpu> {
         required_limits: wgpu::Limits::default().or_worse_values_from(&adapter.limits()),
         ..Default::default()
     };
-    let (device, queue) = adapter.request_device(&descriptor).await.map_err(|error| Error::NoDevice {
-        adapter: adapter.get_info().name,
-        reason: error.to_string(),
-    })?;
+    let (device, queue) = adapter
+        .request_device(&descriptor)
+        .await
+        .map_err(|error| Error::NoDevice { adapter: adapter.get_info().name, reason: error.to_string() })?;
     Gpu::from_wgpu(&device, &queue)
 }
 

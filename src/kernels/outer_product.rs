@@ -27,7 +27,12 @@ pub fn outer_product(gpu: &Gpu, x: &Rows, d_output: &Rows, d_weights: &Rows) -> 
     let d_weights = d_weights.operand(gpu, operation, "d_weights")?;
     let bias = has_bias(operation, &x, &d_weights)?;
     x.check_fit(operation, &d_output, x.rows == d_output.rows, "both must have one row a sample")?;
-    d_output.check_fit(operation, &d_weights, d_output.width == d_weights.width, "both must have one column an output")?;
+    d_output.check_fit(
+        operation,
+        &d_weights,
+        d_output.width == d_weights.width,
+        "both must have one column an output",
+    )?;
     d_weights.check_written_alone(operation, &[&x, &d_output])?;
 
     let dispatch = |terms: std::ops::Range<u32>| {

@@ -38,11 +38,8 @@ pub fn sigmoid(gpu: &Gpu, x: &Rows, y: &Rows) -> Result<Dispatch> {
     x.check_fit(operation, &y, x.shape() == y.shape(), ONE_SHAPE)?;
     y.check_written_alone(operation, &[&x])?;
 
-    let parameters = Parameters::default()
-        .pair("x_view", x.view)
-        .pair("y_view", y.view)
-        .word("rows", y.rows)
-        .word("width", y.width);
+    let parameters =
+        Parameters::default().pair("x_view", x.view).pair("y_view", y.view).word("rows", y.rows).word("width", y.width);
     Dispatch::new(gpu, &SIGMOID, parameters, &[x.binding(), y.binding()], y.len())
 }
 

@@ -35,13 +35,7 @@ pub(super) const SQUARED_ERROR_SUM: Shader = Shader {
 /// # Errors
 /// [`Error::Shapes`] where the operands have different shapes, [`Error::TooLarge`] where there are more than
 /// 536,870,912 of `y`, and what [`Rows`] are refused for.
-pub fn squared_error(
-    gpu: &Gpu,
-    state: &TrainingState,
-    y: &Rows,
-    t: &Rows,
-    d_output: &Rows,
-) -> Result<Vec<Dispatch>> {
+pub fn squared_error(gpu: &Gpu, state: &TrainingState, y: &Rows, t: &Rows, d_output: &Rows) -> Result<Vec<Dispatch>> {
     let operation = "squared_error";
     let y = y.operand(gpu, operation, "y")?;
     let t = t.operand(gpu, operation, "t")?;

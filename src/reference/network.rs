@@ -1,6 +1,8 @@
 //! The notebook's classes: the `Layer` contract, `Linear`, `Sigmoid`, and a `NeuralNetwork` of them.
 
-use super::{Matrix, matmul, matmul_transposed, outer_product, sigmoid, sigmoid_backward, squared_error, weight_update};
+use super::{
+    Matrix, matmul, matmul_transposed, outer_product, sigmoid, sigmoid_backward, squared_error, weight_update,
+};
 use crate::error::{Error, Result};
 use crate::mlp::{LayerKind, Mlp};
 

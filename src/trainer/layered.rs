@@ -20,7 +20,8 @@ pub(super) struct Layered {
 impl Layered {
     pub fn new(network: &Network, data: &Dataset, state: &TrainingState, config: &TrainConfig) -> Result<Self> {
         let (gpu, mlp) = (network.gpu(), network.mlp());
-        let create = |what, width: usize| Rows::create(gpu, "Trainer::new", what, config.batch_size as u64, width as u64);
+        let create =
+            |what, width: usize| Rows::create(gpu, "Trainer::new", what, config.batch_size as u64, width as u64);
         let x = create("batch of inputs", mlp.input_width())?;
         let t = create("batch of targets", mlp.output_width())?;
         let y = create("batch of outputs", mlp.output_width())?;

@@ -109,10 +109,8 @@ impl Placed {
                 words[start..start + width].copy_from_slice(bytemuck::cast_slice(numbers));
             }
         }
-        let rows = Rows::new(&buffer_of(gpu, &words), width)
-            .offset(offset as u64 * 4)
-            .stride(stride as u64 * 4)
-            .rows(height);
+        let rows =
+            Rows::new(&buffer_of(gpu, &words), width).offset(offset as u64 * 4).stride(stride as u64 * 4).rows(height);
         Placed { rows, height, width, offset, stride }
     }
 

@@ -1,0 +1,94 @@
+//! The notebook's main job: a network 2-30-2 learns XOR, one sample a step, on the GPU.
+//!
+//! cargo run --release --example xor_gpu -- --help
+
+use std::error::Error;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use clap::Parser;
+use indicatif::{ProgressBar, ProgressStyle};
+use wgrad::{Dataset, Gpu, Mlp, Network, Plan, TrainConfig, Trainer};
+
+const INPUTS: [[f32; 2]; 4] = [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]];
+
+/// The second output stands for 1. A sigmoid reaches 0 and 1 nowhere, so the targets are 0.01 and 0.99.
+const TARGETS: [[f32; 2]; 4] = [[0.99, 0.01], [0.01, 0.99], [0.01, 0.99], [0.99, 0.01]];
+
+/// Trains a network on XOR on the GPU, as the notebook "Python neural networks" does in NumPy.
+#[derive(Parser)]
+struct Options {
+    /// How often the four samples are gone through
+    #[arg(long, default_value_t = 5_000)]
+    epochs: u64,
+    /// The width of the hidden layer
+    #[arg(long, default_value_t = 30)]
+    hidden: usize,
+    /// The step length of gradient descent
+    #[arg(long, default_value_t = 0.1)]
+    learning_rate: f32,
+    /// The seed of the initial weights
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// How training steps become dispatches: auto or layered
+    #[arg(long, default_value_t = Plan::Auto)]
+    plan: Plan,
+}
+
+fn main() -> Result<ExitCode, Box<dyn Error>> {
+    let options = Options::parse();
+    let gpu = Gpu::headless()?;
+    let mlp = Mlp::inputs(2).linear(options.hidden).sigmoid().linear(2).sigmoid();
+    let network = Network::new(&gpu, &mlp, options.seed)?;
+    let data = Dataset::new(&gpu, &INPUTS, &TARGETS)?;
+    let config = TrainConfig { learning_rate: options.learning_rate, plan: options.plan, ..Default::default() };
+    let mut trainer = Trainer::new(&network, &data, config)?;
+    println!("adapter  {}", gpu.description());
+    println!("network  {mlp}, {} parameters", mlp.parameter_count());
+    println!("plan     {}", trainer.plan());
+
+    println!("\nbefore training");
+    print_table(&network)?;
+
+    let bar = ProgressBar::new(options.epochs)
+        .with_style(ProgressStyle::with_template("{bar:30} {pos}/{len} epochs, {per_sec}, {eta} left, loss {msg}")?);
+    let start = Instant::now();
+    trainer.train(options.epochs, |progress| {
+        bar.set_message(format!("{:.6}", progress.reading.loss));
+        bar.set_position(progress.epoch);
+    })?;
+    let seconds = start.elapsed().as_secs_f64();
+    bar.finish();
+
+    println!("\nafter {} epochs", options.epochs);
+    let missed = print_table(&network)?;
+    if let Some(reading) = trainer.latest_loss()? {
+        println!("loss     {:.6}", reading.loss);
+    }
+    let steps = options.epochs * trainer.steps_per_epoch();
+    println!("seconds  {seconds:.2}");
+    println!("{steps} steps, {:.2} µs/step", seconds * 1e6 / steps.max(1) as f64);
+    if missed > 0 {
+        eprintln!("{missed} of {} classes are wrong: train for more epochs", INPUTS.len());
+        return Ok(ExitCode::FAILURE);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Prints each input, the network's outputs, the class that they stand for, and the class wanted; counts the classes missed.
+fn print_table(network: &Network) -> wgrad::Result<usize> {
+    println!("input     outputs             argmax  wanted");
+    let outputs = network.predict(INPUTS.as_flattened())?;
+    let mut missed = 0;
+    for ((input, output), target) in INPUTS.iter().zip(outputs.chunks_exact(2)).zip(&TARGETS) {
+        let (class, wanted) = (argmax(output), argmax(target));
+        let [first, second] = input;
+        println!("[{first}, {second}] → [{:.4}, {:.4}]  {class:6}  {wanted:6}", output[0], output[1]);
+        missed += usize::from(class != wanted);
+    }
+    Ok(missed)
+}
+
+fn argmax(outputs: &[f32]) -> usize {
+    (0..outputs.len()).max_by(|&a, &b| outputs[a].total_cmp(&outputs[b])).unwrap_or(0)
+}

@@ -1,0 +1,344 @@
+//! Whatever a caller passes gets a distinct error that names the operation, the numbers and the way out; nothing panics and
+//! nothing is written. On wgpu's noop device, which validates everything and computes nothing.
+
+mod common;
+
+use common::{XOR_INPUTS, XOR_TARGETS, xor_mlp};
+use wgrad::kernels::{self, GatherConfig, TrainingState};
+use wgrad::{Dataset, Error, Gpu, Mlp, Network, Result, Rows, TrainConfig, Trainer, wgpu};
+
+/// A device that belongs to an app whose error handler must never be called.
+fn noop_with(limits: wgpu::Limits) -> Result<Gpu> {
+    let (device, queue) = wgpu::Device::noop(&wgpu::DeviceDescriptor { required_limits: limits, ..Default::default() });
+    device.on_uncaptured_error(std::sync::Arc::new(|error| panic!("the app's handler was given {error}")));
+    Gpu::from_wgpu(&device, &queue)
+}
+
+fn noop() -> Gpu {
+    noop_with(wgpu::Limits::default()).unwrap()
+}
+
+/// A storage buffer for this many numbers.
+fn buffer(gpu: &Gpu, numbers: u64) -> wgpu::Buffer {
+    buffer_for(gpu, numbers, wgpu::BufferUsages::STORAGE)
+}
+
+fn buffer_for(gpu: &Gpu, numbers: u64, usage: wgpu::BufferUsages) -> wgpu::Buffer {
+    gpu.device().create_buffer(&wgpu::BufferDescriptor {
+        label: Some("the app's buffer"),
+        size: numbers * 4,
+        usage,
+        mapped_at_creation: false,
+    })
+}
+
+/// Rows of a buffer of their own.
+fn rows(gpu: &Gpu, rows: u64, width: u64) -> Rows {
+    Rows::new(&buffer(gpu, rows * width), width as usize)
+}
+
+/// Holds an error to its kind and to words that its message must contain.
+macro_rules! assert_refused {
+    ($result:expr, $kind:pat, $($words:literal),+) => {
+        let error = $result.map(drop).unwrap_err();
+        assert!(matches!(error, $kind), "another kind of error: {error:?}");
+        let message = error.to_string();
+        $(assert!(message.contains($words), "{:?} is missing in: {message}", $words);)+
+    };
+}
+
+#[test]
+fn refuses_what_is_no_network() {
+    let gpu = noop();
+    let new = |mlp: Mlp| Network::new(&gpu, &mlp, 0);
+    assert_refused!(new(Mlp::inputs(2)), Error::NoLayers { .. }, "Network::new", ".linear(30)");
+    assert_refused!(new(Mlp::inputs(0).linear(2)), Error::Zero { .. }, "Network::new", "width of the input");
+    assert_refused!(new(Mlp::inputs(2).linear(0).sigmoid()), Error::Zero { .. }, "Network::new", "width of a layer");
+    assert_refused!(
+        new(Mlp::inputs(2).linear(2).sigmoid().bias()),
+        Error::MisplacedBias { after: 2 },
+        "layer 2",
+        ".linear("
+    );
+    assert_refused!(new(Mlp::inputs(2).bias().linear(2)), Error::MisplacedBias { after: 0 }, ".bias()");
+    assert_refused!(Mlp::inputs(2).initial_parameters(0), Error::NoLayers { .. }, "Mlp::initial_parameters");
+}
+
+#[test]
+fn refuses_sizes_past_32_bits_and_past_the_devices_limits() {
+    let gpu = noop();
+    let new = |mlp: Mlp| Network::new(&gpu, &mlp, 0);
+    let past_32_bits = Mlp::inputs(1 << 20).linear(1 << 20);
+    assert_refused!(new(past_32_bits), Error::TooLarge { .. }, "4398046511104 bytes", "4294967295", "narrower");
+    let past_usize = Mlp::inputs(usize::MAX).linear(usize::MAX).bias();
+    assert_refused!(new(past_usize), Error::TooLarge { .. }, "parameters", "narrower");
+    // 144 MB of parameters, and a binding holds 134.
+    let past_a_binding = Mlp::inputs(6_000).linear(6_000);
+    assert_refused!(
+        new(past_a_binding.clone()),
+        Error::TooLarge { .. },
+        "144000000 bytes",
+        "max_storage_buffer_binding_size",
+        "134217728"
+    );
+    let limits = wgpu::Limits { max_storage_buffer_binding_size: 256 << 20, ..Default::default() };
+    assert!(Network::new(&noop_with(limits).unwrap(), &past_a_binding, 0).is_ok());
+
+    // 60,000 images of 784 numbers are 188 MB.
+    let images = vec![0.5; 60_000 * 784];
+    let data = Dataset::from_slices(&gpu, 60_000, &images, &vec![0.0; 60_000]);
+    assert_refused!(data, Error::TooLarge { .. }, "Dataset::from_slices", "188160000 bytes");
+    let network = Network::new(&gpu, &Mlp::inputs(784).linear(10), 0).unwrap();
+    assert_refused!(network.predict(&images), Error::TooLarge { .. }, "Network::predict", "fewer rows at a time");
+    // A hidden layer that is wider than the data.
+    let network = Network::new(&gpu, &Mlp::inputs(1).linear(4_000).linear(1), 0).unwrap();
+    assert_refused!(network.predict(&vec![0.5; 10_000]), Error::TooLarge { .. }, "activations", "160000000 bytes");
+    let limits = wgpu::Limits { max_compute_workgroups_per_dimension: 8, ..Default::default() };
+    let small = noop_with(limits).unwrap();
+    let sigmoid = kernels::sigmoid(&small, &rows(&small, 1, 4_097), &rows(&small, 1, 4_097));
+    assert_refused!(sigmoid, Error::TooLarge { .. }, "max_compute_workgroups_per_dimension", "fewer rows");
+    assert!(kernels::sigmoid(&small, &rows(&small, 1, 4_096), &rows(&small, 1, 4_096)).is_ok());
+}
+
+#[test]
+fn refuses_a_device_below_the_limits_that_the_kernels_need() {
+    let limits = wgpu::Limits { max_compute_invocations_per_workgroup: 128, ..Default::default() };
+    assert_refused!(
+        noop_with(limits),
+        Error::LimitTooLow { needed: 256, available: 128, .. },
+        "max_compute_invocations_per_workgroup",
+        "wgpu::Limits::default()"
+    );
+    let limits = wgpu::Limits { max_storage_buffers_per_shader_stage: 4, ..Default::default() };
+    assert_refused!(noop_with(limits), Error::LimitTooLow { .. }, "max_storage_buffers_per_shader_stage", "4", "5");
+    // What is asked for is what the kernels use.
+    let storage = kernels::SHADERS.iter().map(|shader| shader.storage.len()).max();
+    let workgroup = kernels::SHADERS.iter().filter_map(|shader| shader.workgroup).max();
+    assert_eq!((storage, workgroup), (Some(5), Some(256)));
+}
+
+#[test]
+fn refuses_data_that_is_no_data_set() {
+    let gpu = noop();
+    let none: [[f32; 2]; 0] = [];
+    assert_refused!(Dataset::new(&gpu, &none, &none), Error::Zero { .. }, "Dataset::new", "number of samples");
+    let no_width = Dataset::new(&gpu, &[[0.0; 0]; 3], &[[0.0]; 3]);
+    assert_refused!(no_width, Error::Zero { .. }, "Dataset::new", "width");
+    let unlike = Dataset::new(&gpu, &XOR_INPUTS, &XOR_TARGETS[..3]);
+    assert_refused!(unlike, Error::Shapes { .. }, "Dataset::new", "[4, 2]", "[3, 2]", "one row a sample");
+    let ragged = Dataset::from_slices(&gpu, 3, &[0.0; 6], &[0.0; 4]);
+    assert_refused!(ragged, Error::Length { expected: 6, found: 4, .. }, "Dataset::from_slices", "targets");
+    let nan = Dataset::from_slices(&gpu, 2, &[0.0, 1.0, f32::NAN, 3.0], &[0.0; 2]);
+    assert_refused!(nan, Error::NotFinite { index: 2, .. }, "inputs[2] is NaN", "finite");
+    let infinite = Dataset::new(&gpu, &[[0.0], [1.0]], &[[0.0], [f32::NEG_INFINITY]]);
+    assert_refused!(infinite, Error::NotFinite { index: 1, .. }, "targets[1] is -inf");
+}
+
+#[test]
+fn refuses_parameters_and_inputs_that_do_not_fit() {
+    let gpu = noop();
+    let network = Network::new(&gpu, &xor_mlp(), 0).unwrap();
+    assert_refused!(
+        network.write_parameters(&[0.0; 119]),
+        Error::Length { expected: 120, found: 119, .. },
+        "parameters"
+    );
+    assert_refused!(network.write_parameters(&[f32::NAN; 120]), Error::NotFinite { .. }, "parameters[0] is NaN");
+    let from = Network::from_parameters(&gpu, &xor_mlp(), &[0.0; 121]);
+    assert_refused!(from, Error::Length { expected: 120, found: 121, .. }, "120", "121");
+    assert_refused!(
+        network.predict(&[0.0; 3]),
+        Error::Length { expected: 4, found: 3, .. },
+        "Network::predict",
+        "multiple"
+    );
+    assert_refused!(network.predict(&[0.0, f32::INFINITY]), Error::NotFinite { index: 1, .. }, "x[1] is inf");
+}
+
+#[test]
+fn refuses_training_that_cannot_be() {
+    let gpu = noop();
+    let network = Network::new(&gpu, &xor_mlp(), 0).unwrap();
+    let data = Dataset::new(&gpu, &XOR_INPUTS, &XOR_TARGETS).unwrap();
+    let with = |config: TrainConfig| Trainer::new(&network, &data, config);
+    let batch = |batch_size| with(TrainConfig { batch_size, ..Default::default() });
+    assert_refused!(batch(0), Error::BatchSize { batch_size: 0, samples: 4 }, "batch_size is 0", "1 to 4");
+    assert_refused!(batch(5), Error::BatchSize { batch_size: 5, samples: 4 }, "batch_size is 5", "4 samples");
+    assert!(batch(4).is_ok());
+    for (learning_rate, words) in [(f32::NAN, "NaN"), (f32::INFINITY, "inf")] {
+        let error = with(TrainConfig { learning_rate, ..Default::default() }).map(drop).unwrap_err();
+        assert!(matches!(error, Error::LearningRate(_)) && error.to_string().contains(words), "{error}");
+    }
+    let narrow = Dataset::new(&gpu, &[[0.0]], &[[0.0; 2]]).unwrap();
+    let trainer = |data| Trainer::new(&network, data, TrainConfig::default());
+    assert_refused!(trainer(&narrow), Error::Shapes { .. }, "Trainer::new", "inputs", "[1, 1]", "[1, 2]");
+    let unlike = Dataset::new(&gpu, &XOR_INPUTS, &[[0.0; 3]; 4]).unwrap();
+    assert_refused!(trainer(&unlike), Error::Shapes { .. }, "Trainer::new", "targets", "[4, 3]", "[4, 2]");
+    let elsewhere = Dataset::new(&noop(), &XOR_INPUTS, &XOR_TARGETS).unwrap();
+    assert_refused!(trainer(&elsewhere), Error::OtherGpu { .. }, "Trainer::new", "the data set", "one Gpu");
+    let no_weights = Network::new(&gpu, &Mlp::inputs(2).sigmoid(), 0).unwrap();
+    let trainer = Trainer::new(&no_weights, &data, TrainConfig::default());
+    assert_refused!(trainer, Error::NoParameters { .. }, "Trainer::new", ".linear(");
+    let state = TrainingState::new(&gpu, 4, 5, 0.1);
+    assert_refused!(state, Error::BatchSize { .. }, "batch_size is 5");
+}
+
+#[test]
+fn refuses_an_apps_buffers_that_cannot_be_bound() {
+    let gpu = noop();
+    let network = Network::new(&gpu, &xor_mlp(), 0).unwrap();
+    let good = || rows(&gpu, 4, 2);
+    let forward = |input: &Rows, output: &Rows| network.forward(input, output);
+    assert!(forward(&good(), &good()).is_ok());
+
+    let uniform = buffer_for(&gpu, 8, wgpu::BufferUsages::UNIFORM);
+    assert_refused!(forward(&Rows::new(&uniform, 2), &good()), Error::BufferUsage { .. }, "input", "STORAGE");
+    assert_refused!(forward(&good().rows(5), &good()), Error::BufferTooShort { needed: 40, found: 32, .. }, "40", "32");
+    let offset = good().offset(8).rows(4);
+    assert_refused!(forward(&offset, &good()), Error::BufferTooShort { needed: 40, found: 32, .. }, "input");
+    assert_refused!(forward(&good().offset(33), &good()), Error::BufferMisaligned { .. }, "offset of input", "33", "4");
+    assert_refused!(forward(&good(), &good().stride(10)), Error::BufferMisaligned { .. }, "stride of output", "10");
+    assert_refused!(
+        forward(&good().stride(4), &good()),
+        Error::StrideTooSmall { .. },
+        "stride of input is 4 bytes",
+        "8"
+    );
+    assert_refused!(forward(&good().stride(0), &good()), Error::StrideTooSmall { .. }, "stride of input is 0 bytes");
+    assert_refused!(forward(&Rows::new(good().buffer(), 0), &good()), Error::Zero { .. }, "width");
+    assert_refused!(forward(&good().rows(0), &good()), Error::Zero { .. }, "number of rows");
+    assert_refused!(forward(&good().offset(u64::MAX - 3), &good()), Error::BufferTooShort { .. }, "input");
+    assert_refused!(forward(&good().stride(u64::MAX - 3).rows(3), &good()), Error::BufferTooShort { .. }, "input");
+    assert_refused!(forward(&good().rows(usize::MAX), &good()), Error::BufferTooShort { .. }, "input");
+    assert_refused!(forward(&Rows::new(good().buffer(), usize::MAX), &good()), Error::BufferTooShort { .. }, "input");
+
+    let shared = buffer(&gpu, 1_024);
+    let [front, back] = [Rows::new(&shared, 2).rows(4), Rows::new(&shared, 2).offset(256).rows(4)];
+    assert_refused!(forward(&front, &back), Error::BufferAliased { .. }, "input", "output", "a buffer of its own");
+    let parameters = Rows::new(network.parameters(), 2).rows(4);
+    assert_refused!(forward(&good(), &parameters), Error::BufferAliased { .. }, "the parameters", "output");
+
+    assert_refused!(forward(&rows(&gpu, 4, 3), &good()), Error::Shapes { .. }, "Network::forward", "[4, 3]", "[4, 2]");
+    assert_refused!(
+        forward(&good(), &rows(&gpu, 4, 1)),
+        Error::Shapes { .. },
+        "the network's output",
+        "[4, 1]",
+        "[4, 2]"
+    );
+    assert_refused!(forward(&good(), &rows(&gpu, 3, 2)), Error::Shapes { .. }, "[4, 2]", "[3, 2]", "one row a sample");
+
+    let unlike = Dataset::from_buffers(&gpu, good(), rows(&gpu, 3, 2));
+    assert_refused!(unlike, Error::Shapes { .. }, "Dataset::from_buffers", "[4, 2]", "[3, 2]");
+    let unusable = Dataset::from_buffers(&gpu, good(), Rows::new(&uniform, 2));
+    assert_refused!(unusable, Error::BufferUsage { .. }, "Dataset::from_buffers", "targets");
+}
+
+#[test]
+fn refuses_a_backward_pass_that_does_not_fit_its_forward_pass() {
+    let gpu = noop();
+    let network = Network::new(&gpu, &xor_mlp(), 0).unwrap();
+    let (input, output) = (rows(&gpu, 4, 2), rows(&gpu, 4, 2));
+    let forward = network.forward(&input, &output).unwrap();
+    let good = || rows(&gpu, 4, 2);
+    assert!(forward.backward(&good(), Some(&good())).is_ok());
+    let backward = |d_output: &Rows, d_input: &Rows| forward.backward(d_output, Some(d_input));
+    assert_refused!(
+        backward(&rows(&gpu, 3, 2), &good()),
+        Error::Shapes { .. },
+        "Forward::backward",
+        "d_output",
+        "[3, 2]"
+    );
+    assert_refused!(backward(&good(), &rows(&gpu, 4, 3)), Error::Shapes { .. }, "d_input", "[4, 3]", "[4, 2]");
+    let shared = good();
+    assert_refused!(backward(&shared, &shared), Error::BufferAliased { .. }, "d_output", "d_input");
+    assert_refused!(backward(&good(), &input), Error::BufferAliased { .. }, "the forward pass's rows", "d_input");
+    let parameters = Rows::new(network.parameters(), 2).rows(4);
+    assert_refused!(backward(&good(), &parameters), Error::BufferAliased { .. }, "the parameters", "d_input");
+}
+
+#[test]
+fn refuses_kernels_whose_operands_do_not_fit() {
+    let gpu = noop();
+    let m = |height, width| rows(&gpu, height, width);
+    let matmul = kernels::matmul(&gpu, &m(2, 3), &m(5, 4), &m(2, 4));
+    assert_refused!(matmul, Error::Shapes { .. }, "matmul", "w is [5, 4]", "x is [2, 3]", "one more for a bias");
+    let matmul = kernels::matmul(&gpu, &m(2, 3), &m(3, 4), &m(2, 5));
+    assert_refused!(matmul, Error::Shapes { .. }, "matmul", "[3, 4]", "[2, 5]");
+    let x = m(3, 3);
+    assert_refused!(kernels::matmul(&gpu, &x, &m(3, 3), &x), Error::BufferAliased { .. }, "matmul", "x", "y");
+    let transposed = kernels::matmul_transposed(&gpu, &m(2, 4), &m(3, 5), &m(2, 3));
+    assert_refused!(transposed, Error::Shapes { .. }, "matmul_transposed", "[2, 4]", "[3, 5]");
+    let outer = kernels::outer_product(&gpu, &m(2, 3), &m(4, 5), &m(3, 5));
+    assert_refused!(outer, Error::Shapes { .. }, "outer_product", "[2, 3]", "[4, 5]");
+    let sigmoid = kernels::sigmoid(&gpu, &m(2, 3), &m(3, 2));
+    assert_refused!(sigmoid, Error::Shapes { .. }, "sigmoid", "[2, 3]", "[3, 2]");
+    let backward = kernels::sigmoid_backward(&gpu, &m(2, 3), &m(2, 3), &m(3, 2));
+    assert_refused!(backward, Error::Shapes { .. }, "sigmoid_backward", "[2, 3]", "[3, 2]");
+    let state = TrainingState::new(&gpu, 4, 2, 0.1).unwrap();
+    let error = kernels::squared_error(&gpu, &state, &m(2, 3), &m(2, 2), &m(2, 3));
+    assert_refused!(error, Error::Shapes { .. }, "squared_error", "[2, 3]", "[2, 2]");
+    let update = kernels::weight_update(&gpu, &state, &m(1, 3), &m(1, 4));
+    assert_refused!(update, Error::Shapes { .. }, "weight_update", "[1, 3]", "[1, 4]");
+    let [inputs, targets, x, t] = [m(4, 2), m(4, 1), m(2, 2), m(2, 2)];
+    let config = GatherConfig { inputs: &inputs, targets: &targets, x: &x, t: &t, shuffle: None };
+    assert_refused!(kernels::gather(&gpu, &state, config), Error::Shapes { .. }, "gather", "[4, 1]", "[2, 2]");
+}
+
+#[test]
+fn reports_buffers_that_wgpu_refuses_in_wgpus_own_words() {
+    // Two devices of one instance: wgpu cannot tell buffers of two instances apart.
+    let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle();
+    descriptor.backends = wgpu::Backends::NOOP;
+    descriptor.backend_options.noop = wgpu::NoopBackendOptions::enabled();
+    let instance = wgpu::Instance::new(descriptor);
+    let adapter = pollster::block_on(instance.request_adapter(&Default::default())).unwrap();
+    let [gpu, other] = [(); 2].map(|()| {
+        let (device, queue) = pollster::block_on(adapter.request_device(&Default::default())).unwrap();
+        device.on_uncaptured_error(std::sync::Arc::new(|error| panic!("the app's handler was given {error}")));
+        Gpu::from_wgpu(&device, &queue).unwrap()
+    });
+    let network = Network::new(&gpu, &xor_mlp(), 0).unwrap();
+    let foreign = rows(&other, 4, 2);
+    assert_refused!(network.forward(&foreign, &rows(&gpu, 4, 2)), Error::BufferRefused { .. }, "wgrad matmul", "evice");
+    let destroyed = rows(&gpu, 4, 2);
+    destroyed.buffer().destroy();
+    assert_refused!(
+        network.forward(&destroyed, &rows(&gpu, 4, 2)),
+        Error::BufferRefused { .. },
+        "wgrad matmul",
+        "destroyed"
+    );
+}
+
+#[test]
+fn names_what_was_tried_where_there_is_no_adapter() {
+    // In a process of its own, since the environment is a process's.
+    let headless = |name: &str, value: &str| {
+        let child = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "child_that_looks_for_an_adapter", "--nocapture"])
+            .env("WGRAD_TEST_CHILD", "1")
+            .env(name, value)
+            .output()
+            .unwrap();
+        String::from_utf8_lossy(&child.stdout).into_owned()
+    };
+    // No machine has both.
+    let backend = if cfg!(target_os = "macos") { "dx12" } else { "metal" };
+    let words = headless("WGPU_BACKEND", backend);
+    assert!(
+        words.contains("no GPU adapter") && words.contains(backend) && words.contains("mesa-vulkan-drivers"),
+        "{words}"
+    );
+    let words = headless("WGPU_ADAPTER_NAME", "no such adapter");
+    assert!(words.contains("WGPU_ADAPTER_NAME=no such adapter matches none"), "{words}");
+}
+
+/// Not a test of its own: what the test above runs in a process of its own.
+#[test]
+fn child_that_looks_for_an_adapter() {
+    if std::env::var_os("WGRAD_TEST_CHILD").is_some() {
+        println!("{}", Gpu::headless().map(drop).unwrap_err());
+    }
+}
