@@ -23,8 +23,11 @@ const WAIT_TIMEOUT: Duration = Duration::from_secs(10);
 /// A wait is cut into slices of this length, so that a lost device is noticed between them.
 const WAIT_SLICE: Duration = Duration::from_millis(250);
 
-/// The limits that the kernels need, by the names of [`wgpu::Limits`]; wgpu's defaults are well above all of them.
-const NEEDED_LIMITS: [(&str, u64, fn(&wgpu::Limits) -> u64); 7] = [
+/// A limit's name in [`wgpu::Limits`], what the kernels need of it, and where it is.
+type NeededLimit = (&'static str, u64, fn(&wgpu::Limits) -> u64);
+
+/// The limits that the kernels need; wgpu's defaults have enough of each.
+const NEEDED_LIMITS: [NeededLimit; 7] = [
     ("max_bind_groups", 1, |limits| limits.max_bind_groups.into()),
     ("max_bindings_per_bind_group", 6, |limits| limits.max_bindings_per_bind_group.into()),
     ("max_storage_buffers_per_shader_stage", 5, |limits| limits.max_storage_buffers_per_shader_stage.into()),

@@ -1,6 +1,7 @@
 //! What the tests share: a device, operands poisoned with NaN, and comparisons that NaN fails.
 #![allow(dead_code)] // each test file is a crate of its own and uses a part
 
+use std::io::Write;
 use std::sync::OnceLock;
 
 use rand::rngs::Xoshiro256PlusPlus;
@@ -20,7 +21,8 @@ pub fn gpu() -> &'static Gpu {
     static GPU: OnceLock<Gpu> = OnceLock::new();
     GPU.get_or_init(|| {
         let gpu = Gpu::headless().unwrap_or_else(|error| panic!("the tests need an adapter: {error}"));
-        eprintln!("running on {}", gpu.description());
+        // Past the test harness, which would swallow it.
+        writeln!(std::io::stderr(), "running on {}", gpu.description()).unwrap();
         gpu
     })
 }
