@@ -301,3 +301,35 @@ fn check_size(
         "use fewer rows at a time, a smaller batch or narrower layers, or request a device with a higher limit";
     Err(Error::TooLarge { operation, what, needed, limit, allowed, way_out })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wait_for_what_never_arrives_ends_with_the_time_out() {
+        let (device, queue) = wgpu::Device::noop(&wgpu::DeviceDescriptor::default());
+        let patient = Gpu::from_wgpu(&device, &queue).unwrap();
+        let submission = patient.submit("nothing", |_| ()).unwrap();
+        patient.wait(&submission, || true).unwrap();
+
+        let gpu = patient.with_wait_timeout(Duration::from_millis(300));
+        let start = Instant::now();
+        assert_eq!(gpu.wait(&submission, || false), Err(Error::Timeout { seconds: 0.3 }));
+        assert!(start.elapsed() >= Duration::from_millis(300));
+        // The device is not lost by that.
+        gpu.wait(&submission, || true).unwrap();
+    }
+
+    #[test]
+    fn a_panic_of_wgpus_poll_is_a_lost_device_from_then_on() {
+        let (device, queue) = wgpu::Device::noop(&wgpu::DeviceDescriptor::default());
+        let gpu = Gpu::from_wgpu(&device, &queue).unwrap();
+        let submission = gpu.submit("nothing", |_| ()).unwrap();
+        queue.on_submitted_work_done(|| panic!("as wgpu does when the driver reports a loss"));
+        let lost = Err(Error::DeviceLost { reason: "as wgpu does when the driver reports a loss".to_owned() });
+        assert_eq!(gpu.wait(&submission, || true), lost);
+        assert_eq!(gpu.poll_once(), lost);
+        assert_eq!(gpu.check_lost(), lost);
+    }
+}

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use common::*;
-use wgrad::{Dataset, Error, Gpu, Mlp, Network, Rows, TrainConfig, Trainer, wgpu};
+use wgrad::{Dataset, Error, Gpu, Network, Rows, TrainConfig, Trainer, wgpu};
 
 /// A device as an app has it: requested by the app, at the default limits, without features.
 fn app_device() -> (wgpu::Device, wgpu::Queue) {
@@ -218,17 +218,4 @@ fn what_is_dropped_in_flight_returns_at_once_and_is_not_freed_early() {
     let (same, mut same_trainer) = xor_trainer(&gpu);
     submit(&gpu, |encoder| same_trainer.record_steps(encoder, 300));
     assert_eq!(after_drop, same.read_parameters().unwrap());
-}
-
-#[test]
-fn a_wait_has_a_time_out() {
-    let (device, queue) = app_device();
-    let gpu = Gpu::from_wgpu(&device, &queue).unwrap().with_wait_timeout(std::time::Duration::ZERO);
-    let network = Network::new(&gpu, &Mlp::inputs(784).linear(784).linear(784), 1).unwrap();
-    let error = network.predict(&normal(1, 784 * 400)).map(drop).unwrap_err();
-    assert!(matches!(error, Error::Timeout { seconds: 0.0 }), "{error}");
-    // The device is not lost by that.
-    let patient = Gpu::from_wgpu(&device, &queue).unwrap();
-    let (_, mut trainer) = xor_trainer(&patient);
-    trainer.train(1, |_| ()).unwrap();
 }
