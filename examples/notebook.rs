@@ -3,6 +3,7 @@
 //! cargo run --release --example notebook
 
 use std::error::Error;
+use std::process::ExitCode;
 
 use wgrad::reference::{self, Layer, Linear, Matrix, NeuralNetwork, Sigmoid};
 use wgrad::{Dataset, Gpu, Mlp, Network, Rows, TrainConfig, Trainer, wgpu};
@@ -12,7 +13,17 @@ const D_Y: [f32; 3] = [0.1, 0.2, -0.3];
 const TARGETS: [f32; 3] = [0.0, 0.0, 1.0];
 const LEARNING_RATE: f32 = 0.1;
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<(), Box<dyn Error>> {
     let gpu = Gpu::headless()?;
     println!("adapter: {}\n", gpu.description());
     linear_layer(&gpu)?;

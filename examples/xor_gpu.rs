@@ -35,8 +35,14 @@ struct Options {
     plan: Plan,
 }
 
-fn main() -> Result<ExitCode, Box<dyn Error>> {
-    let options = Options::parse();
+fn main() -> ExitCode {
+    run(&Options::parse()).unwrap_or_else(|error| {
+        eprintln!("error: {error}");
+        ExitCode::FAILURE
+    })
+}
+
+fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
     let gpu = Gpu::headless()?;
     let mlp = Mlp::inputs(2).linear(options.hidden).sigmoid().linear(2).sigmoid();
     let network = Network::new(&gpu, &mlp, options.seed)?;

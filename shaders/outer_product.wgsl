@@ -9,9 +9,6 @@
 
 override WORKGROUP: u32;
 
-// A batch may be a whole data set: summed in blocks, rounding grows with BLOCK + rows / BLOCK instead of with rows.
-const BLOCK = 128u;
-
 // The place in its buffer of one number of a matrix; `view` is the matrix's first place, and its stride from row to row.
 fn at(view: vec2<u32>, row: u32, column: u32) -> u32 {
     return view.x + row * view.y + column;
@@ -26,6 +23,7 @@ struct OuterProduct {
     bias: u32, // 1 if d_weights has a bias row
     first: u32,
     last: u32,
+    block: u32, // the rows that are summed on their own
 }
 
 @group(0) @binding(0) var<uniform> p: OuterProduct;
@@ -46,8 +44,9 @@ fn outer_product(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_work
     if p.first > 0u {
         sum = d_weights[at(p.d_weights_view, input, output)];
     }
+    // A batch may be a whole data set: summed in blocks, rounding does not grow with every row.
     for (var row = p.first; row < p.last;) {
-        let block_end = min(row + BLOCK, p.last);
+        let block_end = min(row + p.block, p.last);
         var block_sum = 0.0;
         for (; row < block_end; row++) {
             var factor = 1.0;

@@ -2,8 +2,7 @@
 
 use crate::error::{Error, Result, Shape};
 use crate::gpu::Gpu;
-use crate::matrix::Rows;
-use crate::network::check_finite;
+use crate::matrix::{Rows, check_finite};
 
 /// Samples in GPU memory: a row of inputs and a row of targets each. Cheap to clone: clones are handles to the same samples.
 #[derive(Clone, Debug)]
@@ -100,12 +99,12 @@ impl Dataset {
     }
 
     /// The inputs, `[samples, inputs]`.
-    pub fn inputs(&self) -> &Rows {
+    pub(crate) fn inputs(&self) -> &Rows {
         &self.inputs
     }
 
     /// The targets, `[samples, outputs]`.
-    pub fn targets(&self) -> &Rows {
+    pub(crate) fn targets(&self) -> &Rows {
         &self.targets
     }
 }

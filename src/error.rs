@@ -44,6 +44,13 @@ pub enum Error {
         found: String,
     },
 
+    /// `WGPU_BACKEND` names no backend: correct its spelling.
+    #[error("WGPU_BACKEND={wanted} names no backend; choose among vulkan, metal, dx12 and gl")]
+    UnknownBackend {
+        /// What was asked for.
+        wanted: String,
+    },
+
     /// The adapter gave no device.
     #[error("the adapter {adapter} gave no device: {reason}")]
     NoDevice {
@@ -80,10 +87,10 @@ pub enum Error {
         what: String,
     },
 
-    /// wgpu refused the buffers of a kernel: one is destroyed, or belongs to another device.
-    #[error("wgpu refused the buffers of {what}: {reason}")]
+    /// wgpu refused a buffer: it is destroyed, mapped, or of another device.
+    #[error("wgpu refused a buffer of {what}: {reason}")]
     BufferRefused {
-        /// The kernel.
+        /// The kernel or the submission that uses it.
         what: String,
         /// wgpu's own words.
         reason: String,
@@ -109,7 +116,8 @@ pub enum Error {
 
     /// The GPU reported work as done that it had not done.
     #[error(
-        "the GPU dropped work: it was given {expected} training steps and did {found}; record fewer steps a submission"
+        "the GPU was given {expected} training steps and did {found}: a submission was refused, or was dropped for taking \
+         too long; record fewer steps in one"
     )]
     WorkDropped {
         /// The steps whose submissions were reported complete.
@@ -118,9 +126,17 @@ pub enum Error {
         found: u64,
     },
 
-    /// Training diverged: the loss is no longer a finite number.
+    /// The GPU reported a readback as done that it had not done.
+    #[error("{operation}: the GPU reported work as done that it dropped; nothing was read")]
+    ReadDropped {
+        /// The operation that read.
+        operation: &'static str,
+    },
+
+    /// Training diverged: the loss is no longer a finite number, and neither are the parameters.
     #[error(
-        "training diverged: after {step} steps the loss is {loss}; lower the learning rate and start from saved parameters"
+        "training diverged: after {step} steps the loss is {loss}; write saved parameters back, and make a new Trainer \
+         with a lower learning rate"
     )]
     Diverged {
         /// The step at which it was seen.
@@ -157,6 +173,17 @@ pub enum Error {
         operation: &'static str,
         /// The size.
         what: &'static str,
+    },
+
+    /// A matrix without rows or without columns.
+    #[error("{operation}: {what} is {shape}; it must have at least one row and one column")]
+    Empty {
+        /// The operation that refused.
+        operation: &'static str,
+        /// The operand.
+        what: &'static str,
+        /// Its shape.
+        shape: Shape,
     },
 
     /// Two shapes that must fit do not.

@@ -5,12 +5,13 @@
 
 mod adapter;
 mod shader;
+mod wait;
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 pub use shader::{Access, Shader};
 pub(crate) use shader::{Pipeline, words_as_bytes};
@@ -19,9 +20,6 @@ use crate::error::{Error, Result};
 
 /// How long a wait may take unless [`Gpu::with_wait_timeout`] says otherwise.
 const WAIT_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// A wait is cut into slices of this length, so that a lost device is noticed between them.
-const WAIT_SLICE: Duration = Duration::from_millis(250);
 
 /// A limit's name in [`wgpu::Limits`], what the kernels need of it, and where it is.
 type NeededLimit = (&'static str, u64, fn(&wgpu::Limits) -> u64);
@@ -55,6 +53,7 @@ struct Shared {
     pipelines: Mutex<HashMap<&'static str, Arc<Pipeline>>>,
     created_objects: AtomicU64,
     lost: OnceLock<String>,
+    marker: OnceLock<wgpu::Buffer>,
 }
 
 impl Gpu {
@@ -88,6 +87,7 @@ impl Gpu {
             pipelines: Mutex::default(),
             created_objects: AtomicU64::new(0),
             lost: OnceLock::new(),
+            marker: OnceLock::new(),
         };
         Ok(Gpu { shared: Arc::new(shared), wait_timeout: WAIT_TIMEOUT })
     }
@@ -188,102 +188,20 @@ impl Gpu {
         entries: &[wgpu::BindGroupEntry<'_>],
     ) -> Result<wgpu::BindGroup> {
         let descriptor = wgpu::BindGroupDescriptor { label: Some(label), layout, entries };
-        self.create(label, |device| device.create_bind_group(&descriptor)).map_err(|error| match error {
-            Error::Refused { what, reason } => Error::BufferRefused { what, reason },
-            other => other,
-        })
+        let refused = |reason| Error::BufferRefused { what: label.to_owned(), reason };
+        // wgpu panics at some buffers of another instance.
+        let create = AssertUnwindSafe(|| self.create(label, |device| device.create_bind_group(&descriptor)));
+        match catch_unwind(create) {
+            Ok(Err(Error::Refused { reason, .. })) => Err(refused(reason)),
+            Ok(result) => result,
+            Err(panic) => Err(refused(wait::panic_words(&*panic).to_owned())),
+        }
     }
 
     /// The one place where GPU objects are made, and counted.
     fn create<T>(&self, what: &str, make: impl FnOnce(&wgpu::Device) -> T) -> Result<T> {
         self.shared.created_objects.fetch_add(1, Ordering::Relaxed);
         self.checked(what, || make(self.device()))
-    }
-
-    /// Runs `action` and returns the error that wgpu reports of it, if any, instead of leaving it to the app's handler.
-    fn checked<T>(&self, what: &str, action: impl FnOnce() -> T) -> Result<T> {
-        self.check_lost()?;
-        let scopes = [wgpu::ErrorFilter::OutOfMemory, wgpu::ErrorFilter::Validation, wgpu::ErrorFilter::Internal]
-            .map(|filter| self.device().push_error_scope(filter));
-        let done = action();
-        // Scopes end in the reverse order of their beginning. On native, the error is there at once.
-        let errors = scopes.into_iter().rev().map(|scope| pollster::block_on(scope.pop())).collect::<Vec<_>>();
-        match errors.into_iter().flatten().next() {
-            None => Ok(done),
-            Some(_) if self.is_lost() => Err(self.lose("it was destroyed, or its driver gave up")),
-            Some(wgpu::Error::OutOfMemory { .. }) => Err(Error::OutOfMemory { what: what.to_owned() }),
-            Some(error) => Err(Error::Refused { what: what.to_owned(), reason: error.to_string() }),
-        }
-    }
-
-    /// Whether the device is lost: wgpu says so to the app's callback alone, and then makes objects that do not work.
-    fn is_lost(&self) -> bool {
-        let usage = wgpu::BufferUsages::MAP_WRITE | wgpu::BufferUsages::COPY_SRC;
-        let label = Some("wgrad probe");
-        let probe =
-            self.device().create_buffer(&wgpu::BufferDescriptor { label, size: 4, usage, mapped_at_creation: true });
-        probe.get_mapped_range(..).is_err()
-    }
-
-    /// Records into an encoder of our own and submits it.
-    pub(crate) fn submit(
-        &self,
-        label: &str,
-        record: impl FnOnce(&mut wgpu::CommandEncoder),
-    ) -> Result<wgpu::SubmissionIndex> {
-        self.checked(label, || {
-            let descriptor = wgpu::CommandEncoderDescriptor { label: Some(label) };
-            let mut encoder = self.device().create_command_encoder(&descriptor);
-            record(&mut encoder);
-            self.queue().submit([encoder.finish()])
-        })
-    }
-
-    /// Waits until `submission` is done, and `arrived` says that what it brings has arrived: its callbacks may be under way
-    /// in another thread that polls the device too.
-    pub(crate) fn wait(&self, submission: &wgpu::SubmissionIndex, arrived: impl Fn() -> bool) -> Result<()> {
-        let start = Instant::now();
-        loop {
-            let left = self.wait_timeout.saturating_sub(start.elapsed());
-            let slice = Some(left.min(WAIT_SLICE));
-            let poll = wgpu::PollType::Wait { submission_index: Some(submission.clone()), timeout: slice };
-            match self.poll(poll)? {
-                Ok(_) if arrived() => return Ok(()),
-                Ok(_) => std::thread::yield_now(),
-                Err(wgpu::PollError::Timeout) => self.check_lost()?,
-                Err(error) => return Err(Error::Refused { what: "a wait".to_owned(), reason: error.to_string() }),
-            }
-            if left.is_zero() {
-                return Err(Error::Timeout { seconds: self.wait_timeout.as_secs_f64() });
-            }
-        }
-    }
-
-    /// Lets callbacks run that are due, without waiting.
-    pub(crate) fn poll_once(&self) -> Result<()> {
-        self.check_lost()?;
-        // Without a wait there is no time-out, and so no error but the loss that `poll` reports.
-        self.poll(wgpu::PollType::Poll).map(|_| ())
-    }
-
-    /// wgpu's poll panics when the driver reports a lost device: here that becomes an error.
-    fn poll(&self, poll: wgpu::PollType) -> Result<Result<wgpu::PollStatus, wgpu::PollError>> {
-        catch_unwind(AssertUnwindSafe(|| self.device().poll(poll))).map_err(|panic| {
-            let words = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
-            self.lose(words.unwrap_or("the driver reported it during a poll"))
-        })
-    }
-
-    /// Notes that the device is lost; what was noted first stays.
-    pub(crate) fn lose(&self, reason: &str) -> Error {
-        Error::DeviceLost { reason: self.shared.lost.get_or_init(|| reason.to_owned()).clone() }
-    }
-
-    pub(crate) fn check_lost(&self) -> Result<()> {
-        match self.shared.lost.get() {
-            Some(reason) => Err(Error::DeviceLost { reason: reason.clone() }),
-            None => Ok(()),
-        }
     }
 }
 
@@ -300,36 +218,4 @@ fn check_size(
     let way_out =
         "use fewer rows at a time, a smaller batch or narrower layers, or request a device with a higher limit";
     Err(Error::TooLarge { operation, what, needed, limit, allowed, way_out })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_wait_for_what_never_arrives_ends_with_the_time_out() {
-        let (device, queue) = wgpu::Device::noop(&wgpu::DeviceDescriptor::default());
-        let patient = Gpu::from_wgpu(&device, &queue).unwrap();
-        let submission = patient.submit("nothing", |_| ()).unwrap();
-        patient.wait(&submission, || true).unwrap();
-
-        let gpu = patient.with_wait_timeout(Duration::from_millis(300));
-        let start = Instant::now();
-        assert_eq!(gpu.wait(&submission, || false), Err(Error::Timeout { seconds: 0.3 }));
-        assert!(start.elapsed() >= Duration::from_millis(300));
-        // The device is not lost by that.
-        gpu.wait(&submission, || true).unwrap();
-    }
-
-    #[test]
-    fn a_panic_of_wgpus_poll_is_a_lost_device_from_then_on() {
-        let (device, queue) = wgpu::Device::noop(&wgpu::DeviceDescriptor::default());
-        let gpu = Gpu::from_wgpu(&device, &queue).unwrap();
-        let submission = gpu.submit("nothing", |_| ()).unwrap();
-        queue.on_submitted_work_done(|| panic!("as wgpu does when the driver reports a loss"));
-        let lost = Err(Error::DeviceLost { reason: "as wgpu does when the driver reports a loss".to_owned() });
-        assert_eq!(gpu.wait(&submission, || true), lost);
-        assert_eq!(gpu.poll_once(), lost);
-        assert_eq!(gpu.check_lost(), lost);
-    }
 }

@@ -3,6 +3,8 @@
 //! A function here checks its operands, makes what a dispatch needs, and gives [`Dispatch`]es that an app can record into
 //! its own compute pass as often as it likes. All operands are row-major [`Rows`](crate::Rows) of f32.
 //!
+//! The rest of the crate is made of these; faster ones may take their place, so expect more change here than elsewhere.
+//!
 //! | family | kernels |
 //! | --- | --- |
 //! | [`matmul`](fn@matmul) | `y = x · w`; [`matmul_transposed`]: `d_input = d_output · wᵀ` |
@@ -149,12 +151,20 @@ fn grid(gpu: &Gpu, shader: &Shader, invocations: u32) -> Result<[u32; 2]> {
     Ok([x, y])
 }
 
-/// The ranges of terms, each short enough for one dispatch, that a sum of `terms` terms is cut into.
-fn dispatches_of(terms: u32) -> impl Iterator<Item = Range<u32>> {
-    (0..terms.div_ceil(LONGEST_LOOP)).map(move |part| {
-        let first = part * LONGEST_LOOP;
-        first..first.saturating_add(LONGEST_LOOP).min(terms)
+/// The ranges of terms, at most `longest` each, that the dispatches of a sum of `terms` terms add up.
+fn dispatches_of(terms: u32, longest: u32) -> impl Iterator<Item = Range<u32>> {
+    (0..terms.div_ceil(longest)).map(move |part| {
+        let first = part * longest;
+        first..first.saturating_add(longest).min(terms)
     })
+}
+
+/// Begins a compute pass.
+pub(crate) fn begin_pass<'encoder>(
+    encoder: &'encoder mut wgpu::CommandEncoder,
+    label: &'static str,
+) -> wgpu::ComputePass<'encoder> {
+    encoder.begin_compute_pass(&wgpu::ComputePassDescriptor { label: Some(label), timestamp_writes: None })
 }
 
 /// Refuses weights `w` that are not as high as there are inputs, or one row higher for a bias; says whether there is a bias.

@@ -12,7 +12,9 @@ use crate::gpu::Gpu;
 /// # }
 /// ```
 ///
-/// Building one checks nothing; what takes it does.
+/// Building one checks nothing; what takes it does. Three things wgpu does not tell in time: a buffer that the app destroys
+/// after it was bound, or has mapped while work on it is submitted, is wgpu's error at that submission; and a buffer of another
+/// `wgpu::Instance` may be taken for one of this.
 #[derive(Clone, Debug)]
 pub struct Rows {
     buffer: wgpu::Buffer,
@@ -71,6 +73,23 @@ impl Rows {
         }
     }
 
+    /// Refuses rows that are not as wide as the network's input or output.
+    pub(crate) fn check_width(
+        &self,
+        operation: &'static str,
+        what: &'static str,
+        of_network: &'static str,
+        width: usize,
+    ) -> Result<()> {
+        let left = self.shape();
+        let right = Shape { columns: width as u64, ..left };
+        if left == right {
+            return Ok(());
+        }
+        let rule = "both must have the same number of columns";
+        Err(Error::Shapes { operation, left_name: what, left, right_name: of_network, right, rule })
+    }
+
     /// A matrix of our own, one row right after the other.
     pub(crate) fn create(
         gpu: &Gpu,
@@ -87,8 +106,9 @@ impl Rows {
     /// Checks the rows, as the operand `what` of `operation`, and gives the place of their binding.
     pub(crate) fn operand(&self, gpu: &Gpu, operation: &'static str, what: &'static str) -> Result<Operand<'_>> {
         let (row, stride) = (self.row_bytes(), self.stride_bytes());
+        let shape = self.shape();
         if self.width == 0 {
-            return Err(Error::Zero { operation, what: "the width of a matrix" });
+            return Err(Error::Empty { operation, what, shape });
         }
         for (field, bytes) in [("offset", self.offset), ("stride", stride)] {
             if !bytes.is_multiple_of(4) {
@@ -101,13 +121,13 @@ impl Rows {
         if !self.buffer.usage().contains(wgpu::BufferUsages::STORAGE) {
             return Err(Error::BufferUsage { operation, what, missing: "BufferUsages::STORAGE".to_owned() });
         }
-        let rows = self.shape().rows;
+        let rows = shape.rows;
         let needed = self.offset.saturating_add((rows.max(1) - 1).saturating_mul(stride)).saturating_add(row);
         if needed > self.buffer.size() {
             return Err(Error::BufferTooShort { operation, what, needed, found: self.buffer.size() });
         }
         if rows == 0 {
-            return Err(Error::Zero { operation, what: "the number of rows" });
+            return Err(Error::Empty { operation, what, shape });
         }
         // A binding must begin at a multiple of the device's alignment: the rest of the offset is the shader's.
         let alignment = u64::from(gpu.limits().min_storage_buffer_offset_alignment).max(4);
@@ -173,11 +193,29 @@ impl Operand<'_> {
         })
     }
 
+    /// Whether the rows are in this buffer.
+    pub fn is_in(&self, buffer: &wgpu::Buffer) -> bool {
+        self.buffer == buffer
+    }
+
+    /// The operand's name.
+    pub fn what(&self) -> &'static str {
+        self.what
+    }
+
     /// Refuses to write to a buffer that the same dispatch reads: wgpu would, even where the ranges are apart.
     pub fn check_written_alone(&self, operation: &'static str, read: &[&Self]) -> Result<()> {
-        match read.iter().find(|read| read.buffer == self.buffer) {
+        match read.iter().find(|read| read.is_in(self.buffer)) {
             Some(read) => Err(Error::BufferAliased { operation, read: read.what, written: self.what }),
             None => Ok(()),
         }
+    }
+}
+
+/// Refuses NaN and infinity.
+pub(crate) fn check_finite(operation: &'static str, what: &'static str, numbers: &[f32]) -> Result<()> {
+    match numbers.iter().position(|number| !number.is_finite()) {
+        Some(index) => Err(Error::NotFinite { operation, what, index, value: numbers[index].to_string() }),
+        None => Ok(()),
     }
 }

@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use crate::error::{Error, Result, Shape};
+use crate::error::{Error, Result};
 use crate::gpu::Gpu;
-use crate::kernels::{self, Dispatch};
-use crate::matrix::Rows;
+use crate::kernels::{self, Dispatch, begin_pass};
+use crate::matrix::{Rows, check_finite};
 use crate::mlp::{LayerKind, Mlp};
-use crate::readback;
 
 /// A multilayer perceptron whose parameters are on the GPU. Cheap to clone: clones are handles to the same parameters.
 #[derive(Clone, Debug)]
@@ -89,7 +88,7 @@ impl Network {
     /// # Errors
     /// [`Error::DeviceLost`], [`Error::Timeout`], [`Error::OutOfMemory`].
     pub fn read_parameters(&self) -> Result<Vec<f32>> {
-        let mut parameters = readback::read_f32(&self.gpu, "Network::read_parameters", &self.parameters)?;
+        let mut parameters = self.gpu.read_f32("Network::read_parameters", &self.parameters, |_| ())?;
         parameters.truncate(self.mlp.parameter_count());
         Ok(parameters)
     }
@@ -106,8 +105,8 @@ impl Network {
         let [read, written] =
             [input.operand(&self.gpu, operation, "input")?, output.operand(&self.gpu, operation, "output")?];
         read.check_fit(operation, &written, read.rows == written.rows, "both must have one row a sample")?;
-        check_width(operation, "input", input, "the network's input", self.mlp.input_width())?;
-        check_width(operation, "output", output, "the network's output", self.mlp.output_width())?;
+        input.check_width(operation, "input", "the network's input", self.mlp.input_width())?;
+        output.check_width(operation, "output", "the network's output", self.mlp.output_width())?;
         written.check_written_alone(operation, &[&read])?;
         if output.buffer() == &self.parameters {
             return Err(Error::BufferAliased { operation, read: "the parameters", written: "output" });
@@ -161,8 +160,7 @@ impl Network {
         let output = Rows::create(&self.gpu, operation, "predicted outputs", samples, outputs as u64)?;
         self.gpu.write_buffer(input.buffer(), 0, bytemuck::cast_slice(x))?;
         let forward = self.forward(&input, &output)?;
-        self.gpu.submit("wgrad predict", |encoder| forward.record(encoder))?;
-        readback::read_f32(&self.gpu, operation, output.buffer())
+        self.gpu.read_f32(operation, output.buffer(), |encoder| forward.record(encoder))
     }
 
     /// The matrix of a layer's parameters, or of their derivatives, in a buffer laid out like the parameters.
@@ -292,7 +290,7 @@ impl Backward {
     /// # Errors
     /// [`Error::DeviceLost`], [`Error::Timeout`], [`Error::OutOfMemory`].
     pub fn read_d_parameters(&self) -> Result<Vec<f32>> {
-        let mut derivatives = readback::read_f32(&self.gpu, "Backward::read_d_parameters", &self.d_parameters)?;
+        let mut derivatives = self.gpu.read_f32("Backward::read_d_parameters", &self.d_parameters, |_| ())?;
         derivatives.truncate(self.parameter_count);
         Ok(derivatives)
     }
@@ -300,38 +298,5 @@ impl Backward {
     /// How many dispatches a recording takes.
     pub(crate) fn dispatch_count(&self) -> usize {
         self.dispatches.len()
-    }
-}
-
-/// Begins a compute pass.
-pub(crate) fn begin_pass<'encoder>(
-    encoder: &'encoder mut wgpu::CommandEncoder,
-    label: &'static str,
-) -> wgpu::ComputePass<'encoder> {
-    encoder.begin_compute_pass(&wgpu::ComputePassDescriptor { label: Some(label), timestamp_writes: None })
-}
-
-/// Refuses rows that are not as wide as the network's input or output.
-pub(crate) fn check_width(
-    operation: &'static str,
-    what: &'static str,
-    rows: &Rows,
-    of_network: &'static str,
-    width: usize,
-) -> Result<()> {
-    let left = rows.shape();
-    let right = Shape { columns: width as u64, ..left };
-    if left == right {
-        return Ok(());
-    }
-    let rule = "both must have the same number of columns";
-    Err(Error::Shapes { operation, left_name: what, left, right_name: of_network, right, rule })
-}
-
-/// Refuses NaN and infinity.
-pub(crate) fn check_finite(operation: &'static str, what: &'static str, numbers: &[f32]) -> Result<()> {
-    match numbers.iter().position(|number| !number.is_finite()) {
-        Some(index) => Err(Error::NotFinite { operation, what, index, value: numbers[index].to_string() }),
-        None => Ok(()),
     }
 }

@@ -46,7 +46,7 @@ use crate::error::{Error, Result, Shape};
 /// [`Error::Shapes`] unless `w` has as many rows as `x` has columns, or one more.
 pub fn matmul(x: &Matrix, w: &Matrix) -> Result<Matrix> {
     let inputs = x.columns();
-    if w.rows() != inputs && w.rows() != inputs + 1 {
+    if !has_inputs(w, inputs) {
         return Err(Error::Shapes {
             operation: "matmul",
             left_name: "x",
@@ -69,7 +69,7 @@ pub fn matmul(x: &Matrix, w: &Matrix) -> Result<Matrix> {
 /// # Errors
 /// [`Error::Shapes`] unless `w` has `d_output`'s columns, and `inputs` rows or one more.
 pub fn matmul_transposed(d_output: &Matrix, w: &Matrix, inputs: usize) -> Result<Matrix> {
-    if d_output.columns() != w.columns() || (w.rows() != inputs && w.rows() != inputs + 1) {
+    if d_output.columns() != w.columns() || !has_inputs(w, inputs) {
         return Err(Error::Shapes {
             operation: "matmul_transposed",
             left_name: "d_output",
@@ -181,6 +181,11 @@ pub fn gather(source: &Matrix, samples: &[usize]) -> Result<Matrix> {
         });
     }
     Ok(Matrix::from_fn(samples.len(), source.columns(), |row, column| source.at(samples[row], column)))
+}
+
+/// Whether weights have one row an input, or one more for a bias.
+fn has_inputs(w: &Matrix, inputs: usize) -> bool {
+    matches!(w.rows().checked_sub(inputs), Some(0 | 1))
 }
 
 fn same_shape(

@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
-use crate::kernels::TrainingState;
-use crate::network::{Network, begin_pass, check_width};
-use crate::readback::{self, Ring};
+use crate::kernels::{TrainingState, begin_pass};
+use crate::network::Network;
+use crate::readback::Ring;
 use layered::Layered;
 
 /// How long the work of one submission of [`Trainer::train`] should take at most: an operating system kills what takes
@@ -133,21 +133,10 @@ impl Trainer {
         if !gpu.is_same(data.gpu()) {
             return Err(Error::OtherGpu { operation, left: "the network", right: "the data set" });
         }
-        check_width(
-            operation,
-            "the data set's inputs",
-            data.inputs(),
-            "the network's input",
-            network.mlp().input_width(),
-        )?;
-        check_width(
-            operation,
-            "the data set's targets",
-            data.targets(),
-            "the network's output",
-            network.mlp().output_width(),
-        )?;
-        if network.mlp().parameter_count() == 0 {
+        let mlp = network.mlp();
+        data.inputs().check_width(operation, "the data set's inputs", "the network's input", mlp.input_width())?;
+        data.targets().check_width(operation, "the data set's targets", "the network's output", mlp.output_width())?;
+        if mlp.parameter_count() == 0 {
             return Err(Error::NoParameters { operation });
         }
         let samples = data.samples();
@@ -212,7 +201,9 @@ impl Trainer {
     /// # Errors
     /// Those of [`Trainer::latest_loss`]; [`Error::Timeout`], [`Error::OutOfMemory`].
     pub fn read_loss(&mut self) -> Result<Option<LossReading>> {
-        let words = readback::read_words(&self.gpu, "Trainer::read_loss", self.state.buffer())?;
+        let confirmed = self.ring.confirmed_steps();
+        let words = self.gpu.read_words("Trainer::read_loss", self.state.buffer(), |_| ())?;
+        self.ring.check(&words, confirmed)?;
         let reading = LossReading::new(&self.state, &words);
         self.latest = (reading.step > 0).then_some(reading);
         self.latest.map(finite).transpose()
@@ -226,42 +217,41 @@ impl Trainer {
         self.state.write_learning_rate(&self.gpu, learning_rate)
     }
 
-    /// Trains `epochs` epochs more and waits for them, with hundreds of steps a submission, and calls `progress` after each.
+    /// Trains `epochs` epochs more and waits for them, with hundreds of steps a submission. Calls `progress` whenever a
+    /// submission is done, and at the end with all epochs done.
     ///
     /// # Errors
-    /// Those of [`Trainer::latest_loss`]; [`Error::Timeout`] if a submission takes longer than the
-    /// [wait time-out](Gpu::with_wait_timeout).
+    /// Those of [`Trainer::read_loss`]; [`Error::BufferRefused`] for a data set in a buffer that the app has mapped or
+    /// destroyed since. [`Error::Timeout`] if a submission takes longer than the [wait time-out](Gpu::with_wait_timeout).
     pub fn train(&mut self, epochs: u64, mut progress: impl FnMut(Progress)) -> Result<()> {
         let first = self.read_loss()?.map_or(0, |reading| reading.step);
         let last = first.saturating_add(epochs.saturating_mul(self.steps_per_epoch));
         let mut submitted = first;
         let mut in_flight = None;
-        loop {
+        while submitted < last {
             // While the GPU works on one submission, the next is recorded.
             let start = Instant::now();
             let steps = self.steps_a_submission.min(last - submitted);
-            let next = match steps {
-                0 => None,
-                _ => Some(self.gpu.clone().submit("wgrad train", |encoder| self.record_steps(encoder, steps))?),
-            };
+            let next = self.gpu.clone().submit("wgrad train", |encoder| self.record_steps(encoder, steps))?;
             submitted += steps;
-            if let Some(submission) = in_flight {
+            if let Some(submission) = in_flight.replace(next) {
                 self.gpu.wait(&submission, || true)?;
                 self.adapt_submissions(start.elapsed());
-                if let Some(reading) = self.latest_loss()? {
+                if let Some(reading) = self.latest_loss()?.filter(|reading| reading.step < last) {
                     let epoch = reading.step.saturating_sub(first) / self.steps_per_epoch;
                     progress(Progress { epoch, epochs, reading });
                 }
             }
-            in_flight = next;
-            if in_flight.is_none() {
-                break;
+        }
+        let Some(submission) = in_flight else { return Ok(()) };
+        self.gpu.wait(&submission, || true)?;
+        match self.read_loss()? {
+            Some(reading) if reading.step >= last => progress(Progress { epoch: epochs, epochs, reading }),
+            reading => {
+                return Err(Error::WorkDropped { expected: last, found: reading.map_or(0, |reading| reading.step) });
             }
         }
-        match self.read_loss()? {
-            Some(reading) if reading.step < last => Err(Error::WorkDropped { expected: last, found: reading.step }),
-            _ => Ok(()),
-        }
+        Ok(())
     }
 
     /// Twice the steps if a submission took less than half of what it may, half if it took more than all.

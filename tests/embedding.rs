@@ -71,6 +71,7 @@ fn a_step_creates_no_gpu_object() {
     let [input, output] = [1, 2].map(|seed| buffer_of(&gpu, bytemuck::cast_slice(&normal(seed, 8))));
     let forward = network.forward(&Rows::new(&input, 2), &Rows::new(&output, 2)).unwrap();
     let backward = forward.backward(&Rows::new(&input, 2), None).unwrap();
+    network.read_parameters().unwrap();
     let made = count();
     assert!(made.0 > before.0 + 20 && made.1 > before.1 + 20, "both counts can rise: {before:?}, {made:?}");
 
@@ -164,12 +165,13 @@ fn a_lost_device_is_reported_again_and_again_without_a_panic() {
 #[test]
 fn a_device_lost_unnoticed_is_reported_by_whatever_is_called_next() {
     type Call = fn(&Gpu, &Network, &mut Trainer) -> Result<(), Error>;
-    let calls: [Call; 5] = [
+    let calls: [Call; 6] = [
         |_, network, _| network.predict(&[0.0, 1.0]).map(drop),
         |_, network, _| network.read_parameters().map(drop),
         |gpu, _, _| Network::new(gpu, &xor_mlp(), 1).map(drop),
         |gpu, _, _| Dataset::new(gpu, &XOR_INPUTS, &XOR_TARGETS).map(drop),
         |_, _, trainer| trainer.train(1, |_| ()),
+        |_, _, trainer| trainer.latest_loss().map(drop),
     ];
     for (i, call) in calls.into_iter().enumerate() {
         let (device, queue) = app_device();
@@ -208,7 +210,7 @@ fn handles_move_between_threads() {
 }
 
 #[test]
-fn what_is_dropped_in_flight_returns_at_once_and_is_not_freed_early() {
+fn what_is_dropped_in_flight_is_not_freed_early() {
     let (device, queue) = app_device();
     let gpu = Gpu::from_wgpu(&device, &queue).unwrap();
     let (network, mut trainer) = xor_trainer(&gpu);
@@ -218,4 +220,59 @@ fn what_is_dropped_in_flight_returns_at_once_and_is_not_freed_early() {
     let (same, mut same_trainer) = xor_trainer(&gpu);
     submit(&gpu, |encoder| same_trainer.record_steps(encoder, 300));
     assert_eq!(after_drop, same.read_parameters().unwrap());
+}
+
+#[test]
+fn a_submission_that_wgpu_refuses_is_reported_once_and_training_goes_on() {
+    let (device, queue) = app_device();
+    let gpu = Gpu::from_wgpu(&device, &queue).unwrap();
+    let (_, mut trainer) = xor_trainer(&gpu);
+    submit(&gpu, |encoder| trainer.record_steps(encoder, 5));
+    assert_eq!(trainer.read_loss().unwrap().unwrap().step, 5);
+
+    // The app's own mistake, in the encoder of the training steps: a buffer that is destroyed before the submission.
+    let [from, to] = [buffer_of(&gpu, &[0; 4]), buffer_of(&gpu, &[0; 4])];
+    let mut encoder = device.create_command_encoder(&Default::default());
+    trainer.record_steps(&mut encoder, 5);
+    encoder.copy_buffer_to_buffer(&from, 0, &to, 0, 16);
+    from.destroy();
+    let scope = device.push_error_scope(wgpu::ErrorFilter::Validation);
+    queue.submit([encoder.finish()]);
+    assert!(pollster::block_on(scope.pop()).is_some());
+    device.poll(wgpu::PollType::wait_indefinitely()).unwrap();
+
+    let error = trainer.latest_loss().unwrap_err();
+    assert_eq!(error, Error::WorkDropped { expected: 10, found: 5 });
+    submit(&gpu, |encoder| trainer.record_steps(encoder, 5));
+    device.poll(wgpu::PollType::wait_indefinitely()).unwrap();
+    assert_eq!(trainer.latest_loss().unwrap().unwrap().step, 10);
+    trainer.train(1, |_| ()).unwrap();
+}
+
+#[test]
+fn a_data_set_whose_buffer_the_app_destroyed_is_refused() {
+    let (device, queue) = app_device();
+    let gpu = Gpu::from_wgpu(&device, &queue).unwrap();
+    let [inputs, targets] = [1, 2].map(|seed| buffer_of(&gpu, bytemuck::cast_slice(&normal(seed, 8))));
+    let data = Dataset::from_buffers(&gpu, Rows::new(&inputs, 2), Rows::new(&targets, 2)).unwrap();
+    let network = Network::new(&gpu, &xor_mlp(), 1).unwrap();
+    let mut trainer = Trainer::new(&network, &data, TrainConfig::default()).unwrap();
+    inputs.destroy();
+    let error = trainer.train(1, |_| ()).unwrap_err();
+    assert!(matches!(error, Error::BufferRefused { .. }), "{error}");
+}
+
+#[test]
+fn every_label_starts_with_the_crates_name() {
+    let (device, queue) = app_device();
+    let gpu = Gpu::from_wgpu(&device, &queue).unwrap();
+    let (network, mut trainer) = xor_trainer(&gpu);
+    trainer.train(1, |_| ()).unwrap();
+    network.read_parameters().unwrap();
+    // The allocator knows the buffers by their labels, where there is an allocator.
+    let Some(report) = device.generate_allocator_report() else { return };
+    let names = report.allocations.iter().map(|allocation| allocation.name.as_str());
+    let (wgpus, ours) = names.partition::<Vec<_>, _>(|name| name.starts_with("(wgpu internal)"));
+    assert!(ours.len() > 20, "{ours:?}, {wgpus:?}");
+    assert!(ours.iter().all(|name| name.starts_with("wgrad ")), "{ours:?}");
 }

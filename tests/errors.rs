@@ -205,8 +205,8 @@ fn refuses_an_apps_buffers_that_cannot_be_bound() {
         "8"
     );
     assert_refused!(forward(&good().stride(0), &good()), Error::StrideTooSmall { .. }, "stride of input is 0 bytes");
-    assert_refused!(forward(&Rows::new(good().buffer(), 0), &good()), Error::Zero { .. }, "width");
-    assert_refused!(forward(&good().rows(0), &good()), Error::Zero { .. }, "number of rows");
+    assert_refused!(forward(&Rows::new(good().buffer(), 0), &good()), Error::Empty { .. }, "input is [1, 0]");
+    assert_refused!(forward(&good(), &good().rows(0)), Error::Empty { .. }, "output is [0, 2]");
     assert_refused!(forward(&good().offset(u64::MAX - 3), &good()), Error::BufferTooShort { .. }, "input");
     assert_refused!(forward(&good().stride(u64::MAX - 3).rows(3), &good()), Error::BufferTooShort { .. }, "input");
     assert_refused!(forward(&good().rows(usize::MAX), &good()), Error::BufferTooShort { .. }, "input");
@@ -281,14 +281,84 @@ fn refuses_kernels_whose_operands_do_not_fit() {
     assert_refused!(error, Error::Shapes { .. }, "squared_error", "[2, 3]", "[2, 2]");
     let update = kernels::weight_update(&gpu, &state, &m(1, 3), &m(1, 4));
     assert_refused!(update, Error::Shapes { .. }, "weight_update", "[1, 3]", "[1, 4]");
-    let [inputs, targets, x, t] = [m(4, 2), m(4, 1), m(2, 2), m(2, 2)];
-    let config = GatherConfig { inputs: &inputs, targets: &targets, x: &x, t: &t, shuffle: None };
-    assert_refused!(kernels::gather(&gpu, &state, config), Error::Shapes { .. }, "gather", "[4, 1]", "[2, 2]");
+    let gather = |inputs: &Rows, targets: &Rows, x: &Rows, t: &Rows| {
+        kernels::gather(&gpu, &state, GatherConfig { inputs, targets, x, t, shuffle: None })
+    };
+    assert!(gather(&m(4, 2), &m(4, 1), &m(2, 2), &m(2, 1)).is_ok());
+    assert_refused!(gather(&m(4, 2), &m(4, 1), &m(2, 2), &m(2, 2)), Error::Shapes { .. }, "gather", "[4, 1]", "[2, 2]");
+    // The training state is of 4 samples, 2 a batch.
+    let other_samples = gather(&m(5, 2), &m(5, 1), &m(2, 2), &m(2, 1));
+    assert_refused!(other_samples, Error::Shapes { .. }, "inputs is [5, 2]", "the training state's data set", "[4, 2]");
+    let other_batch = gather(&m(4, 2), &m(4, 1), &m(3, 2), &m(3, 1));
+    assert_refused!(other_batch, Error::Shapes { .. }, "x is [3, 2]", "the training state's batch", "[2, 2]");
+    let error = kernels::squared_error(&gpu, &state, &m(3, 2), &m(3, 2), &m(3, 2));
+    assert_refused!(error, Error::Shapes { .. }, "y is [3, 2]", "the training state's batch", "[2, 2]");
+}
+
+#[test]
+fn refuses_kernels_that_would_write_what_they_read() {
+    let gpu = noop();
+    let m = |height, width| rows(&gpu, height, width);
+    let state = TrainingState::new(&gpu, 2, 2, 0.1).unwrap();
+    let shared = &m(2, 2);
+    assert_refused!(kernels::matmul(&gpu, shared, &m(2, 2), shared), Error::BufferAliased { .. }, "x and y");
+    assert_refused!(kernels::matmul(&gpu, &m(2, 2), shared, shared), Error::BufferAliased { .. }, "w and y");
+    let transposed = |d_output: &Rows, w: &Rows, d_input: &Rows| kernels::matmul_transposed(&gpu, d_output, w, d_input);
+    assert_refused!(transposed(shared, &m(2, 2), shared), Error::BufferAliased { .. }, "d_output and d_input");
+    assert_refused!(transposed(&m(2, 2), shared, shared), Error::BufferAliased { .. }, "w and d_input");
+    let outer = |x: &Rows, d_output: &Rows, d_weights: &Rows| kernels::outer_product(&gpu, x, d_output, d_weights);
+    assert_refused!(outer(shared, &m(2, 2), shared), Error::BufferAliased { .. }, "x and d_weights");
+    assert_refused!(outer(&m(2, 2), shared, shared), Error::BufferAliased { .. }, "d_output and d_weights");
+    assert_refused!(kernels::sigmoid(&gpu, shared, shared), Error::BufferAliased { .. }, "x and y");
+    let backward = |d_output: &Rows, y: &Rows, d_input: &Rows| kernels::sigmoid_backward(&gpu, d_output, y, d_input);
+    assert_refused!(backward(shared, &m(2, 2), shared), Error::BufferAliased { .. }, "d_output and d_input");
+    assert_refused!(backward(&m(2, 2), shared, shared), Error::BufferAliased { .. }, "y and d_input");
+    let error = |y: &Rows, t: &Rows, d_output: &Rows| kernels::squared_error(&gpu, &state, y, t, d_output);
+    assert_refused!(error(shared, &m(2, 2), shared), Error::BufferAliased { .. }, "y and d_output");
+    assert_refused!(error(&m(2, 2), shared, shared), Error::BufferAliased { .. }, "t and d_output");
+    let gather = |inputs: &Rows, targets: &Rows, x: &Rows, t: &Rows| {
+        kernels::gather(&gpu, &state, GatherConfig { inputs, targets, x, t, shuffle: None })
+    };
+    assert_refused!(gather(shared, &m(2, 2), shared, &m(2, 2)), Error::BufferAliased { .. }, "inputs and x");
+    assert_refused!(gather(&m(2, 2), shared, &m(2, 2), shared), Error::BufferAliased { .. }, "targets and t");
+    assert_refused!(gather(&m(2, 2), &m(2, 2), shared, shared), Error::BufferAliased { .. }, "t and x");
+    let shared = &m(1, 3);
+    let update = |d_weights: &Rows, w: &Rows| kernels::weight_update(&gpu, &state, d_weights, w);
+    assert_refused!(update(shared, shared), Error::BufferAliased { .. }, "d_weights and w");
+    for own in [state.buffer(), state.error(), state.learning_rate()] {
+        let own = Rows::new(own, 1).rows(1);
+        assert_refused!(update(&m(1, 1), &own), Error::BufferAliased { .. }, "the training state and w");
+    }
+}
+
+#[test]
+fn reports_work_that_the_gpu_drops_without_a_word() {
+    // The noop device copies, but says of dispatches that they are done, and does nothing.
+    let gpu = noop();
+    let network = Network::new(&gpu, &xor_mlp(), 0).unwrap();
+    let data = Dataset::new(&gpu, &XOR_INPUTS, &XOR_TARGETS).unwrap();
+    let mut trainer = Trainer::new(&network, &data, TrainConfig::default()).unwrap();
+    let mut encoder = gpu.device().create_command_encoder(&Default::default());
+    trainer.record_steps(&mut encoder, 7);
+    gpu.queue().submit([encoder.finish()]);
+    assert_refused!(trainer.latest_loss(), Error::WorkDropped { expected: 7, found: 0 }, "7 training steps and did 0");
+    // Once: the steps stay lost, and what comes later is judged by itself.
+    assert_eq!(trainer.latest_loss(), Ok(None));
+    assert_eq!(trainer.read_loss(), Ok(None));
+    assert_refused!(trainer.train(1, |_| ()), Error::WorkDropped { found: 0, .. }, "did 0");
+    // Also where every slot of the readback is taken by encoders that are not submitted.
+    let encoders = [(); 4].map(|()| {
+        let mut encoder = gpu.device().create_command_encoder(&Default::default());
+        trainer.record_steps(&mut encoder, 1);
+        encoder
+    });
+    assert_refused!(trainer.train(1, |_| ()), Error::WorkDropped { expected: 4, found: 0 }, "did 0");
+    drop(encoders);
 }
 
 #[test]
 fn reports_buffers_that_wgpu_refuses_in_wgpus_own_words() {
-    // Two devices of one instance: wgpu cannot tell buffers of two instances apart.
+    // Two devices of one instance: wgpu cannot always tell buffers of two instances apart.
     let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle();
     descriptor.backends = wgpu::Backends::NOOP;
     descriptor.backend_options.noop = wgpu::NoopBackendOptions::enabled();
@@ -310,35 +380,69 @@ fn reports_buffers_that_wgpu_refuses_in_wgpus_own_words() {
         "wgrad matmul",
         "destroyed"
     );
+    // A number that no buffer of this instance has, at which wgpu panics.
+    let elsewhere = noop();
+    let foreign = (0..200).map(|_| rows(&elsewhere, 4, 2)).collect::<Vec<_>>();
+    let forward = network.forward(&foreign[199], &rows(&gpu, 4, 2));
+    assert_refused!(forward, Error::BufferRefused { .. }, "wgrad matmul");
 }
 
+/// Runs one test of this file in a process of its own, by a shell command that ends in the test's, and gives what it printed.
+fn in_a_child(test: &str, shell: &str, environment: [&str; 2]) -> String {
+    let child = std::process::Command::new("sh")
+        .args(["-c", &format!("{shell} exec \"$0\" \"$@\"")])
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", test, "--nocapture", "--test-threads", "1"])
+        .env("WGRAD_TEST_CHILD", "1")
+        .env(environment[0], environment[1])
+        .output()
+        .unwrap();
+    String::from_utf8_lossy(&child.stdout).into_owned()
+}
+
+fn is_child() -> bool {
+    std::env::var_os("WGRAD_TEST_CHILD").is_some()
+}
+
+#[cfg(unix)]
 #[test]
 fn names_what_was_tried_where_there_is_no_adapter() {
-    // In a process of its own, since the environment is a process's.
-    let headless = |name: &str, value: &str| {
-        let child = std::process::Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "child_that_looks_for_an_adapter", "--nocapture"])
-            .env("WGRAD_TEST_CHILD", "1")
-            .env(name, value)
-            .output()
-            .unwrap();
-        String::from_utf8_lossy(&child.stdout).into_owned()
-    };
+    if is_child() {
+        println!("{}", Gpu::headless().map(drop).unwrap_err());
+        return;
+    }
+    let headless = |name, value| in_a_child("names_what_was_tried_where_there_is_no_adapter", "", [name, value]);
     // No machine has both.
     let backend = if cfg!(target_os = "macos") { "dx12" } else { "metal" };
     let words = headless("WGPU_BACKEND", backend);
-    assert!(
-        words.contains("no GPU adapter") && words.contains(backend) && words.contains("mesa-vulkan-drivers"),
-        "{words}"
-    );
+    assert!(words.contains("no GPU adapter") && words.contains(backend), "{words}");
+    assert!(words.contains("mesa-vulkan-drivers"), "{words}");
+    let words = headless("WGPU_BACKEND", "vulcan");
+    assert!(words.contains("WGPU_BACKEND=vulcan names no backend"), "{words}");
     let words = headless("WGPU_ADAPTER_NAME", "no such adapter");
     assert!(words.contains("WGPU_ADAPTER_NAME=no such adapter matches none"), "{words}");
 }
 
-/// Not a test of its own: what the test above runs in a process of its own.
+#[cfg(target_os = "linux")]
 #[test]
-fn child_that_looks_for_an_adapter() {
-    if std::env::var_os("WGRAD_TEST_CHILD").is_some() {
-        println!("{}", Gpu::headless().map(drop).unwrap_err());
+fn no_memory_left_is_an_error_and_what_existed_still_works() {
+    if is_child() {
+        // The noop device has its buffers in the process's memory, and these activations are 1.44 GB.
+        let limits = wgpu::Limits {
+            max_buffer_size: 2_000_000_000,
+            max_storage_buffer_binding_size: 2_000_000_000,
+            ..Default::default()
+        };
+        let gpu = noop_with(limits).unwrap();
+        let network = Network::new(&gpu, &Mlp::inputs(1).linear(4_000).linear(1), 0).unwrap();
+        let forward = |samples| network.forward(&rows(&gpu, samples, 1), &rows(&gpu, samples, 1));
+        println!("{}", forward(90_000).map(drop).unwrap_err());
+        println!("parameters: {}", network.read_parameters().unwrap().len());
+        println!("a smaller pass: {}", forward(90).is_ok());
+        return;
     }
+    let limit = "ulimit -v 1000000;"; // KiB of address space
+    let words = in_a_child("no_memory_left_is_an_error_and_what_existed_still_works", limit, ["RUST_BACKTRACE", "0"]);
+    assert!(words.contains("the GPU has no memory left for wgrad activations: use a smaller batch"), "{words}");
+    assert!(words.contains("parameters: 8000") && words.contains("a smaller pass: true"), "{words}");
 }

@@ -100,13 +100,24 @@ fn products_agree_with_the_reference_past_a_row_of_workgroups() {
 
 #[test]
 fn sums_of_more_terms_than_a_dispatch_may_add_are_whole() {
+    for terms in [1, 32_768, 32_769, LONG_SUM] {
+        let [row, column, number] = [(1, terms), (terms, 1), (1, 1)]
+            .map(|(rows, width)| Placed::new(gpu(), Layout::Dense, rows, width, None).rows);
+        let count = |dispatches: wgrad::Result<Vec<kernels::Dispatch>>| dispatches.unwrap().len();
+        assert_eq!(count(kernels::matmul(gpu(), &row, &column, &number)), terms.div_ceil(32_768));
+        assert_eq!(count(kernels::matmul_transposed(gpu(), &row, &row, &number)), terms.div_ceil(32_768));
+        // 32,512 rows and the 254 blocks of 128 that they are summed in.
+        assert_eq!(count(kernels::outer_product(gpu(), &column, &column, &number)), terms.div_ceil(32_512));
+    }
     for layout in LAYOUTS {
         check_matmul(layout, 2, LONG_SUM, 3, true);
         check_matmul_transposed(layout, 2, 3, LONG_SUM, false);
         check_outer_product(layout, LONG_SUM, 2, 3, true);
         // Exactly what one dispatch may add, and one more.
         check_matmul(layout, 1, 32_768, 1, true);
-        check_outer_product(layout, 32_769, 1, 1, false);
+        check_matmul_transposed(layout, 1, 1, 32_769, false);
+        check_outer_product(layout, 32_512, 1, 1, false);
+        check_outer_product(layout, 32_513, 1, 1, false);
     }
 }
 
@@ -176,7 +187,7 @@ fn sigmoid_backward_agrees_with_the_reference() {
     check(Layout::Dense, 1, PAST_A_ROW_OF_WORKGROUPS);
 }
 
-/// A state whose current batch has `rows` of `batch_size` samples.
+/// A state whose current batch has `rows` of its `batch_size` samples.
 fn state_with_rows(rows: usize, batch_size: usize, learning_rate: f32) -> TrainingState {
     let state = TrainingState::new(gpu(), batch_size as u32, batch_size as u32, learning_rate).unwrap();
     gpu().queue().write_buffer(state.buffer(), 0, &(rows as u32).to_le_bytes());

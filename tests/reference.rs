@@ -250,7 +250,7 @@ fn losses_are_means_over_the_last_complete_epoch() {
 
 #[test]
 fn refuses_shapes_that_do_not_fit() {
-    let (two_by_three, three_by_two) = (Matrix::from_fn(2, 3, |_, _| 1.0), Matrix::from_fn(3, 2, |_, _| 1.0));
+    let (two_by_three, three_by_two) = (Matrix::from_rows(&[[1.0; 3]; 2]), Matrix::from_rows(&[[1.0; 2]; 3]));
     let refused = [
         reference::matmul(&two_by_three, &two_by_three).unwrap_err(),
         reference::matmul_transposed(&two_by_three, &three_by_two, 3).unwrap_err(),
@@ -270,5 +270,10 @@ fn refuses_shapes_that_do_not_fit() {
         assert!(words.contains("[2, 3]"), "{words}");
     }
     assert!(matches!(reference::weight_update(&two_by_three, &two_by_three, 0.1, 0), Err(Error::Zero { .. })));
+    assert!(matches!(
+        reference::matmul_transposed(&two_by_three, &two_by_three, usize::MAX),
+        Err(Error::Shapes { .. })
+    ));
+    assert!(matches!(Matrix::new(usize::MAX, 0, vec![]), Err(Error::Empty { .. })));
     assert!(matches!(Matrix::new(2, 3, vec![0.0; 5]), Err(Error::Length { expected: 6, found: 5, .. })));
 }

@@ -1,9 +1,11 @@
 //! Every shader parses, validates, and binds what Rust says it binds.
 
+mod common;
+
 use std::collections::BTreeSet;
-use std::io::Write;
 use std::process::Command;
 
+use common::say;
 use naga::valid::{Capabilities, GlobalUse, ValidationFlags, Validator};
 use naga::{AddressSpace, Module, StorageAccess, TypeInner};
 use wgrad::kernels::{Access, SHADERS, Shader};
@@ -127,9 +129,4 @@ fn every_file_passes_tint_where_it_is_installed() {
         assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
     }
     say("naga and tint validated the shaders");
-}
-
-/// Prints a line that the test harness does not swallow.
-fn say(line: &str) {
-    writeln!(std::io::stderr(), "{line}").unwrap();
 }

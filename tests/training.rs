@@ -175,6 +175,7 @@ fn trains_that_many_epochs_more() {
     assert!(seen.is_sorted_by_key(|progress| progress.epoch));
     let last = seen.last().unwrap();
     assert_eq!((last.epoch, last.epochs), (40, 40));
+    assert_eq!(seen.iter().filter(|progress| progress.epoch == 40).count(), 1);
     assert_eq!(Some(last.reading), trainer.latest_loss().unwrap());
     // In the middle of an epoch too.
     record(&mut trainer, 1);
@@ -273,8 +274,19 @@ fn training_that_diverges_is_reported() {
     let error = trainer.train(50, |_| ()).unwrap_err();
     assert!(matches!(error, Error::Diverged { .. }), "{error}");
     assert!(matches!(trainer.latest_loss(), Err(Error::Diverged { .. })));
+    // Saved parameters, a new trainer and a lower learning rate are the way out.
     network.write_parameters(&saved).unwrap();
     assert_eq!(network.read_parameters().unwrap(), saved);
+    Trainer::new(&network, &data, TrainConfig::default()).unwrap().train(50, |_| ()).unwrap();
+
+    // It is seen at once, not at the end of an epoch.
+    let mut trainer = Trainer::new(&network, &data, TrainConfig::default()).unwrap();
+    record(&mut trainer, 4);
+    assert!(trainer.read_loss().is_ok());
+    let poison = [POISON; 16];
+    gpu().queue().write_buffer(network.parameters(), 0, bytemuck::cast_slice(&poison));
+    record(&mut trainer, 1);
+    assert!(matches!(trainer.read_loss(), Err(Error::Diverged { step: 5, .. })));
 }
 
 #[test]

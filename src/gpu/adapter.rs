@@ -10,6 +10,9 @@ pub(super) async fn request() -> Result<Gpu> {
         return Err(Error::NoAdapter { tried: tried.to_owned() });
     }
     let adapter = match wgpu::Backends::from_env() {
+        Some(backends) if backends.is_empty() => {
+            return Err(Error::UnknownBackend { wanted: std::env::var("WGPU_BACKEND").unwrap_or_default() });
+        }
         Some(backends) => find_adapter(backends).await?,
         // OpenGL, which tries to reach a display, only where nothing else is found.
         None => match find_adapter(wgpu::Backends::PRIMARY).await {

@@ -59,6 +59,9 @@ pub fn gather(gpu: &Gpu, state: &TrainingState, config: GatherConfig<'_>) -> Res
     x.check_fit(operation, &t, x.rows == t.rows, "both must have one row a sample of the batch")?;
     x.check_written_alone(operation, &[&inputs, &targets, &t])?;
     t.check_written_alone(operation, &[&inputs, &targets])?;
+    state.check_samples(operation, &inputs)?;
+    state.check_batch(operation, &x)?;
+    state.check_apart(operation, &[&inputs, &targets, &x, &t])?;
 
     let seed = config.shuffle.unwrap_or(0);
     let parameters = Parameters::default()

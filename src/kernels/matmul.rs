@@ -1,6 +1,6 @@
 //! `y = x · w` and `d_input = d_output · wᵀ`.
 
-use super::{Dispatch, Parameters, WORKGROUP, dispatches_of, has_bias};
+use super::{Dispatch, LONGEST_LOOP, Parameters, WORKGROUP, dispatches_of, has_bias};
 use crate::error::Result;
 use crate::gpu::{Access, Gpu, Shader};
 use crate::matrix::Rows;
@@ -52,7 +52,7 @@ pub fn matmul(gpu: &Gpu, x: &Rows, w: &Rows, y: &Rows) -> Result<Vec<Dispatch>> 
             .word("last", terms.end);
         Dispatch::new(gpu, &MATMUL, parameters, &[x.binding(), w.binding(), y.binding()], y.len())
     };
-    dispatches_of(x.width).map(dispatch).collect()
+    dispatches_of(x.width, LONGEST_LOOP).map(dispatch).collect()
 }
 
 /// `d_input = d_output · wᵀ`: `d_output` is `[rows, outputs]`, `w` is `[inputs, outputs]` or with a bias one row more, which
@@ -84,5 +84,5 @@ pub fn matmul_transposed(gpu: &Gpu, d_output: &Rows, w: &Rows, d_input: &Rows) -
         let storage = [d_output.binding(), w.binding(), d_input.binding()];
         Dispatch::new(gpu, &MATMUL_TRANSPOSED, parameters, &storage, d_input.len())
     };
-    dispatches_of(d_output.width).map(dispatch).collect()
+    dispatches_of(d_output.width, LONGEST_LOOP).map(dispatch).collect()
 }

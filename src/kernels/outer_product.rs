@@ -1,6 +1,6 @@
 //! `d_weights = xᵀ · d_output`.
 
-use super::{Dispatch, Parameters, WORKGROUP, dispatches_of, has_bias};
+use super::{Dispatch, LONGEST_LOOP, Parameters, WORKGROUP, dispatches_of, has_bias};
 use crate::error::Result;
 use crate::gpu::{Access, Gpu, Shader};
 use crate::matrix::Rows;
@@ -9,14 +9,20 @@ pub(super) const OUTER_PRODUCT: Shader = Shader {
     entry_point: "outer_product",
     source: include_str!("../../shaders/outer_product.wgsl"),
     workgroup: Some(WORKGROUP),
-    parameters: &["x_view", "d_output_view", "d_weights_view", "inputs", "outputs", "bias", "first", "last"],
+    parameters: &["x_view", "d_output_view", "d_weights_view", "inputs", "outputs", "bias", "first", "last", "block"],
     storage: &[Access::Read, Access::Read, Access::ReadWrite],
 };
+
+/// The rows that are summed on their own: rounding grows with `BLOCK + rows / BLOCK` instead of with the rows.
+const BLOCK: u32 = 128;
+
+/// The rows of a dispatch: whole blocks, so few that their loops, one over the blocks and one in each, stay within the longest.
+const ROWS_A_DISPATCH: u32 = LONGEST_LOOP / (BLOCK + 1) * BLOCK;
 
 /// `d_weights = xᵀ · d_output`, a sum over the batch: `x` is `[rows, inputs]`, `d_output` is `[rows, outputs]`, `d_weights`
 /// is `[inputs, outputs]`, or with a bias one row more, which gets the sum of `d_output`'s rows.
 ///
-/// One dispatch for each 32,768 rows. Source: [`reference::outer_product`](crate::reference::outer_product).
+/// One dispatch for each 32,512 rows. Source: [`reference::outer_product`](crate::reference::outer_product).
 ///
 /// # Errors
 /// [`Error::Shapes`](crate::Error::Shapes) where the operands do not fit each other, and what [`Rows`] are refused for.
@@ -44,9 +50,10 @@ pub fn outer_product(gpu: &Gpu, x: &Rows, d_output: &Rows, d_weights: &Rows) -> 
             .word("outputs", d_output.width)
             .word("bias", bias.into())
             .word("first", terms.start)
-            .word("last", terms.end);
+            .word("last", terms.end)
+            .word("block", BLOCK);
         let storage = [x.binding(), d_output.binding(), d_weights.binding()];
         Dispatch::new(gpu, &OUTER_PRODUCT, parameters, &storage, d_weights.len())
     };
-    dispatches_of(x.rows).map(dispatch).collect()
+    dispatches_of(x.rows, ROWS_A_DISPATCH).map(dispatch).collect()
 }

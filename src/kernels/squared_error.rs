@@ -10,6 +10,9 @@ const SOURCE: &str = include_str!("../../shaders/squared_error.wgsl");
 /// The invocations of the one workgroup that adds the partial errors up.
 const SUM_WORKGROUP: u32 = 256;
 
+/// The partial errors at most: each invocation's share, and the 8 halvings of the tree after it, stay within the longest loop.
+const MOST_PARTIALS: u32 = SUM_WORKGROUP * (LONGEST_LOOP - SUM_WORKGROUP.ilog2());
+
 pub(super) const SQUARED_ERROR: Shader = Shader {
     entry_point: "squared_error",
     source: SOURCE,
@@ -34,7 +37,7 @@ pub(super) const SQUARED_ERROR_SUM: Shader = Shader {
 ///
 /// # Errors
 /// [`Error::Shapes`] where the operands have different shapes, [`Error::TooLarge`] where there are more than
-/// 536,870,912 of `y`, and what [`Rows`] are refused for.
+/// 536,739,840 numbers in `y`, and what [`Rows`] are refused for.
 pub fn squared_error(gpu: &Gpu, state: &TrainingState, y: &Rows, t: &Rows, d_output: &Rows) -> Result<Vec<Dispatch>> {
     let operation = "squared_error";
     let y = y.operand(gpu, operation, "y")?;
@@ -44,15 +47,17 @@ pub fn squared_error(gpu: &Gpu, state: &TrainingState, y: &Rows, t: &Rows, d_out
     y.check_fit(operation, &t, y.shape() == t.shape(), rule)?;
     y.check_fit(operation, &d_output, y.shape() == d_output.shape(), rule)?;
     d_output.check_written_alone(operation, &[&y, &t])?;
+    state.check_batch(operation, &y)?;
+    state.check_apart(operation, &[&y, &t, &d_output])?;
 
     let partials = y.len().div_ceil(WORKGROUP);
-    if partials > SUM_WORKGROUP * LONGEST_LOOP {
+    if partials > MOST_PARTIALS {
         return Err(Error::TooLarge {
             operation,
             what: "y",
             needed: u64::from(y.len()) * 4,
             limit: "the error's sum",
-            allowed: u64::from(SUM_WORKGROUP) * u64::from(LONGEST_LOOP) * u64::from(WORKGROUP) * 4,
+            allowed: u64::from(MOST_PARTIALS) * u64::from(WORKGROUP) * 4,
             way_out: "use a smaller batch",
         });
     }

@@ -1,8 +1,9 @@
 //! The end of a training step, and the GPU's own record of where training stands.
 
 use super::{Dispatch, Parameters};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Shape};
 use crate::gpu::{Access, Gpu, Shader, words_as_bytes};
+use crate::matrix::Operand;
 
 pub(super) const STEP: Shader = Shader {
     entry_point: "step",
@@ -12,12 +13,19 @@ pub(super) const STEP: Shader = Shader {
     storage: &[Access::Read, Access::ReadWrite],
 };
 
+/// Where the members of `State` in `shaders/step.wgsl` stand, counted in 32-bit words. Pairs are low and high word.
+const ROWS: usize = 0;
+const POSITION: usize = 1;
+const EPOCH: usize = 2;
+const STEP_COUNT: usize = 4;
+const EPOCH_ERROR: usize = 6;
+const PARTIAL_ERRORS: usize = 7;
+const WORDS: usize = 10;
+
 /// Where training stands, kept on the GPU: the samples of the next batch, the steps and epochs done, the errors added up;
 /// and beside it the learning rate.
 ///
-/// In its buffer, as in `shaders/step.wgsl`: words 0 and 1 the batch's number of samples and its position in the epoch,
-/// 2 and 3 the epochs completed, 4 and 5 the steps done (each the low word first), 6 the error of the last complete epoch
-/// and 7 to 9 the current one's in three parts, all four f32.
+/// Its buffer is laid out as `State` in `shaders/step.wgsl`.
 #[derive(Clone, Debug)]
 pub struct TrainingState {
     buffer: wgpu::Buffer,
@@ -29,7 +37,7 @@ pub struct TrainingState {
 
 impl TrainingState {
     /// The bytes of the buffer.
-    pub(crate) const BYTES: u64 = 40;
+    pub(crate) const BYTES: u64 = WORDS as u64 * 4;
 
     /// The bytes at the buffer's start that say which samples are the current batch.
     const BATCH_BYTES: u64 = 16;
@@ -51,8 +59,8 @@ impl TrainingState {
             batch_size,
         };
         state.write_learning_rate(gpu, learning_rate)?;
-        let mut words = [0; Self::BYTES as usize / 4];
-        words[0] = batch_size;
+        let mut words = [0; WORDS];
+        words[ROWS] = batch_size;
         gpu.write_buffer(&state.buffer, 0, words_as_bytes(&words))?;
         Ok(state)
     }
@@ -92,24 +100,62 @@ impl TrainingState {
         })
     }
 
+    /// Refuses a data set of another number of samples.
+    pub(super) fn check_samples(&self, operation: &'static str, inputs: &Operand<'_>) -> Result<()> {
+        self.check_rows(operation, inputs, "the training state's data set", self.samples)
+    }
+
+    /// Refuses a batch of another number of rows.
+    pub(super) fn check_batch(&self, operation: &'static str, x: &Operand<'_>) -> Result<()> {
+        self.check_rows(operation, x, "the training state's batch", self.batch_size)
+    }
+
+    fn check_rows(&self, operation: &'static str, left: &Operand<'_>, name: &'static str, rows: u32) -> Result<()> {
+        if left.rows == rows {
+            return Ok(());
+        }
+        Err(Error::Shapes {
+            operation,
+            left_name: left.what(),
+            left: left.shape(),
+            right_name: name,
+            right: Shape { rows: rows.into(), ..left.shape() },
+            rule: "both must have the same number of rows",
+        })
+    }
+
+    /// Refuses operands that are in one of the state's own buffers.
+    pub(super) fn check_apart(&self, operation: &'static str, operands: &[&Operand<'_>]) -> Result<()> {
+        let own = [&self.buffer, &self.error, &self.learning_rate];
+        match operands.iter().find(|operand| own.iter().any(|own| operand.is_in(own))) {
+            Some(operand) => {
+                Err(Error::BufferAliased { operation, read: "the training state", written: operand.what() })
+            }
+            None => Ok(()),
+        }
+    }
+
     /// The steps done, from the buffer's words.
     pub(crate) fn steps(words: &[u32]) -> u64 {
-        pair(words, 4)
+        pair(words, STEP_COUNT)
     }
 
     /// The epochs completed, from the buffer's words.
     pub(crate) fn epochs(words: &[u32]) -> u64 {
-        pair(words, 2)
+        pair(words, EPOCH)
     }
 
     /// The mean error of a sample, from the buffer's words: over the last complete epoch, or during the first one over the
-    /// samples so far.
+    /// samples so far. Not finite as soon as one error is not.
     pub(crate) fn loss(&self, words: &[u32]) -> f32 {
         let float = |word: usize| f64::from(f32::from_bits(words[word]));
-        let loss = if Self::epochs(words) > 0 {
-            float(6) / f64::from(self.samples)
+        let current = float(PARTIAL_ERRORS) + float(PARTIAL_ERRORS + 1) + float(PARTIAL_ERRORS + 2);
+        let loss = if Self::epochs(words) == 0 {
+            current / f64::from(words[POSITION])
+        } else if current.is_finite() {
+            float(EPOCH_ERROR) / f64::from(self.samples)
         } else {
-            (float(7) + float(8) + float(9)) / f64::from(words[1])
+            current
         };
         loss as f32
     }
@@ -129,4 +175,28 @@ pub fn step(gpu: &Gpu, state: &TrainingState) -> Result<Dispatch> {
     let parameters = Parameters::default().word("samples", state.samples).word("batch_size", state.batch_size);
     let storage = [state.error.as_entire_binding(), state.buffer.as_entire_binding()];
     Dispatch::new(gpu, &STEP, parameters, &storage, 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use naga::TypeInner;
+
+    #[test]
+    fn the_state_lies_in_its_buffer_as_the_shader_says() {
+        let module = naga::front::wgsl::parse_str(STEP.source).unwrap();
+        let members = |name| {
+            let found = module.types.iter().find(|(_, ty)| ty.name.as_deref() == Some(name)).unwrap().1;
+            let TypeInner::Struct { members, span } = &found.inner else { panic!("{name} is no struct") };
+            let places = members.iter().map(|member| (member.name.clone().unwrap(), member.offset as usize / 4));
+            (places.collect::<Vec<_>>(), *span)
+        };
+        let named =
+            |places: &[(&str, usize)]| places.iter().map(|&(name, at)| (name.to_owned(), at)).collect::<Vec<_>>();
+        let batch = named(&[("rows", ROWS), ("position", POSITION), ("epoch", EPOCH)]);
+        assert_eq!(members("Batch"), (batch, TrainingState::BATCH_BYTES as u32));
+        let state =
+            [("batch", 0), ("step", STEP_COUNT), ("epoch_error", EPOCH_ERROR), ("partial_errors", PARTIAL_ERRORS)];
+        assert_eq!(members("State"), (named(&state), TrainingState::BYTES as u32));
+    }
 }

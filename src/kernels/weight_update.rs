@@ -27,6 +27,7 @@ pub fn weight_update(gpu: &Gpu, state: &TrainingState, d_weights: &Rows, w: &Row
     let fits = w.rows == 1 && w.shape() == d_weights.shape() && w.view[0] == 0 && d_weights.view[0] == 0;
     w.check_fit(operation, &d_weights, fits, "both must be one row, at an offset that a binding can begin at")?;
     w.check_written_alone(operation, &[&d_weights])?;
+    state.check_apart(operation, &[&d_weights, &w])?;
 
     let parameters = Parameters::default().word("parameters", w.width);
     let storage = [state.batch(), state.learning_rate().as_entire_binding(), d_weights.binding(), w.binding()];

@@ -14,8 +14,12 @@ impl Matrix {
     /// A matrix of this shape over `data`, row after row.
     ///
     /// # Errors
-    /// [`Error::Length`] unless `data` has `rows · columns` numbers.
+    /// [`Error::Length`] unless `data` has `rows · columns` numbers, [`Error::Empty`] if it has none.
     pub fn new(rows: usize, columns: usize, data: Vec<f64>) -> Result<Self> {
+        if rows == 0 || columns == 0 {
+            let shape = Shape { rows: rows as u64, columns: columns as u64 };
+            return Err(Error::Empty { operation: "Matrix::new", what: "data", shape });
+        }
         if rows.checked_mul(columns) != Some(data.len()) {
             return Err(Error::Length {
                 operation: "Matrix::new",
@@ -31,7 +35,7 @@ impl Matrix {
     /// A matrix of this shape over f32 numbers, which f64 holds exactly.
     ///
     /// # Errors
-    /// [`Error::Length`] unless `data` has `rows · columns` numbers.
+    /// Those of [`Matrix::new`].
     pub fn from_f32(rows: usize, columns: usize, data: &[f32]) -> Result<Self> {
         Matrix::new(rows, columns, data.iter().map(|&number| f64::from(number)).collect())
     }
@@ -42,7 +46,7 @@ impl Matrix {
     }
 
     /// A matrix of this shape with `element(row, column)` in each place.
-    pub fn from_fn(rows: usize, columns: usize, mut element: impl FnMut(usize, usize) -> f64) -> Self {
+    pub(super) fn from_fn(rows: usize, columns: usize, mut element: impl FnMut(usize, usize) -> f64) -> Self {
         let mut data = Vec::with_capacity(rows * columns);
         for row in 0..rows {
             for column in 0..columns {

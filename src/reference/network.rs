@@ -162,11 +162,12 @@ impl NeuralNetwork {
         }
         let mut layers: Vec<Box<dyn Layer>> = Vec::new();
         for (kind, range) in mlp.layers().iter().zip(mlp.parameter_ranges()) {
-            let [rows, columns] = kind.parameter_shape();
-            let w = Matrix::from_f32(rows, columns, &parameters[range])?;
-            layers.push(match kind {
-                LayerKind::Linear { bias: false, .. } => Box::new(Linear::new(w)),
-                LayerKind::Linear { bias: true, .. } => Box::new(Linear::with_bias(w)),
+            layers.push(match *kind {
+                LayerKind::Linear { bias, .. } => {
+                    let [rows, columns] = kind.parameter_shape();
+                    let w = Matrix::from_f32(rows, columns, &parameters[range])?;
+                    Box::new(if bias { Linear::with_bias(w) } else { Linear::new(w) })
+                }
                 LayerKind::Sigmoid { .. } => Box::new(Sigmoid::new()),
             });
         }

@@ -21,10 +21,15 @@ pub fn gpu() -> &'static Gpu {
     static GPU: OnceLock<Gpu> = OnceLock::new();
     GPU.get_or_init(|| {
         let gpu = Gpu::headless().unwrap_or_else(|error| panic!("the tests need an adapter: {error}"));
-        // Past the test harness, which would swallow it.
-        writeln!(std::io::stderr(), "running on {}", gpu.description()).unwrap();
+        say(&format!("running on {}", gpu.description()));
         gpu
     })
+}
+
+/// Prints a line past the test harness, which would swallow it.
+pub fn say(line: &str) {
+    let mut stderr = std::io::stderr();
+    writeln!(stderr, "{line}").unwrap();
 }
 
 /// Numbers from N(0, 1).
