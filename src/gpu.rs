@@ -121,7 +121,8 @@ impl Gpu {
     /// The adapter in words: its name, backend and driver.
     pub fn description(&self) -> String {
         let wgpu::AdapterInfo { name, backend, driver, driver_info, .. } = self.adapter_info();
-        format!("{name}, {backend} {driver} {driver_info}").trim_end().to_owned()
+        let driver = [driver, driver_info].into_iter().filter(|words| !words.is_empty()).cloned().collect::<Vec<_>>();
+        format!("{name}, {backend}, {}", driver.join(" "))
     }
 
     /// How many GPU objects (buffers, bind groups, pipelines) the crate has made on this device so far. Recording makes none.
