@@ -1,4 +1,5 @@
-//! The notebook "Python neural networks", cell by cell: each number computed on the GPU, and beside it by the reference.
+//! The notebook "Python neural networks", cell by cell: each number computed on the GPU, and beside it by the
+//! reference.
 //!
 //! cargo run --release --example notebook
 

@@ -81,7 +81,8 @@ fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Prints each input, the network's outputs, the class that they stand for, and the class wanted; counts the classes missed.
+/// Prints each input, the network's outputs, the class that they stand for, and the class wanted; counts the classes
+/// missed.
 fn print_table(network: &Network) -> wgrad::Result<usize> {
     println!("input     outputs             argmax  wanted");
     let outputs = network.predict(INPUTS.as_flattened())?;

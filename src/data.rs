@@ -4,7 +4,8 @@ use crate::error::{Error, Result, Shape};
 use crate::gpu::Gpu;
 use crate::matrix::{Rows, check_finite};
 
-/// Samples in GPU memory: a row of inputs and a row of targets each. Cheap to clone: clones are handles to the same samples.
+/// Samples in GPU memory: a row of inputs and a row of targets each. Cheap to clone: clones are handles to the same
+/// samples.
 #[derive(Clone, Debug)]
 pub struct Dataset {
     gpu: Gpu,
@@ -74,7 +75,8 @@ impl Dataset {
         Ok(Dataset { gpu: gpu.clone(), inputs, targets })
     }
 
-    /// Samples that stand in the app's own buffers, used where they are: what the app writes there is what is trained on.
+    /// Samples that stand in the app's own buffers, used where they are: what the app writes there is what is trained
+    /// on.
     ///
     /// # Errors
     /// [`Error::Shapes`] unless there are as many inputs as targets, and what [`Rows`] are refused for.

@@ -73,7 +73,8 @@ pub enum Error {
         available: u64,
     },
 
-    /// The device is lost or was destroyed. Every later read says so too: make a new device, and a new [`Gpu`](crate::Gpu) on it.
+    /// The device is lost or was destroyed. Every later read says so too: make a new device, and a new
+    /// [`Gpu`](crate::Gpu) on it.
     #[error("the GPU device was lost ({reason}): make a new device and load the parameters that you last saved")]
     DeviceLost {
         /// What the driver or wgpu said.

@@ -1,7 +1,7 @@
 //! The device that everything runs on: the app's own, or one found for a script.
 //!
-//! All GPU objects of the crate are made here, through a few methods that check sizes first, catch wgpu's errors without
-//! touching the app's handlers, label everything `wgrad …`, and count.
+//! All GPU objects of the crate are made here, through a few methods that check sizes first, catch wgpu's errors
+//! without touching the app's handlers, label everything `wgrad …`, and count.
 
 mod adapter;
 mod shader;
@@ -59,7 +59,8 @@ struct Shared {
 impl Gpu {
     /// Finds an adapter and opens a device on it with wgpu's default limits and no optional feature.
     ///
-    /// `WGPU_BACKEND` (`vulkan`, `metal`, `dx12`, `gl`) and `WGPU_ADAPTER_NAME` (a part of the name) choose among several.
+    /// `WGPU_BACKEND` (`vulkan`, `metal`, `dx12`, `gl`) and `WGPU_ADAPTER_NAME` (a part of the name) choose among
+    /// several.
     ///
     /// # Errors
     /// [`Error::NoAdapter`], [`Error::AdapterNotFound`], [`Error::NoDevice`], [`Error::LimitTooLow`].
@@ -125,7 +126,8 @@ impl Gpu {
         format!("{name}, {backend}, {}", driver.join(" "))
     }
 
-    /// How many GPU objects (buffers, bind groups, pipelines) the crate has made on this device so far. Recording makes none.
+    /// How many GPU objects (buffers, bind groups, pipelines) the crate has made on this device so far. Recording makes
+    /// none.
     pub fn created_objects(&self) -> u64 {
         self.shared.created_objects.load(Ordering::Relaxed)
     }

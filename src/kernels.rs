@@ -1,7 +1,8 @@
-//! The GPU kernels, one family a file, each beside its WGSL file in `shaders/` and its function in [`reference`](crate::reference).
+//! The GPU kernels, one family a file, each beside its WGSL file in `shaders/` and its function in
+//! [`reference`](crate::reference).
 //!
-//! A function here checks its operands, makes what a dispatch needs, and gives [`Dispatch`]es that an app can record into
-//! its own compute pass as often as it likes. All operands are row-major [`Rows`](crate::Rows) of f32.
+//! A function here checks its operands, makes what a dispatch needs, and gives [`Dispatch`]es that an app can record
+//! into its own compute pass as often as it likes. All operands are row-major [`Rows`](crate::Rows) of f32.
 //!
 //! The rest of the crate is made of these; faster ones may take their place, so expect more change here than elsewhere.
 //!
@@ -167,7 +168,8 @@ pub(crate) fn begin_pass<'encoder>(
     encoder.begin_compute_pass(&wgpu::ComputePassDescriptor { label: Some(label), timestamp_writes: None })
 }
 
-/// Refuses weights `w` that are not as high as there are inputs, or one row higher for a bias; says whether there is a bias.
+/// Refuses weights `w` that are not as high as there are inputs, or one row higher for a bias; says whether there is a
+/// bias.
 fn has_bias(operation: &'static str, x: &Operand<'_>, w: &Operand<'_>) -> Result<bool> {
     let fits = w.rows == x.width || w.rows == x.width + 1;
     w.check_fit(operation, x, fits, "the weights must have one row an input, or one more for a bias")?;

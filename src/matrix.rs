@@ -12,9 +12,9 @@ use crate::gpu::Gpu;
 /// # }
 /// ```
 ///
-/// Building one checks nothing; what takes it does. Three things wgpu does not tell in time: a buffer that the app destroys
-/// after it was bound, or has mapped while work on it is submitted, is wgpu's error at that submission; and a buffer of another
-/// `wgpu::Instance` may be taken for one of this.
+/// Building one checks nothing; what takes it does. Three things wgpu does not tell in time: a buffer that the app
+/// destroys after it was bound, or has mapped while work on it is submitted, is wgpu's error at that submission; and a
+/// buffer of another `wgpu::Instance` may be taken for one of this.
 #[derive(Clone, Debug)]
 pub struct Rows {
     buffer: wgpu::Buffer,

@@ -53,8 +53,8 @@ impl LayerKind {
         }
     }
 
-    /// The shape of the layer's parameters as a row-major matrix `[inputs, outputs]`, a bias being one row more, the last;
-    /// `[0, 0]` for a layer without parameters.
+    /// The shape of the layer's parameters as a row-major matrix `[inputs, outputs]`, a bias being one row more, the
+    /// last; `[0, 0]` for a layer without parameters.
     pub fn parameter_shape(&self) -> [usize; 2] {
         match *self {
             LayerKind::Linear { inputs, outputs, bias } => [inputs.saturating_add(usize::from(bias)), outputs],
@@ -70,7 +70,8 @@ impl LayerKind {
 
 /// A multilayer perceptron: the width of its input and its layers in order.
 ///
-/// Building one cannot fail; what takes it ([`Network::new`](crate::Network::new), [`Mlp::initial_parameters`]) checks it.
+/// Building one cannot fail; what takes it ([`Network::new`](crate::Network::new), [`Mlp::initial_parameters`]) checks
+/// it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mlp {
     inputs: usize,
@@ -171,9 +172,9 @@ impl Mlp {
         Ok(())
     }
 
-    /// The parameters that a new network starts from: each weight drawn from N(0, inputs^-0.5), as in the notebook, each
-    /// bias 0. Drawn in f64 from Xoshiro256++, in the order of [`Mlp::parameter_ranges`], and rounded to f32: a seed means
-    /// the same numbers on every machine.
+    /// The parameters that a new network starts from: each weight drawn from N(0, inputs^-0.5), as in the notebook,
+    /// each bias 0. Drawn in f64 from Xoshiro256++, in the order of [`Mlp::parameter_ranges`], and rounded to f32: a
+    /// seed means the same numbers on every machine.
     ///
     /// # Errors
     /// Those of [`Mlp::check`].

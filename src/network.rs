@@ -97,8 +97,8 @@ impl Network {
     /// `[samples, outputs]`. Both may be buffers of the app.
     ///
     /// # Errors
-    /// [`Error::Shapes`] where the rows do not fit the network or each other, [`Error::BufferAliased`] where `output` is in
-    /// the buffer of `input` or of the parameters, what [`Rows`] are refused for, [`Error::OutOfMemory`].
+    /// [`Error::Shapes`] where the rows do not fit the network or each other, [`Error::BufferAliased`] where `output`
+    /// is in the buffer of `input` or of the parameters, what [`Rows`] are refused for, [`Error::OutOfMemory`].
     pub fn forward(&self, input: &Rows, output: &Rows) -> Result<Forward> {
         let operation = "Network::forward";
         let samples = input.shape().rows;
@@ -133,12 +133,13 @@ impl Network {
         Ok(Forward { network: self.clone(), activations, dispatches })
     }
 
-    /// The network's outputs for the samples `x`, one row of inputs after the other; one row of outputs after the other.
-    /// Waits.
+    /// The network's outputs for the samples `x`, one row of inputs after the other; one row of outputs after the
+    /// other. Waits.
     ///
     /// # Errors
-    /// [`Error::Length`] unless `x` is whole rows, [`Error::NotFinite`] for NaN or infinity in it, [`Error::TooLarge`] for
-    /// more rows than the device's limits allow at a time, [`Error::DeviceLost`], [`Error::Timeout`], [`Error::OutOfMemory`].
+    /// [`Error::Length`] unless `x` is whole rows, [`Error::NotFinite`] for NaN or infinity in it, [`Error::TooLarge`]
+    /// for more rows than the device's limits allow at a time, [`Error::DeviceLost`], [`Error::Timeout`],
+    /// [`Error::OutOfMemory`].
     pub fn predict(&self, x: &[f32]) -> Result<Vec<f32>> {
         let operation = "Network::predict";
         let (inputs, outputs) = (self.mlp.input_width(), self.mlp.output_width());
@@ -190,16 +191,16 @@ impl Forward {
         self.dispatches.iter().for_each(|dispatch| dispatch.record(pass));
     }
 
-    /// Binds the pass backwards through the network: from the rows of `d_output`, the derivative of the error by this pass's
-    /// output, to the derivative by every parameter ([`Backward::d_parameters`], a sum over the samples) and, where
-    /// `d_input` is given, by this pass's input. Both have the shapes of the output and the input.
+    /// Binds the pass backwards through the network: from the rows of `d_output`, the derivative of the error by this
+    /// pass's output, to the derivative by every parameter ([`Backward::d_parameters`], a sum over the samples) and,
+    /// where `d_input` is given, by this pass's input. Both have the shapes of the output and the input.
     ///
-    /// The backward pass belongs to its forward pass, whose activations it reads: record it after that, while this pass's
-    /// input and output are unchanged.
+    /// The backward pass belongs to its forward pass, whose activations it reads: record it after that, while this
+    /// pass's input and output are unchanged.
     ///
     /// # Errors
-    /// [`Error::Shapes`] where the rows do not fit the network or each other, [`Error::BufferAliased`] where `d_input` is in
-    /// a buffer that the pass reads, what [`Rows`] are refused for, [`Error::OutOfMemory`].
+    /// [`Error::Shapes`] where the rows do not fit the network or each other, [`Error::BufferAliased`] where `d_input`
+    /// is in a buffer that the pass reads, what [`Rows`] are refused for, [`Error::OutOfMemory`].
     pub fn backward(&self, d_output: &Rows, d_input: Option<&Rows>) -> Result<Backward> {
         let operation = "Forward::backward";
         let (gpu, mlp) = (&self.network.gpu, self.network.mlp());
@@ -279,8 +280,8 @@ impl Backward {
         self.dispatches.iter().for_each(|dispatch| dispatch.record(pass));
     }
 
-    /// The buffer of the derivatives of the error by the parameters, laid out like [`Network::parameters`]: the sum over the
-    /// samples of the last recorded pass.
+    /// The buffer of the derivatives of the error by the parameters, laid out like [`Network::parameters`]: the sum
+    /// over the samples of the last recorded pass.
     pub fn d_parameters(&self) -> &wgpu::Buffer {
         &self.d_parameters
     }

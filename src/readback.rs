@@ -10,11 +10,11 @@ use crate::kernels::TrainingState;
 /// The readings that can be under way at once: an app that is three frames ahead of the GPU still gets one each frame.
 const SLOTS: usize = 4;
 
-/// Readings of a training state: each recording copies the state into a free slot, a small buffer that is mapped once the
-/// recording was submitted and done.
+/// Readings of a training state: each recording copies the state into a free slot, a small buffer that is mapped once
+/// the recording was submitted and done.
 ///
-/// A slot is taken when recorded, and free again when read, or when the app drops its encoder unsubmitted. With no free slot
-/// there is no reading this time.
+/// A slot is taken when recorded, and free again when read, or when the app drops its encoder unsubmitted. With no free
+/// slot there is no reading this time.
 #[derive(Debug)]
 pub(crate) struct Ring {
     gpu: Gpu,

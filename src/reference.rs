@@ -62,7 +62,8 @@ pub fn matmul(x: &Matrix, w: &Matrix) -> Result<Matrix> {
     }))
 }
 
-/// `d_input = d_output · wᵀ`: `d_output` is `[rows, outputs]`, `w` is `[inputs, outputs]`, `d_input` is `[rows, inputs]`.
+/// `d_input = d_output · wᵀ`: `d_output` is `[rows, outputs]`, `w` is `[inputs, outputs]`, `d_input` is `[rows,
+/// inputs]`.
 ///
 /// `inputs` is the width of the layer's input: a bias row of `w` after it takes no part.
 ///
@@ -139,8 +140,8 @@ pub fn sigmoid_backward(d_output: &Matrix, y: &Matrix) -> Result<Matrix> {
     }))
 }
 
-/// The error of a batch and its derivative: a sample's error is `½ Σ_outputs (y - t)²`, the first result is the sum over
-/// all samples, the second `d_output = y - t`.
+/// The error of a batch and its derivative: a sample's error is `½ Σ_outputs (y - t)²`, the first result is the sum
+/// over all samples, the second `d_output = y - t`.
 ///
 /// # Errors
 /// [`Error::Shapes`] unless both have one shape.
@@ -151,7 +152,8 @@ pub fn squared_error(y: &Matrix, t: &Matrix) -> Result<(f64, Matrix)> {
     Ok((error, d_output))
 }
 
-/// Stochastic gradient descent: `w - learning_rate · d_weights / batch_size`, where `d_weights` is a sum over the batch.
+/// Stochastic gradient descent: `w - learning_rate · d_weights / batch_size`, where `d_weights` is a sum over the
+/// batch.
 ///
 /// # Errors
 /// [`Error::Shapes`] unless both have one shape; [`Error::Zero`] for a `batch_size` of 0.

@@ -126,7 +126,8 @@ impl Trainer {
     ///
     /// # Errors
     /// [`Error::OtherGpu`] for a data set of another [`Gpu`], [`Error::Shapes`] for one that does not fit the network,
-    /// [`Error::NoParameters`] for a network without linear layers, [`Error::BatchSize`], [`Error::LearningRate`], [`Error::TooLarge`], [`Error::OutOfMemory`].
+    /// [`Error::NoParameters`] for a network without linear layers, [`Error::BatchSize`], [`Error::LearningRate`],
+    /// [`Error::TooLarge`], [`Error::OutOfMemory`].
     pub fn new(network: &Network, data: &Dataset, config: TrainConfig) -> Result<Self> {
         let operation = "Trainer::new";
         let gpu = network.gpu();
@@ -222,7 +223,8 @@ impl Trainer {
     ///
     /// # Errors
     /// Those of [`Trainer::read_loss`]; [`Error::BufferRefused`] for a data set in a buffer that the app has mapped or
-    /// destroyed since. [`Error::Timeout`] if a submission takes longer than the [wait time-out](Gpu::with_wait_timeout).
+    /// destroyed since. [`Error::Timeout`] if a submission takes longer than the [wait
+    /// time-out](Gpu::with_wait_timeout).
     pub fn train(&mut self, epochs: u64, mut progress: impl FnMut(Progress)) -> Result<()> {
         let first = self.read_loss()?.map_or(0, |reading| reading.step);
         let last = first.saturating_add(epochs.saturating_mul(self.steps_per_epoch));

@@ -52,6 +52,13 @@ fn trains_on_the_apps_buffers_in_the_apps_encoder() {
 }
 
 #[test]
+fn a_device_of_our_own_has_the_default_limits_and_no_feature() {
+    let device = gpu().device();
+    assert_eq!(device.limits(), wgpu::Limits::default());
+    assert_eq!(device.features(), wgpu::Features::empty());
+}
+
+#[test]
 fn a_step_creates_no_gpu_object() {
     let (device, queue) = app_device();
     let gpu = Gpu::from_wgpu(&device, &queue).unwrap();

@@ -1,5 +1,5 @@
-//! Whatever a caller passes gets a distinct error that names the operation, the numbers and the way out; nothing panics and
-//! nothing is written. On wgpu's noop device, which validates everything and computes nothing.
+//! Whatever a caller passes gets a distinct error that names the operation, the numbers and the way out; nothing panics
+//! and nothing is written. On wgpu's noop device, which validates everything and computes nothing.
 
 mod common;
 
@@ -387,7 +387,8 @@ fn reports_buffers_that_wgpu_refuses_in_wgpus_own_words() {
     assert_refused!(forward, Error::BufferRefused { .. }, "wgrad matmul");
 }
 
-/// Runs one test of this file in a process of its own, by a shell command that ends in the test's, and gives what it printed.
+/// Runs one test of this file in a process of its own, by a shell command that ends in the test's, and gives what it
+/// printed.
 fn in_a_child(test: &str, shell: &str, environment: [&str; 2]) -> String {
     let child = std::process::Command::new("sh")
         .args(["-c", &format!("{shell} exec \"$0\" \"$@\"")])

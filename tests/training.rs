@@ -84,9 +84,9 @@ fn weights_follow_the_reference_step_by_step() {
     }
 }
 
-/// With the whole data set as one batch the gradient hardly changes from step to step, so each weight is rounded the same
-/// way thousands of times: stored as f32 it may drift by ε/2 a step, 6e-5 after 1,000, whoever computes the gradient. So
-/// here the GPU is held to what storing the reference's weights as f32 does alone.
+/// With the whole data set as one batch the gradient hardly changes from step to step, so each weight is rounded the
+/// same way thousands of times: stored as f32 it may drift by ε/2 a step, 6e-5 after 1,000, whoever computes the
+/// gradient. So here the GPU is held to what storing the reference's weights as f32 does alone.
 #[test]
 fn weights_trained_on_the_whole_data_set_drift_as_f32_weights_must() {
     let mlp = Mlp::inputs(4).linear(9).sigmoid().linear(8).bias().sigmoid().linear(5).sigmoid();

@@ -41,7 +41,8 @@ impl Gpu {
         (done, errors.into_iter().flatten().next())
     }
 
-    /// Looks whether the device is lost: wgpu says so to the app's callback alone, and then makes objects that do not work.
+    /// Looks whether the device is lost: wgpu says so to the app's callback alone, and then makes objects that do not
+    /// work.
     pub(crate) fn notice_loss(&self) -> Result<()> {
         self.check_lost()?;
         let usage = wgpu::BufferUsages::MAP_WRITE | wgpu::BufferUsages::COPY_SRC;
@@ -82,8 +83,8 @@ impl Gpu {
         })
     }
 
-    /// Waits until `submission` is done, and `arrived` says that what it brings has arrived: its callbacks may be under way
-    /// in another thread that polls the device too.
+    /// Waits until `submission` is done, and `arrived` says that what it brings has arrived: its callbacks may be under
+    /// way in another thread that polls the device too.
     pub(crate) fn wait(&self, submission: &wgpu::SubmissionIndex, arrived: impl Fn() -> bool) -> Result<()> {
         let start = Instant::now();
         loop {
@@ -109,8 +110,8 @@ impl Gpu {
         self.poll(wgpu::PollType::Poll).map(|_| ())
     }
 
-    /// wgpu's poll panics when the driver reports a lost device: here that becomes an error. A panic of the app's own, in a
-    /// callback that the poll ran, goes on.
+    /// wgpu's poll panics when the driver reports a lost device: here that becomes an error. A panic of the app's own,
+    /// in a callback that the poll ran, goes on.
     fn poll(&self, poll: wgpu::PollType) -> Result<Result<wgpu::PollStatus, wgpu::PollError>> {
         catch_unwind(AssertUnwindSafe(|| self.device().poll(poll))).or_else(|panic| match self.notice_loss() {
             Ok(()) => resume_unwind(panic),

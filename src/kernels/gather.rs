@@ -39,11 +39,11 @@ pub struct GatherConfig<'a> {
     pub shuffle: Option<u64>,
 }
 
-/// Copies the samples of the current batch, as `state` says which, from the data set to `x` and `t`. Rows past the batch's
-/// end become 0.
+/// Copies the samples of the current batch, as `state` says which, from the data set to `x` and `t`. Rows past the
+/// batch's end become 0.
 ///
-/// Source: [`reference::gather`](crate::reference::gather) of the samples that [`reference::Order`](crate::reference::Order)
-/// names.
+/// Source: [`reference::gather`](crate::reference::gather) of the samples that
+/// [`reference::Order`](crate::reference::Order) names.
 ///
 /// # Errors
 /// [`Error::Shapes`](crate::Error::Shapes) where the operands do not fit each other, and what [`Rows`] are refused for.

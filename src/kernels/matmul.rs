@@ -23,7 +23,8 @@ pub(super) const MATMUL_TRANSPOSED: Shader = Shader {
     storage: &[Access::Read, Access::Read, Access::ReadWrite],
 };
 
-/// `y = x · w`: `x` is `[rows, inputs]`, `w` is `[inputs, outputs]` or with a bias one row more, `y` is `[rows, outputs]`.
+/// `y = x · w`: `x` is `[rows, inputs]`, `y` is `[rows, outputs]`, and `w` is `[inputs, outputs]`, or with a bias one
+/// row more.
 ///
 /// One dispatch for each 32,768 inputs. Source: [`reference::matmul`](crate::reference::matmul).
 ///
@@ -55,8 +56,8 @@ pub fn matmul(gpu: &Gpu, x: &Rows, w: &Rows, y: &Rows) -> Result<Vec<Dispatch>> 
     dispatches_of(x.width, LONGEST_LOOP).map(dispatch).collect()
 }
 
-/// `d_input = d_output · wᵀ`: `d_output` is `[rows, outputs]`, `w` is `[inputs, outputs]` or with a bias one row more, which
-/// takes no part, `d_input` is `[rows, inputs]`.
+/// `d_input = d_output · wᵀ`: `d_output` is `[rows, outputs]`, `w` is `[inputs, outputs]` or with a bias one row more,
+/// which takes no part, `d_input` is `[rows, inputs]`.
 ///
 /// One dispatch for each 32,768 outputs. Source: [`reference::matmul_transposed`](crate::reference::matmul_transposed).
 ///

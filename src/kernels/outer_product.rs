@@ -16,11 +16,12 @@ pub(super) const OUTER_PRODUCT: Shader = Shader {
 /// The rows that are summed on their own: rounding grows with `BLOCK + rows / BLOCK` instead of with the rows.
 const BLOCK: u32 = 128;
 
-/// The rows of a dispatch: whole blocks, so few that their loops, one over the blocks and one in each, stay within the longest.
+/// The rows of a dispatch: whole blocks, so few that their loops, one over the blocks and one in each, stay within the
+/// longest.
 const ROWS_A_DISPATCH: u32 = LONGEST_LOOP / (BLOCK + 1) * BLOCK;
 
-/// `d_weights = xᵀ · d_output`, a sum over the batch: `x` is `[rows, inputs]`, `d_output` is `[rows, outputs]`, `d_weights`
-/// is `[inputs, outputs]`, or with a bias one row more, which gets the sum of `d_output`'s rows.
+/// `d_weights = xᵀ · d_output`, a sum over the batch: `x` is `[rows, inputs]`, `d_output` is `[rows, outputs]`,
+/// `d_weights` is `[inputs, outputs]`, or with a bias one row more, which gets the sum of `d_output`'s rows.
 ///
 /// One dispatch for each 32,512 rows. Source: [`reference::outer_product`](crate::reference::outer_product).
 ///

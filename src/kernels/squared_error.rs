@@ -10,7 +10,8 @@ const SOURCE: &str = include_str!("../../shaders/squared_error.wgsl");
 /// The invocations of the one workgroup that adds the partial errors up.
 const SUM_WORKGROUP: u32 = 256;
 
-/// The partial errors at most: each invocation's share, and the 8 halvings of the tree after it, stay within the longest loop.
+/// The partial errors at most: each invocation's share, and the 8 halvings of the tree after it, stay within the
+/// longest loop.
 const MOST_PARTIALS: u32 = SUM_WORKGROUP * (LONGEST_LOOP - SUM_WORKGROUP.ilog2());
 
 pub(super) const SQUARED_ERROR: Shader = Shader {
@@ -29,8 +30,8 @@ pub(super) const SQUARED_ERROR_SUM: Shader = Shader {
     storage: &[Access::Read, Access::ReadWrite],
 };
 
-/// `d_output = y - t`, and in [`TrainingState::error`] the batch's `Σ_samples ½ Σ_outputs (y - t)²`: `y`, `t` and `d_output`
-/// are `[rows, outputs]`.
+/// `d_output = y - t`, and in [`TrainingState::error`] the batch's `Σ_samples ½ Σ_outputs (y - t)²`: `y`, `t` and
+/// `d_output` are `[rows, outputs]`.
 ///
 /// Only as many rows as `state` says the batch has are samples; the rest of `d_output` becomes 0 and counts nothing.
 /// Two dispatches. Source: [`reference::squared_error`](crate::reference::squared_error).

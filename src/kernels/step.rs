@@ -22,8 +22,8 @@ const EPOCH_ERROR: usize = 6;
 const PARTIAL_ERRORS: usize = 7;
 const WORDS: usize = 10;
 
-/// Where training stands, kept on the GPU: the samples of the next batch, the steps and epochs done, the errors added up;
-/// and beside it the learning rate.
+/// Where training stands, kept on the GPU: the samples of the next batch, the steps and epochs done, the errors added
+/// up; and beside it the learning rate.
 ///
 /// Its buffer is laid out as `State` in `shaders/step.wgsl`.
 #[derive(Clone, Debug)]
@@ -45,7 +45,8 @@ impl TrainingState {
     /// The state before the first step of training on `samples` samples in batches of `batch_size`.
     ///
     /// # Errors
-    /// [`Error::BatchSize`] for a `batch_size` of 0 or above the samples, [`Error::LearningRate`] for one that is not finite.
+    /// [`Error::BatchSize`] for a `batch_size` of 0 or above the samples, [`Error::LearningRate`] for one that is not
+    /// finite.
     pub fn new(gpu: &Gpu, samples: u32, batch_size: u32, learning_rate: f32) -> Result<Self> {
         let operation = "TrainingState::new";
         if batch_size == 0 || batch_size > samples {
@@ -145,8 +146,8 @@ impl TrainingState {
         pair(words, EPOCH)
     }
 
-    /// The mean error of a sample, from the buffer's words: over the last complete epoch, or during the first one over the
-    /// samples so far. Not finite as soon as one error is not.
+    /// The mean error of a sample, from the buffer's words: over the last complete epoch, or during the first one over
+    /// the samples so far. Not finite as soon as one error is not.
     pub(crate) fn loss(&self, words: &[u32]) -> f32 {
         let float = |word: usize| f64::from(f32::from_bits(words[word]));
         let current = float(PARTIAL_ERRORS) + float(PARTIAL_ERRORS + 1) + float(PARTIAL_ERRORS + 2);

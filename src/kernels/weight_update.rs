@@ -13,8 +13,8 @@ pub(super) const WEIGHT_UPDATE: Shader = Shader {
     storage: &[Access::Read, Access::Read, Access::Read, Access::ReadWrite],
 };
 
-/// Stochastic gradient descent over the flat parameters, `w -= learning_rate · d_weights / batch size`: `w` and `d_weights`
-/// are `[1, parameters]`, the learning rate and the size of the current batch are `state`'s.
+/// Stochastic gradient descent over the flat parameters, `w -= learning_rate · d_weights / batch size`: `w` and
+/// `d_weights` are `[1, parameters]`, the learning rate and the size of the current batch are `state`'s.
 ///
 /// Source: [`reference::weight_update`](crate::reference::weight_update).
 ///

@@ -6,7 +6,8 @@ use super::{
 use crate::error::{Error, Result};
 use crate::mlp::{LayerKind, Mlp};
 
-/// What a layer does in a training step: `forward`, then `backward`, then `update`, each keeping what the next one needs.
+/// What a layer does in a training step: `forward`, then `backward`, then `update`, each keeping what the next one
+/// needs.
 pub trait Layer {
     /// The layer's output for the batch `x`, one sample a row.
     ///
@@ -14,8 +15,8 @@ pub trait Layer {
     /// [`Error::Shapes`] if `x` does not fit the layer.
     fn forward(&mut self, x: &Matrix) -> Result<Matrix>;
 
-    /// From the derivative of the error by this layer's last output, the derivative by its last input, by the weights as
-    /// they are before the update.
+    /// From the derivative of the error by this layer's last output, the derivative by its last input, by the weights
+    /// as they are before the update.
     ///
     /// # Errors
     /// [`Error::Shapes`] if `d_output` does not fit the last `forward`, or there was none.
@@ -198,8 +199,8 @@ impl NeuralNetwork {
         self.layers.iter_mut().try_for_each(|layer| layer.update(learning_rate))
     }
 
-    /// One training step on the batch `x` with targets `t`: forward, backward, update. Gives the batch's loss before the
-    /// update: the mean over its samples of `½ Σ_outputs (y - t)²`.
+    /// One training step on the batch `x` with targets `t`: forward, backward, update. Gives the batch's loss before
+    /// the update: the mean over its samples of `½ Σ_outputs (y - t)²`.
     ///
     /// # Errors
     /// [`Error::Shapes`] if `x` or `t` does not fit the network; [`Error::Zero`] for a batch without samples.

@@ -39,12 +39,12 @@ impl Order {
 
 /// The sample at `position` of the shuffled order of `epoch`: for each seed and epoch a permutation of `0..samples`.
 ///
-/// First the positions are rotated by a hash of seed and epoch, so that each sample is equally likely at each position. Then
-/// a Feistel network permutes the numbers of the fewest bits that hold `samples - 1`: each round changes one half of the
-/// bits by a hash of the other half, which can be undone, so nothing is lost. Where the result falls past the samples it
-/// is permuted again until it falls inside ("cycle walking", J. Black and P. Rogaway, *Ciphers with Arbitrary Finite
-/// Domains*, 2002). More than half of all numbers are inside, so the walk has a mean of at most 2; it is cut after 64, which
-/// happens once in 2⁶⁴ positions, so that a shader's loop is bounded.
+/// First the positions are rotated by a hash of seed and epoch, so that each sample is equally likely at each position.
+/// Then a Feistel network permutes the numbers of the fewest bits that hold `samples - 1`: each round changes one half
+/// of the bits by a hash of the other half, which can be undone, so nothing is lost. Where the result falls past the
+/// samples it is permuted again until it falls inside ("cycle walking", J. Black and P. Rogaway, *Ciphers with
+/// Arbitrary Finite Domains*, 2002). More than half of all numbers are inside, so the walk has a mean of at most 2; it
+/// is cut after 64, which happens once in 2⁶⁴ positions, so that a shader's loop is bounded.
 ///
 /// Only u32 arithmetic, so that WGSL can do the same. `position` must be below `samples`.
 pub fn permutation(position: u32, samples: u32, seed: u64, epoch: u64) -> u32 {

@@ -78,8 +78,8 @@ impl Training {
         self.step / self.order.steps_per_epoch()
     }
 
-    /// The mean loss over the samples of the last complete epoch; during the first, over the samples so far; `None` before
-    /// the first step.
+    /// The mean loss over the samples of the last complete epoch; during the first, over the samples so far; `None`
+    /// before the first step.
     pub fn loss(&self) -> Option<f64> {
         if self.step == 0 {
             return None;
