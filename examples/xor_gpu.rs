@@ -3,11 +3,12 @@
 //! cargo run --release --example xor_gpu -- --help
 
 use std::error::Error;
+use std::fmt::Write;
 use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::Parser;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use wgrad::{Dataset, Gpu, Mlp, Network, Plan, TrainConfig, Trainer};
 
 const INPUTS: [[f32; 2]; 4] = [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]];
@@ -56,8 +57,10 @@ fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
     println!("\nbefore training");
     print_table(&network)?;
 
-    let bar = ProgressBar::new(options.epochs)
-        .with_style(ProgressStyle::with_template("{bar:30} {pos}/{len} epochs, {per_sec}, {eta} left, loss {msg}")?);
+    let template = "{bar:30} {pos}/{len} epochs, {rate} epochs/s, {eta} left, loss {msg}";
+    let style = ProgressStyle::with_template(template)?
+        .with_key("rate", |state: &ProgressState, text: &mut dyn Write| _ = write!(text, "{:.0}", state.per_sec()));
+    let bar = ProgressBar::new(options.epochs).with_style(style);
     let start = Instant::now();
     trainer.train(options.epochs, |progress| {
         bar.set_message(format!("{:.6}", progress.reading.loss));
@@ -73,7 +76,9 @@ fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
     }
     let steps = options.epochs * trainer.steps_per_epoch();
     println!("seconds  {seconds:.2}");
-    println!("{steps} steps, {:.2} µs/step", seconds * 1e6 / steps.max(1) as f64);
+    if steps > 0 {
+        println!("{steps} steps, {:.2} µs/step", seconds * 1e6 / steps as f64);
+    }
     if missed > 0 {
         eprintln!("{missed} of {} classes are wrong: train for more epochs", INPUTS.len());
         return Ok(ExitCode::FAILURE);
