@@ -7,7 +7,7 @@ use std::error::Error;
 use std::process::ExitCode;
 
 use wgrad::reference::{self, Layer, Linear, Matrix, NeuralNetwork, Sigmoid};
-use wgrad::{Dataset, Gpu, Mlp, Network, Rows, TrainConfig, Trainer, wgpu};
+use wgrad::{Backward, Dataset, Forward, Gpu, Mlp, Network, Rows, TrainConfig, Trainer, wgpu};
 
 const X: [f32; 2] = [0.3, 0.5];
 const D_Y: [f32; 3] = [0.1, 0.2, -0.3];
@@ -40,10 +40,7 @@ fn linear_layer(gpu: &Gpu) -> Result<(), Box<dyn Error>> {
     let [x, y, d_y, d_x] = [&X[..], &[0.0; 3], &D_Y, &[0.0; 2]].map(|numbers| rows(gpu, numbers));
     let forward = network.forward(&x, &y)?;
     let backward = forward.backward(&d_y, Some(&d_x))?;
-    let mut encoder = gpu.device().create_command_encoder(&Default::default());
-    forward.record(&mut encoder);
-    backward.record(&mut encoder);
-    gpu.queue().submit([encoder.finish()]);
+    forward_and_backward(gpu, &forward, &backward);
 
     let mut layer = Linear::new(Matrix::from_f32(2, 3, &weights)?);
     let expected_y = layer.forward(&row(&X)?)?;
@@ -93,10 +90,7 @@ fn derivative(gpu: &Gpu) -> Result<(), Box<dyn Error>> {
     let [input, y, d_y, d_x] = [x, [0.0; 7], [1.0; 7], [0.0; 7]].map(|numbers| rows(gpu, &numbers));
     let forward = network.forward(&input, &y)?;
     let backward = forward.backward(&d_y, Some(&d_x))?;
-    let mut encoder = gpu.device().create_command_encoder(&Default::default());
-    forward.record(&mut encoder);
-    backward.record(&mut encoder);
-    gpu.queue().submit([encoder.finish()]);
+    forward_and_backward(gpu, &forward, &backward);
 
     let sigmoid_at = |h: f64| Ok::<_, wgrad::Error>(reference::sigmoid(&row(&x)?.map(|x| x + h)));
     let expected = reference::sigmoid_backward(&row(&[1.0; 7])?, &sigmoid_at(0.0)?)?;
@@ -139,6 +133,14 @@ fn rows(gpu: &Gpu, numbers: &[f32]) -> Rows {
     });
     gpu.queue().write_buffer(&buffer, 0, bytemuck::cast_slice(numbers));
     Rows::new(&buffer, numbers.len())
+}
+
+/// Runs both passes in one submission.
+fn forward_and_backward(gpu: &Gpu, forward: &Forward, backward: &Backward) {
+    let mut encoder = gpu.device().create_command_encoder(&Default::default());
+    forward.record(&mut encoder);
+    backward.record(&mut encoder);
+    gpu.queue().submit([encoder.finish()]);
 }
 
 /// Reads a buffer back, as an app would.

@@ -349,3 +349,13 @@ pub enum Error {
         known: &'static str,
     },
 }
+
+impl Error {
+    /// The same, where what wgpu refused can only be one of the buffers.
+    pub(crate) fn of_a_buffer(self) -> Self {
+        match self {
+            Error::Refused { what, reason } => Error::BufferRefused { what, reason },
+            other => other,
+        }
+    }
+}

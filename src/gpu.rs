@@ -7,6 +7,7 @@ mod adapter;
 mod shader;
 mod wait;
 
+use std::any::Any;
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -63,7 +64,8 @@ impl Gpu {
     /// several.
     ///
     /// # Errors
-    /// [`Error::NoAdapter`], [`Error::AdapterNotFound`], [`Error::NoDevice`], [`Error::LimitTooLow`].
+    /// [`Error::NoAdapter`], [`Error::AdapterNotFound`], [`Error::UnknownBackend`], [`Error::NoDevice`],
+    /// [`Error::LimitTooLow`].
     pub fn headless() -> Result<Self> {
         pollster::block_on(adapter::request())
     }
@@ -191,14 +193,12 @@ impl Gpu {
         entries: &[wgpu::BindGroupEntry<'_>],
     ) -> Result<wgpu::BindGroup> {
         let descriptor = wgpu::BindGroupDescriptor { label: Some(label), layout, entries };
-        let refused = |reason| Error::BufferRefused { what: label.to_owned(), reason };
-        // wgpu panics at some buffers of another instance.
         let create = AssertUnwindSafe(|| self.create(label, |device| device.create_bind_group(&descriptor)));
-        match catch_unwind(create) {
-            Ok(Err(Error::Refused { reason, .. })) => Err(refused(reason)),
-            Ok(result) => result,
-            Err(panic) => Err(refused(wait::panic_words(&*panic).to_owned())),
-        }
+        // wgpu panics at some buffers of another instance.
+        let refused = |panic: Box<dyn Any + Send>| {
+            Err(Error::Refused { what: label.to_owned(), reason: wait::panic_words(&*panic).to_owned() })
+        };
+        catch_unwind(create).unwrap_or_else(refused).map_err(Error::of_a_buffer)
     }
 
     /// The one place where GPU objects are made, and counted.

@@ -172,6 +172,20 @@ impl Mlp {
         Ok(())
     }
 
+    /// Refuses another number of parameters than the network has.
+    pub(crate) fn check_parameter_count(&self, operation: &'static str, parameters: &[f32]) -> Result<()> {
+        if parameters.len() == self.parameter_count() {
+            return Ok(());
+        }
+        Err(Error::Length {
+            operation,
+            what: "parameters",
+            expected: self.parameter_count() as u64,
+            found: parameters.len() as u64,
+            rule: "the sum of the layers' weights and biases",
+        })
+    }
+
     /// The parameters that a new network starts from: each weight drawn from N(0, inputs^-0.5), as in the notebook,
     /// each bias 0. Drawn in f64 from Xoshiro256++, in the order of [`Mlp::parameter_ranges`], and rounded to f32: a
     /// seed means the same numbers on every machine.

@@ -67,15 +67,7 @@ impl Network {
     /// network's parameters are then unchanged.
     pub fn write_parameters(&self, parameters: &[f32]) -> Result<()> {
         let operation = "Network::write_parameters";
-        if parameters.len() != self.mlp.parameter_count() {
-            return Err(Error::Length {
-                operation,
-                what: "parameters",
-                expected: self.mlp.parameter_count() as u64,
-                found: parameters.len() as u64,
-                rule: "the sum of the layers' weights and biases",
-            });
-        }
+        self.mlp.check_parameter_count(operation, parameters)?;
         check_finite(operation, "parameters", parameters)?;
         if parameters.is_empty() {
             return Ok(());

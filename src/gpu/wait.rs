@@ -76,11 +76,8 @@ impl Gpu {
             record(&mut encoder);
             self.queue().submit([encoder.finish()])
         });
-        submission.map_err(|error| match error {
-            // All that can be wrong with it is a buffer of the app's that is mapped or destroyed since it was bound.
-            Error::Refused { what, reason } => Error::BufferRefused { what, reason },
-            other => other,
-        })
+        // All that can be wrong with it is a buffer of the app's that is mapped or destroyed since it was bound.
+        submission.map_err(Error::of_a_buffer)
     }
 
     /// Waits until `submission` is done, and `arrived` says that what it brings has arrived: its callbacks may be under
@@ -113,9 +110,9 @@ impl Gpu {
     /// wgpu's poll panics when the driver reports a lost device: here that becomes an error. A panic of the app's own,
     /// in a callback that the poll ran, goes on.
     fn poll(&self, poll: wgpu::PollType) -> Result<Result<wgpu::PollStatus, wgpu::PollError>> {
-        catch_unwind(AssertUnwindSafe(|| self.device().poll(poll))).or_else(|panic| match self.notice_loss() {
-            Ok(()) => resume_unwind(panic),
-            Err(_) => Err(self.lose(panic_words(&*panic))),
+        catch_unwind(AssertUnwindSafe(|| self.device().poll(poll))).or_else(|panic| {
+            self.notice_loss()?;
+            resume_unwind(panic)
         })
     }
 

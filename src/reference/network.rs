@@ -151,16 +151,9 @@ impl NeuralNetwork {
     /// # Errors
     /// Those of [`Mlp::check`]; [`Error::Length`] for another number of parameters.
     pub fn from_parameters(mlp: &Mlp, parameters: &[f32]) -> Result<Self> {
-        mlp.check("NeuralNetwork::from_parameters")?;
-        if parameters.len() != mlp.parameter_count() {
-            return Err(Error::Length {
-                operation: "NeuralNetwork::from_parameters",
-                what: "parameters",
-                expected: mlp.parameter_count() as u64,
-                found: parameters.len() as u64,
-                rule: "the sum of the layers' weights and biases",
-            });
-        }
+        let operation = "NeuralNetwork::from_parameters";
+        mlp.check(operation)?;
+        mlp.check_parameter_count(operation, parameters)?;
         let mut layers: Vec<Box<dyn Layer>> = Vec::new();
         for (kind, range) in mlp.layers().iter().zip(mlp.parameter_ranges()) {
             layers.push(match *kind {
