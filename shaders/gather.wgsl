@@ -13,13 +13,6 @@ fn at(view: vec2<u32>, row: u32, column: u32) -> u32 {
     return view.x + row * view.y + column;
 }
 
-// The samples of the current training step, as `step` left them.
-struct Batch {
-    rows: u32,
-    position: u32,
-    epoch: vec2<u32>, // low and high word
-}
-
 struct Gather {
     inputs_view: vec2<u32>,
     targets_view: vec2<u32>,
@@ -40,46 +33,6 @@ struct Gather {
 @group(0) @binding(4) var<storage, read_write> x: array<f32>;
 @group(0) @binding(5) var<storage, read_write> t: array<f32>;
 
-const GOLDEN = 0x9e3779b9u;
-const ROUNDS = 6u;
-const LONGEST_WALK = 64u;
-
-fn hash(number: u32) -> u32 {
-    var word = number;
-    word = (word ^ (word >> 16u)) * 0x7feb352du;
-    word = (word ^ (word >> 15u)) * 0x846ca68bu;
-    return word ^ (word >> 16u);
-}
-
-// The sample at `position` of the shuffled order of the epoch; reference::permutation says how and why.
-fn permutation(position: u32) -> u32 {
-    let bits = 32u - countLeadingZeros(p.samples - 1u);
-    let low_bits = (bits + 1u) / 2u;
-    let low_mask = (1u << low_bits) - 1u;
-    let high_mask = (1u << (bits - low_bits)) - 1u;
-    var key = hash(p.seed.x);
-    key = hash(key ^ p.seed.y) + GOLDEN;
-    key = hash(key ^ batch.epoch.x) + GOLDEN;
-    key = hash(key ^ batch.epoch.y) + GOLDEN;
-
-    let rotation = hash(key) % p.samples;
-    let before_wrap = p.samples - rotation;
-    var number = select(position - before_wrap, position + rotation, position < before_wrap);
-    for (var walk = 0u; walk < LONGEST_WALK; walk++) {
-        var low = number & low_mask;
-        var high = number >> low_bits;
-        for (var round = 0u; round < ROUNDS; round += 2u) {
-            high ^= hash(low ^ (key + round * GOLDEN)) & high_mask;
-            low ^= hash(high ^ (key + (round + 1u) * GOLDEN)) & low_mask;
-        }
-        number = (high << low_bits) | low;
-        if number < p.samples {
-            return number;
-        }
-    }
-    return position;
-}
-
 @compute @workgroup_size(WORKGROUP)
 fn gather(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) grid: vec3<u32>) {
     let i = id.y * grid.x * WORKGROUP + id.x;
@@ -94,7 +47,7 @@ fn gather(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups)
     if inside {
         sample = batch.position + row;
         if p.shuffle == 1u {
-            sample = permutation(sample);
+            sample = permutation(sample, p.samples, p.seed, batch.epoch);
         }
     }
 

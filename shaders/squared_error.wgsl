@@ -27,13 +27,6 @@ fn at(view: vec2<u32>, row: u32, column: u32) -> u32 {
     return view.x + row * view.y + column;
 }
 
-// The samples of the current training step, as `step` left them.
-struct Batch {
-    rows: u32,
-    position: u32,
-    epoch: vec2<u32>,
-}
-
 struct SquaredError {
     y_view: vec2<u32>,
     t_view: vec2<u32>,

@@ -7,13 +7,6 @@
 
 override WORKGROUP: u32;
 
-// The samples of the current training step, as `step` left them.
-struct Batch {
-    rows: u32,
-    position: u32,
-    epoch: vec2<u32>,
-}
-
 struct WeightUpdate {
     parameters: u32,
 }

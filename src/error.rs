@@ -340,13 +340,40 @@ pub enum Error {
         right: &'static str,
     },
 
+    /// A population where one network is wanted: [`extract`](crate::Network::extract) it.
+    #[error("{operation}: this is a population of {count} networks; take one out by extract(index)")]
+    Population {
+        /// The operation that refused.
+        operation: &'static str,
+        /// How many networks the population has.
+        count: usize,
+    },
+
+    /// A population has no network of that number.
+    #[error("Network::extract: there is no network {index} among {count}; they are numbered from 0")]
+    NoSuchNetwork {
+        /// The number that was asked for.
+        index: usize,
+        /// How many there are.
+        count: usize,
+    },
+
+    /// The plan that was asked for by name cannot run here: let [`Plan::Auto`](crate::Plan::Auto) choose.
+    #[error("the plan {plan} cannot train this network on this device: {reason}; choose another, or auto")]
+    PlanUnavailable {
+        /// The plan's name.
+        plan: &'static str,
+        /// Why not.
+        reason: String,
+    },
+
     /// A plan of that name does not exist.
     #[error("there is no plan named {name:?}; choose one of {known}")]
     UnknownPlan {
         /// The name that was asked for.
         name: String,
         /// The names there are.
-        known: &'static str,
+        known: String,
     },
 }
 

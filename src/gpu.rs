@@ -51,7 +51,8 @@ struct Shared {
     queue: wgpu::Queue,
     limits: wgpu::Limits,
     adapter_info: wgpu::AdapterInfo,
-    pipelines: Mutex<HashMap<&'static str, Arc<Pipeline>>>,
+    /// By entry point and text.
+    pipelines: Mutex<HashMap<(&'static str, String), Arc<Pipeline>>>,
     created_objects: AtomicU64,
     lost: OnceLock<String>,
     marker: OnceLock<wgpu::Buffer>,
@@ -175,14 +176,15 @@ impl Gpu {
     }
 
     /// The compiled kernel: compiled once a device.
-    pub(crate) fn pipeline(&self, shader: &'static Shader) -> Result<Arc<Pipeline>> {
+    pub(crate) fn pipeline(&self, shader: &Shader<'_>) -> Result<Arc<Pipeline>> {
+        let key = (shader.entry_point, shader.source.to_owned());
         let mut pipelines = self.shared.pipelines.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(pipeline) = pipelines.get(shader.entry_point) {
+        if let Some(pipeline) = pipelines.get(&key) {
             return Ok(pipeline.clone());
         }
         let label = format!("wgrad {}", shader.entry_point);
         let pipeline = Arc::new(self.create(&label, |device| shader.compile(device, &label))?);
-        pipelines.insert(shader.entry_point, pipeline.clone());
+        pipelines.insert(key, pipeline.clone());
         Ok(pipeline)
     }
 

@@ -41,7 +41,7 @@ use crate::gpu::{Gpu, Pipeline, words_as_bytes};
 use crate::matrix::Operand;
 
 /// All kernels: their texts and what they bind.
-pub const SHADERS: [&Shader; 10] = [
+pub const SHADERS: [&Shader<'static>; 10] = [
     &matmul::MATMUL,
     &matmul::MATMUL_TRANSPOSED,
     &sigmoid::SIGMOID,
@@ -59,7 +59,7 @@ const WORKGROUP: u32 = 64;
 
 /// No invocation runs a loop longer than this in one dispatch: Mesa 22.3 silently stops a shader's loops after 65,535
 /// iterations, and systems kill long dispatches. A longer sum is several dispatches.
-const LONGEST_LOOP: u32 = 32_768;
+pub(crate) const LONGEST_LOOP: u32 = 32_768;
 
 /// A kernel with its operands, ready to be recorded.
 #[derive(Clone, Debug)]
@@ -79,16 +79,16 @@ impl Dispatch {
     }
 
     /// The kernel `shader` over `invocations` invocations.
-    fn new(
+    pub(crate) fn new(
         gpu: &Gpu,
-        shader: &'static Shader,
+        shader: &Shader<'_>,
         parameters: Parameters,
         storage: &[wgpu::BindingResource<'_>],
-        invocations: u32,
+        invocations: impl Into<u64>,
     ) -> Result<Self> {
         debug_assert_eq!(parameters.names, shader.parameters, "{}", shader.entry_point);
         debug_assert_eq!(storage.len(), shader.storage.len(), "{}", shader.entry_point);
-        let workgroups = grid(gpu, shader, invocations)?;
+        let workgroups = grid(gpu, shader, invocations.into())?;
         let pipeline = gpu.pipeline(shader)?;
         let uniform = parameters.upload(gpu, shader.entry_point)?;
         let resources = std::iter::once(uniform.as_entire_binding()).chain(storage.iter().cloned());
@@ -103,17 +103,17 @@ impl Dispatch {
 
 /// The uniform of a dispatch: 32-bit words, each member named as in the shader's struct.
 #[derive(Default)]
-struct Parameters {
+pub(crate) struct Parameters {
     names: Vec<&'static str>,
     words: Vec<u32>,
 }
 
 impl Parameters {
-    fn word(self, name: &'static str, word: u32) -> Self {
+    pub(crate) fn word(self, name: &'static str, word: u32) -> Self {
         self.words(name, &[word])
     }
 
-    fn pair(self, name: &'static str, pair: [u32; 2]) -> Self {
+    pub(crate) fn pair(self, name: &'static str, pair: [u32; 2]) -> Self {
         self.words(name, &pair)
     }
 
@@ -134,22 +134,24 @@ impl Parameters {
 }
 
 /// Workgroups for this many invocations: a row of them, or where the device allows no row that long, several rows.
-fn grid(gpu: &Gpu, shader: &Shader, invocations: u32) -> Result<[u32; 2]> {
-    let widest = gpu.limits().max_compute_workgroups_per_dimension;
-    let workgroups = invocations.div_ceil(shader.workgroup.unwrap_or(1));
+fn grid(gpu: &Gpu, shader: &Shader<'_>, invocations: u64) -> Result<[u32; 2]> {
+    let widest = u64::from(gpu.limits().max_compute_workgroups_per_dimension);
+    let workgroup = u64::from(shader.workgroup.unwrap_or(1));
+    let workgroups = invocations.div_ceil(workgroup);
     let x = workgroups.min(widest).max(1);
     let y = workgroups.div_ceil(x);
     if y > widest {
         return Err(Error::TooLarge {
             operation: shader.entry_point,
             what: "the result",
-            needed: u64::from(invocations) * 4,
+            needed: invocations.saturating_mul(4),
             limit: "max_compute_workgroups_per_dimension",
-            allowed: u64::from(widest) * u64::from(widest) * u64::from(shader.workgroup.unwrap_or(1)) * 4,
+            allowed: widest.saturating_mul(widest).saturating_mul(workgroup * 4),
             way_out: "use fewer rows at a time, or request a device with a higher limit",
         });
     }
-    Ok([x, y])
+    // Both fit in 32 bits, since the limit does.
+    Ok([x as u32, y as u32])
 }
 
 /// The ranges of terms, at most `longest` each, that the dispatches of a sum of `terms` terms add up.

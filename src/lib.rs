@@ -2,6 +2,7 @@
 
 mod data;
 mod error;
+mod evaluation;
 mod gpu;
 pub mod kernels;
 mod matrix;

@@ -172,15 +172,21 @@ impl Mlp {
         Ok(())
     }
 
-    /// Refuses another number of parameters than the network has.
-    pub(crate) fn check_parameter_count(&self, operation: &'static str, parameters: &[f32]) -> Result<()> {
-        if parameters.len() == self.parameter_count() {
+    /// Refuses another number of parameters than `networks` such networks have.
+    pub(crate) fn check_parameter_count(
+        &self,
+        operation: &'static str,
+        networks: usize,
+        parameters: &[f32],
+    ) -> Result<()> {
+        let expected = self.parameter_count().saturating_mul(networks);
+        if parameters.len() == expected {
             return Ok(());
         }
         Err(Error::Length {
             operation,
             what: "parameters",
-            expected: self.parameter_count() as u64,
+            expected: expected as u64,
             found: parameters.len() as u64,
             rule: "the sum of the layers' weights and biases",
         })

@@ -8,11 +8,13 @@ use crate::kernels::{self, Dispatch, begin_pass};
 use crate::matrix::{Rows, check_finite};
 use crate::mlp::{LayerKind, Mlp};
 
-/// A multilayer perceptron whose parameters are on the GPU. Cheap to clone: clones are handles to the same parameters.
+/// A multilayer perceptron whose parameters are on the GPU, or a population of such. Cheap to clone: clones are handles
+/// to the same parameters.
 #[derive(Clone, Debug)]
 pub struct Network {
     gpu: Gpu,
     mlp: Arc<Mlp>,
+    population: u32,
     parameters: wgpu::Buffer,
 }
 
@@ -22,9 +24,57 @@ impl Network {
     /// # Errors
     /// Those of [`Mlp::check`]; [`Error::TooLarge`] where the device's limits are too low, [`Error::OutOfMemory`].
     pub fn new(gpu: &Gpu, mlp: &Mlp, seed: u64) -> Result<Self> {
-        let network = Network::without_parameters("Network::new", gpu, mlp)?;
+        let network = Network::without_parameters("Network::new", gpu, mlp, 1)?;
         network.write_parameters(&mlp.initial_parameters(seed)?)?;
         Ok(network)
+    }
+
+    /// A population: `count` networks of one kind, to be trained at once on the same data. Network `i` begins with the
+    /// parameters that [`Network::new`] gives for `seed + i`.
+    ///
+    /// [`Trainer`](crate::Trainer) and [`Network::evaluate`] take a population as they take a network;
+    /// [`Network::extract`] takes one network out of it, for all else.
+    ///
+    /// # Errors
+    /// [`Error::Zero`] for 0 networks, and those of [`Network::new`]: the parameters of all must fit in one binding,
+    /// 128 MiB at wgpu's default limits.
+    pub fn population(gpu: &Gpu, mlp: &Mlp, count: usize, seed: u64) -> Result<Self> {
+        let network = Network::without_parameters("Network::population", gpu, mlp, count)?;
+        let mut parameters = Vec::with_capacity(count * mlp.parameter_count());
+        for i in 0..count as u64 {
+            parameters.extend(mlp.initial_parameters(seed.wrapping_add(i))?);
+        }
+        network.write_parameters(&parameters)?;
+        Ok(network)
+    }
+
+    /// Network `index` of a population, from 0, as a network of its own: a copy of its parameters as they are now.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchNetwork`]; [`Error::OutOfMemory`], [`Error::DeviceLost`].
+    pub fn extract(&self, index: usize) -> Result<Network> {
+        if index >= self.count() {
+            return Err(Error::NoSuchNetwork { index, count: self.count() });
+        }
+        let network = Network::without_parameters("Network::extract", &self.gpu, &self.mlp, 1)?;
+        let bytes = network.parameters.size();
+        self.gpu.submit("wgrad extract", |encoder| {
+            encoder.copy_buffer_to_buffer(&self.parameters, index as u64 * bytes, &network.parameters, 0, bytes);
+        })?;
+        Ok(network)
+    }
+
+    /// How many networks: 1, or as many as the population has.
+    pub fn count(&self) -> usize {
+        self.population as usize
+    }
+
+    /// Refuses a population.
+    pub(crate) fn check_single(&self, operation: &'static str) -> Result<()> {
+        match self.count() {
+            1 => Ok(()),
+            count => Err(Error::Population { operation, count }),
+        }
     }
 
     /// A network with these parameters, in the order of [`Mlp::parameter_ranges`].
@@ -32,17 +82,21 @@ impl Network {
     /// # Errors
     /// Those of [`Network::new`] and of [`Network::write_parameters`].
     pub fn from_parameters(gpu: &Gpu, mlp: &Mlp, parameters: &[f32]) -> Result<Self> {
-        let network = Network::without_parameters("Network::from_parameters", gpu, mlp)?;
+        let network = Network::without_parameters("Network::from_parameters", gpu, mlp, 1)?;
         network.write_parameters(parameters)?;
         Ok(network)
     }
 
-    fn without_parameters(operation: &'static str, gpu: &Gpu, mlp: &Mlp) -> Result<Self> {
+    fn without_parameters(operation: &'static str, gpu: &Gpu, mlp: &Mlp, count: usize) -> Result<Self> {
         mlp.check(operation)?;
+        if count == 0 {
+            return Err(Error::Zero { operation, what: "the number of networks" });
+        }
         // A network without linear layers has no parameters, but a buffer cannot be empty.
-        let bytes = (mlp.parameter_count() as u64).max(1) * 4;
+        let bytes = (mlp.parameter_count() as u64).max(1).saturating_mul(4).saturating_mul(count as u64);
         let parameters = gpu.storage_buffer(operation, "parameters", bytes)?;
-        Ok(Network { gpu: gpu.clone(), mlp: Arc::new(mlp.clone()), parameters })
+        // The number fits in 32 bits, since the buffer's bytes do.
+        Ok(Network { gpu: gpu.clone(), mlp: Arc::new(mlp.clone()), population: count as u32, parameters })
     }
 
     /// The device that the network is on.
@@ -55,19 +109,20 @@ impl Network {
         &self.mlp
     }
 
-    /// The buffer of the parameters, f32 in the order of [`Mlp::parameter_ranges`], for the app to bind read-only.
+    /// The buffer of the parameters, f32 in the order of [`Mlp::parameter_ranges`], for the app to bind read-only; of a
+    /// population, network after network.
     pub fn parameters(&self) -> &wgpu::Buffer {
         &self.parameters
     }
 
-    /// Replaces all parameters, before whatever is submitted next.
+    /// Replaces all parameters, of a population network after network, before whatever is submitted next.
     ///
     /// # Errors
     /// [`Error::Length`] for another number of parameters, [`Error::NotFinite`] for NaN or infinity among them: the
     /// network's parameters are then unchanged.
     pub fn write_parameters(&self, parameters: &[f32]) -> Result<()> {
         let operation = "Network::write_parameters";
-        self.mlp.check_parameter_count(operation, parameters)?;
+        self.mlp.check_parameter_count(operation, self.count(), parameters)?;
         check_finite(operation, "parameters", parameters)?;
         if parameters.is_empty() {
             return Ok(());
@@ -75,13 +130,13 @@ impl Network {
         self.gpu.write_buffer(&self.parameters, 0, bytemuck::cast_slice(parameters))
     }
 
-    /// Reads all parameters, waiting for what was submitted before.
+    /// Reads all parameters, of a population network after network, waiting for what was submitted before.
     ///
     /// # Errors
     /// [`Error::DeviceLost`], [`Error::Timeout`], [`Error::OutOfMemory`].
     pub fn read_parameters(&self) -> Result<Vec<f32>> {
         let mut parameters = self.gpu.read_f32("Network::read_parameters", &self.parameters, |_| ())?;
-        parameters.truncate(self.mlp.parameter_count());
+        parameters.truncate(self.count() * self.mlp.parameter_count());
         Ok(parameters)
     }
 
@@ -90,9 +145,11 @@ impl Network {
     ///
     /// # Errors
     /// [`Error::Shapes`] where the rows do not fit the network or each other, [`Error::BufferAliased`] where `output`
-    /// is in the buffer of `input` or of the parameters, what [`Rows`] are refused for, [`Error::OutOfMemory`].
+    /// is in the buffer of `input` or of the parameters, what [`Rows`] are refused for, [`Error::Population`],
+    /// [`Error::OutOfMemory`].
     pub fn forward(&self, input: &Rows, output: &Rows) -> Result<Forward> {
         let operation = "Network::forward";
+        self.check_single(operation)?;
         let samples = input.shape().rows;
         let [read, written] =
             [input.operand(&self.gpu, operation, "input")?, output.operand(&self.gpu, operation, "output")?];
@@ -130,10 +187,11 @@ impl Network {
     ///
     /// # Errors
     /// [`Error::Length`] unless `x` is whole rows, [`Error::NotFinite`] for NaN or infinity in it, [`Error::TooLarge`]
-    /// for more rows than the device's limits allow at a time, [`Error::DeviceLost`], [`Error::Timeout`],
-    /// [`Error::OutOfMemory`].
+    /// for more rows than the device's limits allow at a time, [`Error::Population`], [`Error::DeviceLost`],
+    /// [`Error::Timeout`], [`Error::OutOfMemory`].
     pub fn predict(&self, x: &[f32]) -> Result<Vec<f32>> {
         let operation = "Network::predict";
+        self.check_single(operation)?;
         let (inputs, outputs) = (self.mlp.input_width(), self.mlp.output_width());
         if !x.len().is_multiple_of(inputs) {
             return Err(Error::Length {

@@ -32,10 +32,11 @@ const ARRIVED: u8 = 2;
 const FAILED: u8 = 3;
 
 impl Ring {
-    pub fn new(gpu: &Gpu) -> Result<Self> {
+    /// A ring for states of as many bytes as this one's.
+    pub fn new(gpu: &Gpu, state: &TrainingState) -> Result<Self> {
         let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
         let slot = |_| {
-            let buffer = gpu.create_buffer("Trainer::new", "readback slot", TrainingState::BYTES, usage)?;
+            let buffer = gpu.create_buffer("Trainer::new", "readback slot", state.buffer().size(), usage)?;
             Ok((buffer, Arc::new(AtomicU8::new(FREE))))
         };
         let slots = (0..SLOTS).map(slot).collect::<Result<_>>()?;
@@ -49,7 +50,7 @@ impl Ring {
             return;
         };
         status.store(RECORDED, Ordering::Release);
-        encoder.copy_buffer_to_buffer(state.buffer(), 0, buffer, 0, TrainingState::BYTES);
+        encoder.copy_buffer_to_buffer(state.buffer(), 0, buffer, 0, buffer.size());
         let ticket = Ticket { status: Some(status.clone()), confirmed_steps: self.confirmed_steps.clone(), steps };
         encoder.map_buffer_on_submit(buffer, wgpu::MapMode::Read, .., move |result| ticket.arrive(result.is_ok()));
     }

@@ -33,6 +33,8 @@ mod training;
 
 pub use matrix::Matrix;
 pub use network::{Layer, Linear, NeuralNetwork, Sigmoid};
+#[cfg(test)]
+pub(crate) use order::walk;
 pub use order::{Order, permutation};
 pub use training::Training;
 

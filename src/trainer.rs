@@ -1,6 +1,7 @@
 //! Training: how a network, a data set and a configuration become recorded steps.
 
 mod layered;
+mod persistent;
 
 use std::fmt;
 use std::str::FromStr;
@@ -13,13 +14,19 @@ use crate::kernels::{TrainingState, begin_pass};
 use crate::network::Network;
 use crate::readback::Ring;
 use layered::Layered;
+use persistent::Persistent;
 
 /// How long the work of one submission of [`Trainer::train`] should take at most: an operating system kills what takes
 /// seconds.
 const LONGEST_SUBMISSION: Duration = Duration::from_millis(100);
 
-/// The steps of one submission of [`Trainer::train`] at most, which bounds the memory of its commands.
-const MOST_STEPS_A_SUBMISSION: u64 = 1024;
+/// The dispatches of one submission of [`Trainer::train`] at most, or of the layered plan the steps, which bounds the
+/// memory of its commands.
+const MOST_DISPATCHES_A_SUBMISSION: u64 = 1024;
+
+/// The largest batch for which [`Plan::Auto`] lets one workgroup go through the samples; larger ones have work enough
+/// for many.
+const LARGEST_PERSISTENT_BATCH: usize = 256;
 
 /// How training steps become dispatches.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -30,10 +37,40 @@ pub enum Plan {
     Auto,
     /// Each kernel is a dispatch: any size, readable, and the measure of every other plan.
     Layered,
+    /// The loop over the steps runs inside the shader: the best variant that the network and the device allow.
+    Persistent,
+    /// Persistent, a subgroup a network, everything in registers: for devices with the feature `SUBGROUP` whose
+    /// subgroups have one size.
+    PersistentSubgroup,
+    /// Persistent, an invocation a network, everything in registers: for any device, and for large populations.
+    PersistentInvocation,
+    /// Persistent, a workgroup a network, everything in workgroup memory: for any device, and for what outgrows
+    /// registers.
+    PersistentWorkgroup,
 }
 
 impl Plan {
-    const NAMES: &str = "auto, layered";
+    /// All plans, each once.
+    pub const ALL: [Plan; 6] = [
+        Plan::Auto,
+        Plan::Layered,
+        Plan::Persistent,
+        Plan::PersistentSubgroup,
+        Plan::PersistentInvocation,
+        Plan::PersistentWorkgroup,
+    ];
+
+    /// The plan's name: `auto`, `layered`, `persistent`, `persistent-subgroup`, …
+    pub fn name(self) -> &'static str {
+        match self {
+            Plan::Auto => "auto",
+            Plan::Layered => "layered",
+            Plan::Persistent => "persistent",
+            Plan::PersistentSubgroup => "persistent-subgroup",
+            Plan::PersistentInvocation => "persistent-invocation",
+            Plan::PersistentWorkgroup => "persistent-workgroup",
+        }
+    }
 }
 
 impl FromStr for Plan {
@@ -42,27 +79,22 @@ impl FromStr for Plan {
     /// # Errors
     /// [`Error::UnknownPlan`].
     fn from_str(name: &str) -> Result<Self> {
-        match name {
-            "auto" => Ok(Plan::Auto),
-            "layered" => Ok(Plan::Layered),
-            _ => Err(Error::UnknownPlan { name: name.to_owned(), known: Plan::NAMES }),
-        }
+        let known = || Plan::ALL.map(Plan::name).join(", ");
+        let plan = Plan::ALL.into_iter().find(|plan| plan.name() == name);
+        plan.ok_or_else(|| Error::UnknownPlan { name: name.to_owned(), known: known() })
     }
 }
 
 impl fmt::Display for Plan {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Plan::Auto => "auto",
-            Plan::Layered => "layered",
-        })
+        formatter.write_str(self.name())
     }
 }
 
 /// How to train.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TrainConfig {
-    /// The step length of gradient descent; 0.1 unless said otherwise.
+    /// The step length of gradient descent, of every network of a population; 0.1 unless said otherwise.
     pub learning_rate: f32,
     /// The samples of a step, from 1 (unless said otherwise) to all; the last batch of an epoch may be smaller.
     pub batch_size: usize,
@@ -88,13 +120,39 @@ pub struct LossReading {
     /// The epochs completed.
     pub epoch: u64,
     /// The mean over the samples of the last complete epoch (during the first: over the samples so far) of
-    /// `½ Σ_outputs (y - t)²`, each measured before its own step's update.
+    /// `½ Σ_outputs (y - t)²`, each measured before its own step's update. Of a population, the mean over those of its
+    /// networks that have not diverged.
     pub loss: f32,
 }
 
-impl LossReading {
+/// What the GPU last said of the training: of each network its loss.
+#[derive(Clone, Debug)]
+struct Reading {
+    step: u64,
+    epoch: u64,
+    losses: Vec<f32>,
+}
+
+impl Reading {
     fn new(state: &TrainingState, words: &[u32]) -> Self {
-        LossReading { step: TrainingState::steps(words), epoch: TrainingState::epochs(words), loss: state.loss(words) }
+        let [step, epoch] = [TrainingState::steps(words), TrainingState::epochs(words)];
+        Reading { step, epoch, losses: state.losses(words) }
+    }
+
+    /// All networks in one; an error if none of them has a finite loss any more.
+    fn together(&self) -> Result<LossReading> {
+        let finite = self.losses.iter().filter(|loss| loss.is_finite()).map(|&loss| f64::from(loss));
+        let (sum, count) = finite.fold((0.0, 0u32), |(sum, count), loss| (sum + loss, count + 1));
+        if count == 0 {
+            let loss = self.losses.first().map(f32::to_string).unwrap_or_default();
+            return Err(Error::Diverged { step: self.step, loss });
+        }
+        Ok(LossReading { step: self.step, epoch: self.epoch, loss: (sum / f64::from(count)) as f32 })
+    }
+
+    /// A reading a network.
+    fn each(&self) -> Vec<LossReading> {
+        self.losses.iter().map(|&loss| LossReading { step: self.step, epoch: self.epoch, loss }).collect()
     }
 }
 
@@ -109,14 +167,86 @@ pub struct Progress {
     pub reading: LossReading,
 }
 
-/// Trains a network on a data set.
+/// Whether steps train, or only measure the loss.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Work {
+    Train,
+    Evaluate,
+}
+
+impl Work {
+    /// The operation that errors name.
+    fn operation(self) -> &'static str {
+        match self {
+            Work::Train => "Trainer::new",
+            Work::Evaluate => "Network::evaluate",
+        }
+    }
+}
+
+/// A plan with its GPU objects.
+#[derive(Debug)]
+enum Steps {
+    Layered(Box<Layered>),
+    Persistent(Persistent),
+}
+
+impl Steps {
+    fn new(network: &Network, data: &Dataset, state: &TrainingState, config: &TrainConfig, work: Work) -> Result<Self> {
+        let layered = || {
+            if network.count() > 1 {
+                let reason = "it trains one network, and this is a population".to_owned();
+                return Err(Error::PlanUnavailable { plan: Plan::Layered.name(), reason });
+            }
+            Ok(Steps::Layered(Box::new(Layered::new(network, data, state, config, work)?)))
+        };
+        let persistent =
+            |variants: &[Plan]| Ok(Steps::Persistent(Persistent::new(network, data, state, config, (work, variants))?));
+        let variants = persistent::preference(network.gpu(), state.networks());
+        match config.plan {
+            Plan::Layered => layered(),
+            // Only measured: there is nothing to train.
+            _ if network.mlp().parameter_count() == 0 => layered(),
+            Plan::Auto if network.count() == 1 && config.batch_size > LARGEST_PERSISTENT_BATCH => layered(),
+            Plan::Auto if network.count() == 1 => match persistent(&variants) {
+                Err(Error::PlanUnavailable { .. } | Error::TooLarge { .. }) => layered(),
+                steps => steps,
+            },
+            Plan::Auto | Plan::Persistent => persistent(&variants),
+            variant => persistent(&[variant]),
+        }
+    }
+
+    fn record(&self, pass: &mut wgpu::ComputePass<'_>, steps: u64) {
+        match self {
+            Steps::Layered(layered) => (0..steps).for_each(|_| layered.record_step(pass)),
+            Steps::Persistent(persistent) => persistent.record(pass, steps),
+        }
+    }
+
+    fn most_a_submission(&self) -> u64 {
+        match self {
+            Steps::Layered(_) => MOST_DISPATCHES_A_SUBMISSION,
+            Steps::Persistent(persistent) => MOST_DISPATCHES_A_SUBMISSION * persistent.most_steps(),
+        }
+    }
+
+    fn description(&self) -> String {
+        match self {
+            Steps::Layered(layered) => layered.description(),
+            Steps::Persistent(persistent) => persistent.description(),
+        }
+    }
+}
+
+/// Trains a network, or a population, on a data set.
 #[derive(Debug)]
 pub struct Trainer {
     gpu: Gpu,
-    plan: Layered,
+    steps: Steps,
     state: TrainingState,
     ring: Ring,
-    latest: Option<LossReading>,
+    latest: Option<Reading>,
     steps_per_epoch: u64,
     steps_a_submission: u64,
 }
@@ -127,9 +257,15 @@ impl Trainer {
     /// # Errors
     /// [`Error::OtherGpu`] for a data set of another [`Gpu`], [`Error::Shapes`] for one that does not fit the network,
     /// [`Error::NoParameters`] for a network without linear layers, [`Error::BatchSize`], [`Error::LearningRate`],
+    /// [`Error::PlanUnavailable`] for a plan by name that the device or the network does not allow,
     /// [`Error::TooLarge`], [`Error::OutOfMemory`].
     pub fn new(network: &Network, data: &Dataset, config: TrainConfig) -> Result<Self> {
-        let operation = "Trainer::new";
+        Trainer::for_work(network, data, config, Work::Train)
+    }
+
+    /// A trainer that trains, or only measures.
+    pub(crate) fn for_work(network: &Network, data: &Dataset, config: TrainConfig, work: Work) -> Result<Self> {
+        let operation = work.operation();
         let gpu = network.gpu();
         if !gpu.is_same(data.gpu()) {
             return Err(Error::OtherGpu { operation, left: "the network", right: "the data set" });
@@ -137,7 +273,7 @@ impl Trainer {
         let mlp = network.mlp();
         data.inputs().check_width(operation, "the data set's inputs", "the network's input", mlp.input_width())?;
         data.targets().check_width(operation, "the data set's targets", "the network's output", mlp.output_width())?;
-        if mlp.parameter_count() == 0 {
+        if work == Work::Train && mlp.parameter_count() == 0 {
             return Err(Error::NoParameters { operation });
         }
         let samples = data.samples();
@@ -145,15 +281,14 @@ impl Trainer {
             return Err(Error::BatchSize { batch_size: config.batch_size as u64, samples: samples as u64 });
         }
         // The samples fit in 32 bits, since the data set's bytes do; and so the batch does.
-        let state = TrainingState::new(gpu, samples as u32, config.batch_size as u32, config.learning_rate)?;
-        let plan = match config.plan {
-            Plan::Auto | Plan::Layered => Layered::new(network, data, &state, &config)?,
-        };
+        let [samples_u32, batch_size] = [samples as u32, config.batch_size as u32];
+        let networks = network.count() as u32;
+        let state = TrainingState::of_population(gpu, networks, samples_u32, batch_size, config.learning_rate)?;
         Ok(Trainer {
             gpu: gpu.clone(),
-            plan,
+            steps: Steps::new(network, data, &state, &config, work)?,
+            ring: Ring::new(gpu, &state)?,
             state,
-            ring: Ring::new(gpu)?,
             latest: None,
             steps_per_epoch: samples.div_ceil(config.batch_size) as u64,
             steps_a_submission: 1,
@@ -162,7 +297,7 @@ impl Trainer {
 
     /// The plan in words: which it is, and why.
     pub fn plan(&self) -> String {
-        self.plan.description()
+        self.steps.description()
     }
 
     /// The batches of an epoch: how many steps it takes.
@@ -176,9 +311,7 @@ impl Trainer {
             return;
         }
         let mut pass = begin_pass(encoder, "wgrad training");
-        for _ in 0..steps {
-            self.plan.record_step(&mut pass);
-        }
+        self.steps.record(&mut pass, steps);
         drop(pass);
         self.ring.record(encoder, &self.state, steps);
     }
@@ -188,13 +321,29 @@ impl Trainer {
     /// # Errors
     /// [`Error::DeviceLost`], [`Error::WorkDropped`], or [`Error::Diverged`] if the loss is no longer a finite number.
     pub fn latest_loss(&mut self) -> Result<Option<LossReading>> {
+        self.look()?;
+        self.latest.as_ref().map(Reading::together).transpose()
+    }
+
+    /// The latest reading of each network of a population, none before the first. Waits for nothing. A network that
+    /// diverged has a loss that is not finite; the others go on.
+    ///
+    /// # Errors
+    /// [`Error::DeviceLost`], [`Error::WorkDropped`].
+    pub fn latest_losses(&mut self) -> Result<Vec<LossReading>> {
+        self.look()?;
+        Ok(self.latest.as_ref().map(Reading::each).unwrap_or_default())
+    }
+
+    /// Takes what has arrived.
+    fn look(&mut self) -> Result<()> {
         if let Some(words) = self.ring.latest()? {
-            let reading = LossReading::new(&self.state, &words);
-            if self.latest.is_none_or(|latest| latest.step < reading.step) {
+            let reading = Reading::new(&self.state, &words);
+            if self.latest.as_ref().is_none_or(|latest| latest.step < reading.step) {
                 self.latest = Some(reading);
             }
         }
-        self.latest.map(finite).transpose()
+        Ok(())
     }
 
     /// Reads the loss, waiting for what was submitted before; `None` before the first step.
@@ -202,15 +351,39 @@ impl Trainer {
     /// # Errors
     /// Those of [`Trainer::latest_loss`]; [`Error::Timeout`], [`Error::OutOfMemory`].
     pub fn read_loss(&mut self) -> Result<Option<LossReading>> {
+        self.read()?;
+        self.latest.as_ref().map(Reading::together).transpose()
+    }
+
+    /// Reads the loss of each network of a population, waiting for what was submitted before; none before the first
+    /// step.
+    ///
+    /// # Errors
+    /// Those of [`Trainer::latest_losses`]; [`Error::Timeout`], [`Error::OutOfMemory`].
+    pub fn read_losses(&mut self) -> Result<Vec<LossReading>> {
+        self.read()?;
+        Ok(self.latest.as_ref().map(Reading::each).unwrap_or_default())
+    }
+
+    fn read(&mut self) -> Result<()> {
         let confirmed = self.ring.confirmed_steps();
         let words = self.gpu.read_words("Trainer::read_loss", self.state.buffer(), |_| ())?;
         self.ring.check(&words, confirmed)?;
-        let reading = LossReading::new(&self.state, &words);
+        let reading = Reading::new(&self.state, &words);
         self.latest = (reading.step > 0).then_some(reading);
-        self.latest.map(finite).transpose()
+        Ok(())
     }
 
-    /// Sets the learning rate of the steps that are submitted from now on.
+    /// Sets the learning rate of each network of a population, for the steps that are submitted from now on.
+    ///
+    /// # Errors
+    /// [`Error::Length`] unless there is one a network, [`Error::LearningRate`] for one that is not finite: then none
+    /// is changed. [`Error::OutOfMemory`].
+    pub fn write_learning_rates(&mut self, learning_rates: &[f32]) -> Result<()> {
+        self.state.write_learning_rates(&self.gpu, learning_rates)
+    }
+
+    /// Sets the learning rate, of a population that of all networks, for the steps that are submitted from now on.
     ///
     /// # Errors
     /// [`Error::LearningRate`] for one that is not finite; [`Error::OutOfMemory`].
@@ -259,17 +432,9 @@ impl Trainer {
     /// Twice the steps if a submission took less than half of what it may, half if it took more than all.
     fn adapt_submissions(&mut self, took: Duration) {
         if took < LONGEST_SUBMISSION / 2 {
-            self.steps_a_submission = (self.steps_a_submission * 2).min(MOST_STEPS_A_SUBMISSION);
+            self.steps_a_submission = (self.steps_a_submission * 2).min(self.steps.most_a_submission());
         } else if took > LONGEST_SUBMISSION {
             self.steps_a_submission = (self.steps_a_submission / 2).max(1);
         }
-    }
-}
-
-fn finite(reading: LossReading) -> Result<LossReading> {
-    if reading.loss.is_finite() {
-        Ok(reading)
-    } else {
-        Err(Error::Diverged { step: reading.step, loss: reading.loss.to_string() })
     }
 }

@@ -52,10 +52,10 @@ fn trains_on_the_apps_buffers_in_the_apps_encoder() {
 }
 
 #[test]
-fn a_device_of_our_own_has_the_default_limits_and_no_feature() {
+fn a_device_of_our_own_has_the_default_limits_and_no_feature_but_subgroups() {
     let device = gpu().device();
     assert_eq!(device.limits(), wgpu::Limits::default());
-    assert_eq!(device.features(), wgpu::Features::empty());
+    assert!(wgpu::Features::SUBGROUP.contains(device.features()));
 }
 
 #[test]

@@ -31,22 +31,39 @@ fn files() -> Vec<(String, String)> {
     files
 }
 
+/// Files without a kernel: they stand before the texts of kernels.
+const PARTS: [&str; 3] = ["permutation.wgsl", "persistent.wgsl", "state.wgsl"];
+
 #[test]
-fn every_entry_point_of_every_file_is_a_kernel() {
+fn every_file_is_a_kernel_family_or_a_part_of_some() {
     let files = files();
-    assert_eq!(files.len(), 7);
+    assert_eq!(files.len(), 7 + PARTS.len());
     let mut entry_points = BTreeSet::new();
     for (name, text) in &files {
-        let module =
-            naga::front::wgsl::parse_str(text).unwrap_or_else(|error| panic!("{}", error.emit_to_string(text)));
-        assert!(!module.entry_points.is_empty(), "{name} has no entry point");
-        for entry_point in &module.entry_points {
-            assert!(name.strip_suffix(".wgsl").is_some_and(|family| entry_point.name.starts_with(family)), "{name}");
-            assert!(entry_points.insert((entry_point.name.clone(), text.clone())));
+        if PARTS.contains(&name.as_str()) {
+            assert!(!text.contains("@compute"), "{name} has an entry point");
+            continue;
+        }
+        let sources = SHADERS.iter().filter(|shader| shader.source.ends_with(text.as_str())).collect::<Vec<_>>();
+        assert!(!sources.is_empty(), "{name} is no kernel's text");
+        for shader in sources {
+            // What stands before it are the parts, whole.
+            let mut before = shader.source.strip_suffix(text.as_str()).unwrap();
+            for (_, part) in files.iter().filter(|(name, _)| PARTS.contains(&name.as_str())).rev() {
+                before = before.strip_prefix(part.as_str()).unwrap_or(before);
+            }
+            assert_eq!(before, "", "{name}");
+            let (module, _) = parse(shader);
+            for entry_point in module.entry_points {
+                assert!(
+                    name.strip_suffix(".wgsl").is_some_and(|family| entry_point.name.starts_with(family)),
+                    "{name}"
+                );
+                entry_points.insert(entry_point.name);
+            }
         }
     }
-    let kernels = SHADERS.iter().map(|shader| (shader.entry_point.to_owned(), shader.source.to_owned())).collect();
-    assert_eq!(entry_points, kernels);
+    assert_eq!(entry_points, SHADERS.iter().map(|shader| shader.entry_point.to_owned()).collect());
 }
 
 #[test]
@@ -101,32 +118,20 @@ fn every_kernel_binds_what_rust_says() {
     }
 }
 
-#[test]
-fn the_batch_is_one_struct_in_every_file() {
-    let layout = |text: &str| {
-        let module = naga::front::wgsl::parse_str(text).unwrap();
-        let batch = module.types.iter().find(|(_, ty)| ty.name.as_deref() == Some("Batch"))?.1.inner.clone();
-        let TypeInner::Struct { members, span } = batch else { panic!("Batch is no struct") };
-        let members = members.into_iter().map(|member| (member.name.unwrap(), member.offset)).collect::<Vec<_>>();
-        Some((members, span))
-    };
-    let layouts = files().iter().filter_map(|(_, text)| layout(text)).collect::<Vec<_>>();
-    assert_eq!(layouts.len(), 4);
-    let members = [("rows", 0), ("position", 4), ("epoch", 8)].map(|(name, offset)| (name.to_owned(), offset));
-    assert!(layouts.iter().all(|layout| *layout == (members.to_vec(), 16)), "{layouts:?}");
-}
-
 /// The compiler of Chromium, where it is installed: stricter than naga in some things, barriers among them.
 #[test]
-fn every_file_passes_tint_where_it_is_installed() {
+fn every_kernel_passes_tint_where_it_is_installed() {
     if Command::new("tint").arg("--help").output().is_err() {
         say("tint is not installed: naga alone validated the shaders");
         return;
     }
-    for (name, _) in files() {
-        let path = format!("{}/shaders/{name}", env!("CARGO_MANIFEST_DIR"));
+    let folder = concat!(env!("CARGO_TARGET_TMPDIR"), "/shaders");
+    std::fs::create_dir_all(folder).unwrap();
+    for shader in SHADERS {
+        let path = format!("{folder}/{}.wgsl", shader.entry_point);
+        std::fs::write(&path, shader.source).unwrap();
         let output = Command::new("tint").args(["-f", "wgsl", &path]).output().unwrap();
-        assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
+        assert!(output.status.success(), "{path}: {}", String::from_utf8_lossy(&output.stderr));
     }
     say("naga and tint validated the shaders");
 }

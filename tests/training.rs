@@ -24,6 +24,10 @@ impl Case {
     }
 
     fn trainer(&self, seed: u64) -> (Network, Trainer) {
+        self.trainer_by(Plan::Layered, seed).unwrap()
+    }
+
+    fn trainer_by(&self, plan: Plan, seed: u64) -> Result<(Network, Trainer), Error> {
         let (inputs, targets) = self.data();
         let network = Network::new(gpu(), &self.mlp, seed).unwrap();
         let data = Dataset::from_slices(gpu(), self.samples, &inputs, &targets).unwrap();
@@ -32,16 +36,18 @@ impl Case {
             batch_size: self.batch_size,
             shuffle: self.shuffle.is_some(),
             seed: self.shuffle.unwrap_or(0),
-            plan: Plan::Layered,
+            plan,
         };
-        let trainer = Trainer::new(&network, &data, config).unwrap();
-        (network, trainer)
+        let trainer = Trainer::new(&network, &data, config)?;
+        Ok((network, trainer))
     }
 
     fn order(&self) -> Order {
         Order { samples: self.samples as u32, batch_size: self.batch_size as u32, shuffle: self.shuffle }
     }
 }
+
+const PERSISTENT: [Plan; 3] = [Plan::PersistentSubgroup, Plan::PersistentInvocation, Plan::PersistentWorkgroup];
 
 fn cases() -> Vec<Case> {
     let five = Mlp::inputs(4).linear(9).sigmoid().linear(8).bias().sigmoid().linear(7).sigmoid().linear(6).sigmoid();
@@ -55,6 +61,12 @@ fn cases() -> Vec<Case> {
         case(Mlp::inputs(8).linear(32).sigmoid().linear(32).bias().sigmoid().linear(4).sigmoid(), 67, 8, None),
         case(five.clone(), 29, 1, None),
         case(five, 29, 7, Some(3)),
+        case(Mlp::inputs(1).linear(1).bias().sigmoid(), 3, 1, None),
+        case(Mlp::inputs(64).linear(5).bias().sigmoid(), 150, 3, None),
+        case(Mlp::inputs(2).linear(64).bias().sigmoid().linear(1).sigmoid(), 13, 1, Some(4)),
+        case(Mlp::inputs(7).linear(33).sigmoid().linear(3).linear(10).bias().sigmoid(), 21, 4, Some(5)),
+        case(Mlp::inputs(5).sigmoid().linear(6).sigmoid().sigmoid().linear(2).sigmoid().sigmoid(), 9, 2, None),
+        case(Mlp::inputs(3).linear(17).sigmoid().linear(9).bias(), 8, 3, None),
     ]
 }
 
@@ -63,25 +75,49 @@ fn record(trainer: &mut Trainer, steps: u64) {
 }
 
 #[test]
-fn weights_follow_the_reference_step_by_step() {
+fn weights_follow_the_reference_step_by_step_in_every_plan() {
+    let mut trained = [0; 4];
     for (seed, case) in cases().into_iter().enumerate() {
-        let (network, mut trainer) = case.trainer(seed as u64);
+        let plans = [Plan::Layered].into_iter().chain(PERSISTENT).enumerate();
+        let mut trainers = Vec::new();
+        for (place, plan) in plans {
+            match case.trainer_by(plan, seed as u64) {
+                Ok((network, trainer)) => {
+                    assert!(trainer.plan().starts_with(plan.name()), "{plan}: {}", trainer.plan());
+                    trained[place] += 1;
+                    trainers.push((plan, network, trainer));
+                }
+                Err(Error::TooLarge { .. }) if plan != Plan::Layered => {}
+                Err(Error::PlanUnavailable { .. }) if plan == Plan::PersistentSubgroup => {}
+                Err(error) => panic!("{}, {plan}: {error}", case.mlp),
+            }
+        }
         let (inputs, targets) = case.data();
         let mut reference = reference_training(&case.mlp, seed as u64, (&inputs, &targets), case.order(), 0.1);
         for (steps, bound) in [(100, 2e-6), (1_000, 5e-6), (2_000, 1e-5)] {
             let more = steps - reference.step();
-            record(&mut trainer, more);
             reference.train_steps(more).unwrap();
-            let what = format!("{} by {} of {}, after {steps} steps", case.mlp, case.batch_size, case.samples);
-            let parameters = network.read_parameters().unwrap();
-            assert_l2(&what, &parameters, &reference.network.parameters(), bound);
+            for (plan, network, trainer) in &mut trainers {
+                record(trainer, more);
+                let case = format!("{} by {} of {}", case.mlp, case.batch_size, case.samples);
+                let what = format!("{case}, {plan}, after {steps} steps");
+                let parameters = network.read_parameters().unwrap();
+                assert_l2(&what, &parameters, &reference.network.parameters(), bound);
 
-            let reading = trainer.read_loss().unwrap().unwrap();
-            assert_eq!((reading.step, reading.epoch), (reference.step(), reference.epoch()), "{what}");
-            let loss = reference.loss().unwrap();
-            assert_close(&format!("{what}: loss"), &[reading.loss], &[loss], |_| 1e-5 * loss);
+                let reading = trainer.read_loss().unwrap().unwrap();
+                assert_eq!((reading.step, reading.epoch), (reference.step(), reference.epoch()), "{what}");
+                let loss = reference.loss().unwrap();
+                assert_close(&format!("{what}: loss"), &[reading.loss], &[loss], |_| 1e-5 * loss);
+            }
         }
     }
+    let [layered, subgroup, invocation, workgroup] = trained;
+    say(&format!(
+        "weights followed: layered {layered} networks, persistent-subgroup {subgroup}, persistent-invocation {invocation}, \
+         persistent-workgroup {workgroup}"
+    ));
+    assert_eq!(layered, cases().len());
+    assert!(invocation >= 8 && workgroup == layered);
 }
 
 /// With the whole data set as one batch the gradient hardly changes from step to step, so each weight is rounded the

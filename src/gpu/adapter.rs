@@ -20,9 +20,12 @@ pub(super) async fn request() -> Result<Gpu> {
             Err(_) => find_adapter(wgpu::Backends::all()).await?,
         },
     };
+    // Subgroups where there are any: they only add speed.
+    let required_features = adapter.features() & wgpu::Features::SUBGROUP;
     // The default limits even where the adapter has more, so that what runs here runs everywhere.
     let descriptor = wgpu::DeviceDescriptor {
         label: Some("wgrad device"),
+        required_features,
         required_limits: wgpu::Limits::default().or_worse_values_from(&adapter.limits()),
         ..Default::default()
     };

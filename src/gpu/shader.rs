@@ -11,11 +11,11 @@ pub enum Access {
 
 /// A WGSL kernel and what it binds.
 #[derive(Debug)]
-pub struct Shader {
+pub struct Shader<'a> {
     /// The name of the entry point: the kernel's name everywhere.
     pub entry_point: &'static str,
-    /// The text of the WGSL file.
-    pub source: &'static str,
+    /// The WGSL text.
+    pub source: &'a str,
     /// The value of the constant `WORKGROUP`, the invocations of a workgroup, if the kernel has it.
     pub workgroup: Option<u32>,
     /// The names of the uniform's members, binding 0, in order.
@@ -30,7 +30,7 @@ pub(crate) struct Pipeline {
     pub layout: wgpu::BindGroupLayout,
 }
 
-impl Shader {
+impl Shader<'_> {
     pub(super) fn compile(&self, device: &wgpu::Device, label: &str) -> Pipeline {
         let label = Some(label);
         let buffer_types = std::iter::once(wgpu::BufferBindingType::Uniform).chain(

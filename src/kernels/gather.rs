@@ -5,9 +5,13 @@ use crate::error::Result;
 use crate::gpu::{Access, Gpu, Shader};
 use crate::matrix::Rows;
 
-pub(super) const GATHER: Shader = Shader {
+pub(super) const GATHER: Shader<'static> = Shader {
     entry_point: "gather",
-    source: include_str!("../../shaders/gather.wgsl"),
+    source: concat!(
+        include_str!("../../shaders/state.wgsl"),
+        include_str!("../../shaders/permutation.wgsl"),
+        include_str!("../../shaders/gather.wgsl")
+    ),
     workgroup: Some(WORKGROUP),
     parameters: &[
         "inputs_view",

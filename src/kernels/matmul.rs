@@ -7,7 +7,7 @@ use crate::matrix::Rows;
 
 const SOURCE: &str = include_str!("../../shaders/matmul.wgsl");
 
-pub(super) const MATMUL: Shader = Shader {
+pub(super) const MATMUL: Shader<'static> = Shader {
     entry_point: "matmul",
     source: SOURCE,
     workgroup: Some(WORKGROUP),
@@ -15,7 +15,7 @@ pub(super) const MATMUL: Shader = Shader {
     storage: &[Access::Read, Access::Read, Access::ReadWrite],
 };
 
-pub(super) const MATMUL_TRANSPOSED: Shader = Shader {
+pub(super) const MATMUL_TRANSPOSED: Shader<'static> = Shader {
     entry_point: "matmul_transposed",
     source: SOURCE,
     workgroup: Some(WORKGROUP),

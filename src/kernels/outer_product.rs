@@ -5,7 +5,7 @@ use crate::error::Result;
 use crate::gpu::{Access, Gpu, Shader};
 use crate::matrix::Rows;
 
-pub(super) const OUTER_PRODUCT: Shader = Shader {
+pub(super) const OUTER_PRODUCT: Shader<'static> = Shader {
     entry_point: "outer_product",
     source: include_str!("../../shaders/outer_product.wgsl"),
     workgroup: Some(WORKGROUP),

@@ -7,7 +7,7 @@ use crate::matrix::Rows;
 
 const SOURCE: &str = include_str!("../../shaders/sigmoid.wgsl");
 
-pub(super) const SIGMOID: Shader = Shader {
+pub(super) const SIGMOID: Shader<'static> = Shader {
     entry_point: "sigmoid",
     source: SOURCE,
     workgroup: Some(WORKGROUP),
@@ -15,7 +15,7 @@ pub(super) const SIGMOID: Shader = Shader {
     storage: &[Access::Read, Access::ReadWrite],
 };
 
-pub(super) const SIGMOID_BACKWARD: Shader = Shader {
+pub(super) const SIGMOID_BACKWARD: Shader<'static> = Shader {
     entry_point: "sigmoid_backward",
     source: SOURCE,
     workgroup: Some(WORKGROUP),

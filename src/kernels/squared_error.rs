@@ -5,7 +5,8 @@ use crate::error::{Error, Result};
 use crate::gpu::{Access, Gpu, Shader};
 use crate::matrix::Rows;
 
-const SOURCE: &str = include_str!("../../shaders/squared_error.wgsl");
+const SOURCE: &str =
+    concat!(include_str!("../../shaders/state.wgsl"), include_str!("../../shaders/squared_error.wgsl"));
 
 /// The invocations of the one workgroup that adds the partial errors up.
 const SUM_WORKGROUP: u32 = 256;
@@ -14,7 +15,7 @@ const SUM_WORKGROUP: u32 = 256;
 /// longest loop.
 const MOST_PARTIALS: u32 = SUM_WORKGROUP * (LONGEST_LOOP - SUM_WORKGROUP.ilog2());
 
-pub(super) const SQUARED_ERROR: Shader = Shader {
+pub(super) const SQUARED_ERROR: Shader<'static> = Shader {
     entry_point: "squared_error",
     source: SOURCE,
     workgroup: Some(WORKGROUP),
@@ -22,7 +23,7 @@ pub(super) const SQUARED_ERROR: Shader = Shader {
     storage: &[Access::Read, Access::Read, Access::Read, Access::ReadWrite, Access::ReadWrite],
 };
 
-pub(super) const SQUARED_ERROR_SUM: Shader = Shader {
+pub(super) const SQUARED_ERROR_SUM: Shader<'static> = Shader {
     entry_point: "squared_error_sum",
     source: SOURCE,
     workgroup: Some(SUM_WORKGROUP),

@@ -5,42 +5,43 @@ use crate::error::{Error, Result, Shape};
 use crate::gpu::{Access, Gpu, Shader, words_as_bytes};
 use crate::matrix::Operand;
 
-pub(super) const STEP: Shader = Shader {
+pub(super) const STEP: Shader<'static> = Shader {
     entry_point: "step",
-    source: include_str!("../../shaders/step.wgsl"),
+    source: concat!(include_str!("../../shaders/state.wgsl"), include_str!("../../shaders/step.wgsl")),
     workgroup: None,
     parameters: &["samples", "batch_size"],
     storage: &[Access::Read, Access::ReadWrite],
 };
 
-/// Where the members of `State` in `shaders/step.wgsl` stand, counted in 32-bit words. Pairs are low and high word.
+/// Where the members of `State` in `shaders/state.wgsl` stand, counted in 32-bit words. Pairs are low and high word.
 const ROWS: usize = 0;
 const POSITION: usize = 1;
 const EPOCH: usize = 2;
 const STEP_COUNT: usize = 4;
-const EPOCH_ERROR: usize = 6;
-const PARTIAL_ERRORS: usize = 7;
-const WORDS: usize = 10;
+const EPOCH_ERROR: usize = 8;
+const PARTIAL_ERRORS: usize = 9;
+const WORDS: usize = 12;
 
 /// Where training stands, kept on the GPU: the samples of the next batch, the steps and epochs done, the errors added
-/// up; and beside it the learning rate.
+/// up; and beside it the learning rate. Of a population, one of each a network.
 ///
-/// Its buffer is laid out as `State` in `shaders/step.wgsl`.
+/// Its buffer is laid out as `State` in `shaders/state.wgsl`, one after the other.
 #[derive(Clone, Debug)]
 pub struct TrainingState {
     buffer: wgpu::Buffer,
     error: wgpu::Buffer,
     learning_rate: wgpu::Buffer,
+    networks: u32,
     samples: u32,
     batch_size: u32,
 }
 
 impl TrainingState {
-    /// The bytes of the buffer.
-    pub(crate) const BYTES: u64 = WORDS as u64 * 4;
+    /// The bytes of one network's state.
+    const BYTES: u64 = WORDS as u64 * 4;
 
-    /// The bytes at the buffer's start that say which samples are the current batch.
-    const BATCH_BYTES: u64 = 16;
+    /// The bytes at a state's start that say which samples are the current batch.
+    const BATCH_BYTES: u64 = 32;
 
     /// The state before the first step of training on `samples` samples in batches of `batch_size`.
     ///
@@ -48,22 +49,39 @@ impl TrainingState {
     /// [`Error::BatchSize`] for a `batch_size` of 0 or above the samples, [`Error::LearningRate`] for one that is not
     /// finite.
     pub fn new(gpu: &Gpu, samples: u32, batch_size: u32, learning_rate: f32) -> Result<Self> {
+        Self::of_population(gpu, 1, samples, batch_size, learning_rate)
+    }
+
+    /// As many of them as there are networks.
+    pub(crate) fn of_population(
+        gpu: &Gpu,
+        networks: u32,
+        samples: u32,
+        batch_size: u32,
+        learning_rate: f32,
+    ) -> Result<Self> {
         let operation = "TrainingState::new";
         if batch_size == 0 || batch_size > samples {
             return Err(Error::BatchSize { batch_size: batch_size.into(), samples: samples.into() });
         }
         let state = TrainingState {
-            buffer: gpu.storage_buffer(operation, "training state", Self::BYTES)?,
+            buffer: gpu.storage_buffer(operation, "training states", Self::BYTES * u64::from(networks))?,
             error: gpu.storage_buffer(operation, "error of a batch", 4)?,
-            learning_rate: gpu.storage_buffer(operation, "learning rate", 4)?,
+            learning_rate: gpu.storage_buffer(operation, "learning rates", 4 * u64::from(networks))?,
+            networks,
             samples,
             batch_size,
         };
         state.write_learning_rate(gpu, learning_rate)?;
         let mut words = [0; WORDS];
         words[ROWS] = batch_size;
-        gpu.write_buffer(&state.buffer, 0, words_as_bytes(&words))?;
+        gpu.write_buffer(&state.buffer, 0, words_as_bytes(&words.repeat(networks as usize)))?;
         Ok(state)
+    }
+
+    /// How many networks.
+    pub(crate) fn networks(&self) -> u32 {
+        self.networks
     }
 
     /// The buffer that holds the state.
@@ -76,7 +94,7 @@ impl TrainingState {
         &self.error
     }
 
-    /// The buffer that holds the learning rate, one f32.
+    /// The buffer that holds the learning rate, one f32 a network.
     pub fn learning_rate(&self) -> &wgpu::Buffer {
         &self.learning_rate
     }
@@ -86,10 +104,24 @@ impl TrainingState {
     /// # Errors
     /// [`Error::LearningRate`] for one that is not finite.
     pub fn write_learning_rate(&self, gpu: &Gpu, learning_rate: f32) -> Result<()> {
-        if !learning_rate.is_finite() {
+        self.write_learning_rates(gpu, &vec![learning_rate; self.networks as usize])
+    }
+
+    /// Sets each network's learning rate.
+    pub(crate) fn write_learning_rates(&self, gpu: &Gpu, learning_rates: &[f32]) -> Result<()> {
+        if learning_rates.len() != self.networks as usize {
+            return Err(Error::Length {
+                operation: "Trainer::write_learning_rates",
+                what: "learning_rates",
+                expected: self.networks.into(),
+                found: learning_rates.len() as u64,
+                rule: "one a network",
+            });
+        }
+        if let Some(learning_rate) = learning_rates.iter().find(|learning_rate| !learning_rate.is_finite()) {
             return Err(Error::LearningRate(learning_rate.to_string()));
         }
-        gpu.write_buffer(&self.learning_rate, 0, &learning_rate.to_le_bytes())
+        gpu.write_buffer(&self.learning_rate, 0, bytemuck::cast_slice(learning_rates))
     }
 
     /// The binding of the part that says which samples are the current batch.
@@ -136,9 +168,9 @@ impl TrainingState {
         }
     }
 
-    /// The steps done, from the buffer's words.
+    /// The steps that all networks have done, from the buffer's words.
     pub(crate) fn steps(words: &[u32]) -> u64 {
-        pair(words, STEP_COUNT)
+        words.chunks_exact(WORDS).map(|words| pair(words, STEP_COUNT)).min().unwrap_or(0)
     }
 
     /// The epochs completed, from the buffer's words.
@@ -146,9 +178,13 @@ impl TrainingState {
         pair(words, EPOCH)
     }
 
-    /// The mean error of a sample, from the buffer's words: over the last complete epoch, or during the first one over
-    /// the samples so far. Not finite as soon as one error is not.
-    pub(crate) fn loss(&self, words: &[u32]) -> f32 {
+    /// Each network's mean error of a sample, from the buffer's words: over the last complete epoch, or during the
+    /// first one over the samples so far. Not finite as soon as one error is not.
+    pub(crate) fn losses(&self, words: &[u32]) -> Vec<f32> {
+        words.chunks_exact(WORDS).map(|words| self.loss(words)).collect()
+    }
+
+    fn loss(&self, words: &[u32]) -> f32 {
         let float = |word: usize| f64::from(f32::from_bits(words[word]));
         let current = float(PARTIAL_ERRORS) + float(PARTIAL_ERRORS + 1) + float(PARTIAL_ERRORS + 2);
         let loss = if Self::epochs(words) == 0 {
@@ -175,7 +211,7 @@ fn pair(words: &[u32], low: usize) -> u64 {
 pub fn step(gpu: &Gpu, state: &TrainingState) -> Result<Dispatch> {
     let parameters = Parameters::default().word("samples", state.samples).word("batch_size", state.batch_size);
     let storage = [state.error.as_entire_binding(), state.buffer.as_entire_binding()];
-    Dispatch::new(gpu, &STEP, parameters, &storage, 1)
+    Dispatch::new(gpu, &STEP, parameters, &storage, 1u32)
 }
 
 #[cfg(test)]
@@ -194,10 +230,11 @@ mod tests {
         };
         let named =
             |places: &[(&str, usize)]| places.iter().map(|&(name, at)| (name.to_owned(), at)).collect::<Vec<_>>();
-        let batch = named(&[("rows", ROWS), ("position", POSITION), ("epoch", EPOCH)]);
-        assert_eq!(members("Batch"), (batch, TrainingState::BATCH_BYTES as u32));
-        let state =
-            [("batch", 0), ("step", STEP_COUNT), ("epoch_error", EPOCH_ERROR), ("partial_errors", PARTIAL_ERRORS)];
+        let batch = [("rows", ROWS), ("position", POSITION), ("epoch", EPOCH), ("step", STEP_COUNT), ("number", 6)];
+        assert_eq!(members("Batch"), (named(&batch), TrainingState::BATCH_BYTES as u32));
+        let errors = [("epoch", 0), ("partial", PARTIAL_ERRORS - EPOCH_ERROR)];
+        assert_eq!(members("Errors").0, named(&errors));
+        let state = [("batch", 0), ("errors", EPOCH_ERROR)];
         assert_eq!(members("State"), (named(&state), TrainingState::BYTES as u32));
     }
 }

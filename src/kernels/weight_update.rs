@@ -5,9 +5,9 @@ use crate::error::Result;
 use crate::gpu::{Access, Gpu, Shader};
 use crate::matrix::Rows;
 
-pub(super) const WEIGHT_UPDATE: Shader = Shader {
+pub(super) const WEIGHT_UPDATE: Shader<'static> = Shader {
     entry_point: "weight_update",
-    source: include_str!("../../shaders/weight_update.wgsl"),
+    source: concat!(include_str!("../../shaders/state.wgsl"), include_str!("../../shaders/weight_update.wgsl")),
     workgroup: Some(WORKGROUP),
     parameters: &["parameters"],
     storage: &[Access::Read, Access::Read, Access::Read, Access::ReadWrite],

@@ -153,7 +153,7 @@ impl NeuralNetwork {
     pub fn from_parameters(mlp: &Mlp, parameters: &[f32]) -> Result<Self> {
         let operation = "NeuralNetwork::from_parameters";
         mlp.check(operation)?;
-        mlp.check_parameter_count(operation, parameters)?;
+        mlp.check_parameter_count(operation, 1, parameters)?;
         let mut layers: Vec<Box<dyn Layer>> = Vec::new();
         for (kind, range) in mlp.layers().iter().zip(mlp.parameter_ranges()) {
             layers.push(match *kind {

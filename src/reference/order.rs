@@ -48,6 +48,11 @@ impl Order {
 ///
 /// Only u32 arithmetic, so that WGSL can do the same. `position` must be below `samples`.
 pub fn permutation(position: u32, samples: u32, seed: u64, epoch: u64) -> u32 {
+    walk(position, samples, seed, epoch).0
+}
+
+/// The sample, and the length of the walk to it.
+pub(crate) fn walk(position: u32, samples: u32, seed: u64, epoch: u64) -> (u32, u32) {
     const ROUNDS: u32 = 6;
     const LONGEST_WALK: u32 = 64;
 
@@ -62,7 +67,7 @@ pub fn permutation(position: u32, samples: u32, seed: u64, epoch: u64) -> u32 {
     let rotation = hash(key) % samples.max(1);
     let before_wrap = samples - rotation;
     let mut number = if position < before_wrap { position + rotation } else { position - before_wrap };
-    for _ in 0..LONGEST_WALK {
+    for walk in 1..=LONGEST_WALK {
         let mut low = number & low_mask;
         let mut high = number >> low_bits;
         for round in 0..ROUNDS {
@@ -75,10 +80,10 @@ pub fn permutation(position: u32, samples: u32, seed: u64, epoch: u64) -> u32 {
         }
         number = high << low_bits | low;
         if number < samples {
-            return number;
+            return (number, walk);
         }
     }
-    position
+    (position, LONGEST_WALK)
 }
 
 /// 2³² divided by the golden ratio: spreads consecutive numbers evenly.

@@ -1,6 +1,6 @@
 //! The layered plan: each kernel of a training step is a dispatch, for networks and batches of any size.
 
-use super::TrainConfig;
+use super::{TrainConfig, Work};
 use crate::data::Dataset;
 use crate::error::Result;
 use crate::kernels::{self, Dispatch, GatherConfig, TrainingState};
@@ -12,16 +12,22 @@ pub(super) struct Layered {
     gather: Dispatch,
     forward: Forward,
     squared_error: Vec<Dispatch>,
-    backward: Backward,
-    weight_update: Dispatch,
+    /// None where the loss is only measured.
+    descent: Option<(Backward, Dispatch)>,
     step: Dispatch,
 }
 
 impl Layered {
-    pub fn new(network: &Network, data: &Dataset, state: &TrainingState, config: &TrainConfig) -> Result<Self> {
+    pub fn new(
+        network: &Network,
+        data: &Dataset,
+        state: &TrainingState,
+        config: &TrainConfig,
+        work: Work,
+    ) -> Result<Self> {
         let (gpu, mlp) = (network.gpu(), network.mlp());
         let create =
-            |what, width: usize| Rows::create(gpu, "Trainer::new", what, config.batch_size as u64, width as u64);
+            |what, width: usize| Rows::create(gpu, work.operation(), what, config.batch_size as u64, width as u64);
         let x = create("batch of inputs", mlp.input_width())?;
         let t = create("batch of targets", mlp.output_width())?;
         let y = create("batch of outputs", mlp.output_width())?;
@@ -30,16 +36,22 @@ impl Layered {
         let shuffle = config.shuffle.then_some(config.seed);
         let gathered = GatherConfig { inputs: data.inputs(), targets: data.targets(), x: &x, t: &t, shuffle };
         let forward = network.forward(&x, &y)?;
-        let backward = forward.backward(&d_output, None)?;
-        let parameters = Rows::new(network.parameters(), mlp.parameter_count());
-        let d_parameters = Rows::new(backward.d_parameters(), mlp.parameter_count());
+        let descent = match work {
+            Work::Train => {
+                let backward = forward.backward(&d_output, None)?;
+                let parameters = Rows::new(network.parameters(), mlp.parameter_count());
+                let d_parameters = Rows::new(backward.d_parameters(), mlp.parameter_count());
+                let weight_update = kernels::weight_update(gpu, state, &d_parameters, &parameters)?;
+                Some((backward, weight_update))
+            }
+            Work::Evaluate => None,
+        };
         Ok(Layered {
             gather: kernels::gather(gpu, state, gathered)?,
             squared_error: kernels::squared_error(gpu, state, &y, &t, &d_output)?,
-            weight_update: kernels::weight_update(gpu, state, &d_parameters, &parameters)?,
             step: kernels::step(gpu, state)?,
             forward,
-            backward,
+            descent,
         })
     }
 
@@ -47,13 +59,16 @@ impl Layered {
         self.gather.record(pass);
         self.forward.record_into(pass);
         self.squared_error.iter().for_each(|dispatch| dispatch.record(pass));
-        self.backward.record_into(pass);
-        self.weight_update.record(pass);
+        if let Some((backward, weight_update)) = &self.descent {
+            backward.record_into(pass);
+            weight_update.record(pass);
+        }
         self.step.record(pass);
     }
 
     pub fn description(&self) -> String {
-        let dispatches = 3 + self.squared_error.len() + self.forward.dispatch_count() + self.backward.dispatch_count();
+        let descent = self.descent.as_ref().map_or(0, |(backward, _)| backward.dispatch_count() + 1);
+        let dispatches = 2 + self.squared_error.len() + self.forward.dispatch_count() + descent;
         format!("layered: each kernel is a dispatch, {dispatches} a step; the plan for networks of any size")
     }
 }

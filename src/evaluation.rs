@@ -1,0 +1,28 @@
+//! How good a network is on a data set.
+
+use crate::data::Dataset;
+use crate::error::{Error, Result};
+use crate::network::Network;
+use crate::trainer::{TrainConfig, Trainer, Work};
+
+/// The samples that one network takes at a time.
+const BATCH_SIZE: usize = 256;
+
+impl Network {
+    /// The loss of each network of a population on a data set, or of the one network: the mean over the samples of
+    /// `½ Σ_outputs (y - t)²`. Not finite for a network that has diverged. Waits.
+    ///
+    /// # Errors
+    /// Those of [`Trainer::new`] and [`Trainer::read_losses`].
+    pub fn evaluate(&self, data: &Dataset) -> Result<Vec<f32>> {
+        // A population's networks take sample after sample, which any of them has the memory for.
+        let batch_size = if self.count() == 1 { data.samples().min(BATCH_SIZE) } else { 1 };
+        let config = TrainConfig { batch_size, ..TrainConfig::default() };
+        let mut evaluation = Trainer::for_work(self, data, config, Work::Evaluate)?;
+        match evaluation.train(1, |_| ()) {
+            Ok(()) | Err(Error::Diverged { .. }) => {}
+            Err(error) => return Err(error),
+        }
+        Ok(evaluation.read_losses()?.iter().map(|reading| reading.loss).collect())
+    }
+}

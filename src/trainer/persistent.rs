@@ -1,0 +1,267 @@
+//! The persistent plan: the loop over the steps runs inside the shader, the weights stay in registers or workgroup
+//! memory, and the host only says how many steps. For networks small enough for one workgroup, and for populations of
+//! them.
+//!
+//! Three variants, each a text that is written for the network: [`subgroup`], [`invocation`] and [`workgroup`].
+
+mod invocation;
+mod subgroup;
+mod text;
+mod workgroup;
+
+use super::{Plan, TrainConfig, Work};
+use crate::data::Dataset;
+use crate::error::{Error, Result};
+use crate::gpu::{Access, Gpu, Shader};
+use crate::kernels::{Dispatch, LONGEST_LOOP, Parameters, TrainingState};
+use crate::network::Network;
+use text::Task;
+
+/// The registers of an invocation that a text may ask for, 32 bits each. Most GPUs have 255; compilers keep what is
+/// beyond in memory close by. A longer text would mostly take longer to compile.
+const REGISTERS: u64 = 384;
+
+/// The longest walk of `permutation`, and the loop iterations that one can take.
+const LONGEST_WALK: u64 = 64;
+
+/// On a GPU, this many subgroups' worth of networks keep it busy with a lane each; fewer are better off with a subgroup
+/// each. An estimate from the number of subgroups that a large GPU runs at once, not measured.
+const SUBGROUPS_OF_A_GPU: u32 = 64;
+
+/// Training steps, many a dispatch.
+#[derive(Debug)]
+pub(super) struct Persistent {
+    /// Dispatches of 1, 2, 4, … steps.
+    dispatches: Vec<Dispatch>,
+    description: String,
+}
+
+/// A variant that can run: its text and its grid.
+struct Candidate {
+    text: String,
+    /// The invocations of a workgroup.
+    workgroup: u32,
+    /// The invocations that train a network.
+    lanes: u32,
+    most_steps: u32,
+    words: String,
+}
+
+impl Persistent {
+    /// The plan by the first of these variants that is possible.
+    ///
+    /// # Errors
+    /// [`Error::PlanUnavailable`] or [`Error::TooLarge`] if none is: what forbids the last.
+    pub fn new(
+        network: &Network,
+        data: &Dataset,
+        state: &TrainingState,
+        config: &TrainConfig,
+        (work, variants): (Work, &[Plan]),
+    ) -> Result<Self> {
+        let operation = work.operation();
+        let gpu = network.gpu();
+        let inputs = data.inputs().operand(gpu, operation, "the data set's inputs")?;
+        let targets = data.targets().operand(gpu, operation, "the data set's targets")?;
+        for operand in [&inputs, &targets] {
+            if operand.is_in(network.parameters()) {
+                return Err(Error::BufferAliased { operation, read: operand.what(), written: "the parameters" });
+            }
+        }
+        // The batch fits in 32 bits, since the data set's samples do.
+        let task = Task::new(network.mlp(), config.batch_size as u32, config.shuffle, work);
+        let (candidate, refusals) = choose(gpu, &task, inputs.rows, variants)?;
+
+        let shader = Shader {
+            entry_point: "persistent",
+            source: &candidate.text,
+            workgroup: Some(candidate.workgroup),
+            parameters: &["inputs_view", "targets_view", "seed", "samples", "networks", "steps"],
+            storage: &[Access::Read, Access::Read, Access::Read, Access::ReadWrite, Access::ReadWrite],
+        };
+        let storage = [
+            inputs.binding(),
+            targets.binding(),
+            state.learning_rate().as_entire_binding(),
+            network.parameters().as_entire_binding(),
+            state.buffer().as_entire_binding(),
+        ];
+        let networks = state.networks();
+        let dispatch = |bit: u32| {
+            let parameters = Parameters::default()
+                .pair("inputs_view", inputs.view)
+                .pair("targets_view", targets.view)
+                .pair("seed", [config.seed as u32, (config.seed >> 32) as u32])
+                .word("samples", inputs.rows)
+                .word("networks", networks)
+                .word("steps", 1u32 << bit);
+            Dispatch::new(gpu, &shader, parameters, &storage, u64::from(networks) * u64::from(candidate.lanes))
+        };
+        let dispatches = (0..=candidate.most_steps.ilog2()).map(dispatch).collect::<Result<_>>()?;
+        let refusals = refusals.iter().map(|refusal| format!("; {refusal}")).collect::<String>();
+        let description = format!(
+            "{}: the loop over the steps runs inside the shader, up to {} a dispatch{refusals}",
+            candidate.words, candidate.most_steps
+        );
+        Ok(Persistent { dispatches, description })
+    }
+
+    /// The most steps of one dispatch.
+    pub fn most_steps(&self) -> u64 {
+        1 << (self.dispatches.len() - 1)
+    }
+
+    /// A dispatch for each bit of `steps`, the largest repeated.
+    pub fn record(&self, pass: &mut wgpu::ComputePass<'_>, steps: u64) {
+        let Some((largest, smaller)) = self.dispatches.split_last() else { return };
+        for _ in 0..steps / self.most_steps() {
+            largest.record(pass);
+        }
+        for (bit, dispatch) in smaller.iter().enumerate() {
+            if steps >> bit & 1 == 1 {
+                dispatch.record(pass);
+            }
+        }
+    }
+
+    pub fn description(&self) -> String {
+        self.description.clone()
+    }
+}
+
+/// The variants in the order in which [`Plan::Auto`] tries them. Many networks are best off with a lane each, which
+/// does no work twice; few with a subgroup each, which has more lanes at work.
+pub(super) fn preference(gpu: &Gpu, networks: u32) -> [Plan; 3] {
+    let is_cpu = gpu.adapter_info().device_type == wgpu::DeviceType::Cpu;
+    let many = lanes(gpu) * if is_cpu { 1 } else { SUBGROUPS_OF_A_GPU };
+    if networks >= many {
+        [Plan::PersistentInvocation, Plan::PersistentSubgroup, Plan::PersistentWorkgroup]
+    } else {
+        [Plan::PersistentSubgroup, Plan::PersistentInvocation, Plan::PersistentWorkgroup]
+    }
+}
+
+/// The first of the variants that is possible, and what forbids those before it.
+fn choose(gpu: &Gpu, task: &Task, samples: u32, variants: &[Plan]) -> Result<(Candidate, Vec<Error>)> {
+    let mut refusals = Vec::new();
+    for variant in variants {
+        let candidate = match variant {
+            Plan::PersistentSubgroup => subgroup(gpu, task, samples),
+            Plan::PersistentInvocation => invocation(gpu, task, samples),
+            _ => workgroup(gpu, task),
+        };
+        match candidate {
+            Ok(candidate) => return Ok((candidate, refusals)),
+            Err(refusal) => refusals.push(refusal),
+        }
+    }
+    Err(refusals.pop().unwrap_or(Error::PlanUnavailable { plan: "persistent", reason: "it has no variant".to_owned() }))
+}
+
+fn subgroup(gpu: &Gpu, task: &Task, samples: u32) -> Result<Candidate> {
+    let plan = "persistent-subgroup";
+    let unavailable = |reason: String| Err(Error::PlanUnavailable { plan, reason });
+    if !gpu.device().features().contains(wgpu::Features::SUBGROUP) {
+        return unavailable("the device was requested without the feature SUBGROUP".to_owned());
+    }
+    let info = gpu.adapter_info();
+    let (min, max) = (info.subgroup_min_size, info.subgroup_max_size);
+    if min != max || !min.is_power_of_two() || !(2..=128).contains(&min) {
+        return unavailable(format!("its subgroups have no size that is pinned down, but {min} to {max} lanes"));
+    }
+    check_registers(task, "a lane's share of the network and its batch", subgroup::registers(task, min))?;
+    Ok(Candidate {
+        text: subgroup::text(task, min),
+        workgroup: min,
+        lanes: min,
+        most_steps: most_steps(plan, task, samples)?,
+        words: format!("{plan}, {min} lanes train a network in registers"),
+    })
+}
+
+fn invocation(gpu: &Gpu, task: &Task, samples: u32) -> Result<Candidate> {
+    let plan = "persistent-invocation";
+    check_registers(task, "the network with its batch", invocation::registers(task))?;
+    Ok(Candidate {
+        text: invocation::text(task),
+        workgroup: lanes(gpu),
+        lanes: 1,
+        most_steps: most_steps(plan, task, samples)?,
+        words: format!("{plan}, each invocation trains a network in registers"),
+    })
+}
+
+fn workgroup(gpu: &Gpu, task: &Task) -> Result<Candidate> {
+    let plan = "persistent-workgroup";
+    let (needed, allowed) = (workgroup::bytes(task), u64::from(gpu.limits().max_compute_workgroup_storage_size));
+    if needed > allowed {
+        return Err(Error::TooLarge {
+            operation: task.work.operation(),
+            what: "the network with its batch in a workgroup",
+            needed,
+            limit: "max_compute_workgroup_storage_size",
+            allowed,
+            way_out: "use narrower layers, a smaller batch or the layered plan",
+        });
+    }
+    // On a processor, a wider workgroup only costs more at each barrier.
+    let lanes = match gpu.adapter_info().device_type {
+        wgpu::DeviceType::Cpu => lanes(gpu),
+        _ => workgroup::widest_phase(task).next_power_of_two().clamp(32, 256),
+    };
+    let kernel = workgroup::kernel(task, lanes);
+    let most_steps = kernel.most_steps().ok_or_else(|| too_long(plan, kernel.iterations_a_step))?;
+    let words = format!("{plan}, {lanes} invocations train a network in {needed} bytes of workgroup memory");
+    Ok(Candidate { text: kernel.text, workgroup: lanes, lanes, most_steps, words })
+}
+
+/// The lanes of a subgroup, as far as the device says; a workgroup of as many wastes none.
+fn lanes(gpu: &Gpu) -> u32 {
+    match gpu.adapter_info().subgroup_max_size {
+        0 => 32,
+        lanes => lanes.clamp(4, 64),
+    }
+}
+
+fn check_registers(task: &Task, what: &'static str, registers: u64) -> Result<()> {
+    if registers <= REGISTERS {
+        return Ok(());
+    }
+    Err(Error::TooLarge {
+        operation: task.work.operation(),
+        what,
+        needed: 4 * registers,
+        limit: "the registers of an invocation",
+        allowed: 4 * REGISTERS,
+        way_out: "use narrower layers, persistent-workgroup or the layered plan",
+    })
+}
+
+/// The most steps of a dispatch, a power of two, where an invocation takes every sample of a batch.
+fn most_steps(plan: &'static str, task: &Task, samples: u32) -> Result<u32> {
+    let batch_size = u64::from(task.batch_size);
+    let iterations = |steps: u64| {
+        let rows = if batch_size == 1 { 0 } else { steps * batch_size };
+        steps + rows + if task.shuffle { walk_iterations(samples, steps * batch_size) } else { 0 }
+    };
+    let fits = |&bit: &u32| iterations(1 << bit) <= LONGEST_LOOP.into();
+    let most = (0..=LONGEST_LOOP.ilog2()).rev().find(fits);
+    most.map(|bit| 1 << bit).ok_or_else(|| too_long(plan, iterations(1)))
+}
+
+fn too_long(plan: &'static str, iterations: u64) -> Error {
+    let reason = format!("a step takes up to {iterations} loop iterations, and a dispatch may take {LONGEST_LOOP}");
+    Error::PlanUnavailable { plan, reason }
+}
+
+/// The most loop iterations that `permutation` takes for this many consecutive positions. Each number past the samples
+/// is on the walk of one position of an epoch at most, since the walks are parts of a permutation's cycles.
+fn walk_iterations(samples: u32, positions: u64) -> u64 {
+    let samples = u64::from(samples);
+    let outside = samples.next_power_of_two() - samples;
+    let epochs = positions.div_ceil(samples) + 1;
+    (LONGEST_WALK * positions).min(positions + outside * epochs)
+}
+
+#[cfg(test)]
+mod tests;

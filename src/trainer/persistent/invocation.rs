@@ -1,0 +1,242 @@
+//! One invocation trains a network: everything in registers, written out without loops over layers or numbers; no
+//! barrier and no feature. A subgroup trains as many networks as it has lanes.
+
+use super::text::{Part, Stage, Task, Text, parts, place, sum};
+use crate::trainer::Work;
+
+/// The registers of an invocation, 32 bits each: parameters, where a batch has several samples their derivatives, and
+/// the activations.
+pub(super) fn registers(task: &Task) -> u64 {
+    let copies = if task.work == Work::Train && task.batch_size > 1 { 2 } else { 1 };
+    let activations = task.stages.iter().map(|stage| u64::from(stage.outputs)).sum::<u64>();
+    copies * u64::from(task.parameters) + u64::from(task.inputs) + activations + u64::from(task.outputs())
+}
+
+/// The kernel's text.
+pub(super) fn text(task: &Task) -> String {
+    let mut text = Text::begin(
+        task,
+        &[
+            "One invocation has one network in its registers. Its numbers stand in parts of at most four:",
+            "w0_1_2 is layer 0's weights of input 1 to outputs 8 to 11, part 2. The same names with b are biases,",
+            "with y a layer's outputs, with d the derivatives of the error by a layer's sums, times the learning rate,",
+            "with g the derivatives by the weights, summed over a batch.",
+        ],
+    );
+    let widths = || task.stages.iter().flat_map(|stage| parts(stage.outputs)).map(|part| part.width);
+    let sigmoids = task.stages.iter().filter(|stage| stage.sigmoids > 0).flat_map(|stage| parts(stage.outputs));
+    let leading = parts(task.inputs).filter(|_| task.sigmoids > 0);
+    text.sigmoids(sigmoids.chain(leading).map(|part| part.width));
+    text.parameters(widths(), task.work);
+
+    text.line("");
+    text.line("@compute @workgroup_size(WORKGROUP)");
+    text.line(
+        "fn persistent(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) grid: vec3<u32>) {",
+    );
+    text.line("let network = id.y * grid.x * WORKGROUP + id.x;");
+    text.line("if network >= p.networks {");
+    text.line("return;");
+    text.line("}");
+    text.line("");
+    text.line(format!("let first = network * {}u; // its place among the parameters", task.parameters));
+    for_each_weight(task, |name, part, at| text.line(format!("var {name} = {};", read(part, at))));
+    if task.work == Work::Train {
+        text.line("let learning_rate = learning_rates[network];");
+    }
+    text.line("var batch = states[network].batch;");
+    text.line("var errors = states[network].errors;");
+
+    text.line("");
+    text.line("for (var step = 0u; step < p.steps; step++) {");
+    if task.batch_size == 1 {
+        sample(&mut text, task, "batch.position", "learning_rate");
+        text.line("errors = add_error(errors, batch, p.samples, error);");
+    } else {
+        batch(&mut text, task);
+    }
+    text.line(format!("batch = next_batch(batch, p.samples, {}u);", task.batch_size));
+    text.line("}");
+
+    text.line("");
+    if task.work == Work::Train {
+        for_each_weight(task, |name, part, at| {
+            text.line(match part.width {
+                1 => format!("parameters[{at}] = {name};"),
+                width => format!("write{width}({at}, {name});"),
+            });
+        });
+    }
+    text.line("states[network] = State(batch, errors);");
+    text.line("}");
+    text.finish()
+}
+
+fn read(part: Part, at: &str) -> String {
+    match part.width {
+        1 => format!("parameters[{at}]"),
+        width => format!("read{width}({at})"),
+    }
+}
+
+/// The name of each part of the weights and biases, the part, and its place among the parameters.
+fn for_each_weight(task: &Task, mut action: impl FnMut(String, Part, &str)) {
+    for (s, stage) in task.stages.iter().enumerate() {
+        for row in 0..stage.rows() {
+            for part in parts(stage.outputs) {
+                let at = place("first", stage.row(row) + part.first);
+                action(weight("w", s, stage, row, part), part, &at);
+            }
+        }
+    }
+}
+
+/// The name of a part of an input's weights, or of the bias; `letter` is `w`, or `g` for the derivatives.
+fn weight(letter: &str, s: usize, stage: &Stage, row: u32, part: Part) -> String {
+    match (letter, row == stage.inputs) {
+        (letter, false) => format!("{letter}{s}_{row}_{}", part.index),
+        ("w", true) => format!("b{s}_{}", part.index),
+        (letter, true) => format!("{letter}b{s}_{}", part.index),
+    }
+}
+
+/// The name of one of the numbers that a stage takes.
+fn input(task: &Task, s: usize, number: u32) -> String {
+    let (name, width) =
+        if s == 0 { ("x".to_owned(), task.inputs) } else { (format!("y{}", s - 1), task.stages[s].inputs) };
+    let part = Part { index: number / 4, first: number / 4 * 4, width: (width - number / 4 * 4).min(4) };
+    part.number(&format!("{name}_{}", part.index), number % 4)
+}
+
+/// The name of a part of a stage's output after `sigmoids` of its sigmoid layers.
+fn output(stage: &Stage, s: usize, sigmoids: u32, part: Part) -> String {
+    if sigmoids == stage.sigmoids { format!("y{s}_{}", part.index) } else { format!("z{s}_{sigmoids}_{}", part.index) }
+}
+
+/// A batch of several samples: their derivatives added up, then the update.
+fn batch(text: &mut Text, task: &Task) {
+    let train = task.work == Work::Train;
+    if train {
+        text.line("let rate = learning_rate / f32(batch.rows);");
+        for (s, stage) in task.stages.iter().enumerate() {
+            for row in 0..stage.rows() {
+                for part in parts(stage.outputs) {
+                    text.line(format!("var {} = {}();", weight("g", s, stage, row, part), part.ty()));
+                }
+            }
+        }
+    }
+    text.line("var batch_error = 0.0;");
+    text.line("for (var row = 0u; row < batch.rows; row++) {");
+    sample(text, task, "batch.position + row", "rate");
+    text.line("batch_error += error;");
+    text.line("}");
+    if train {
+        for (s, stage) in task.stages.iter().enumerate() {
+            for row in 0..stage.rows() {
+                for part in parts(stage.outputs) {
+                    let [w, g] = ["w", "g"].map(|letter| weight(letter, s, stage, row, part));
+                    text.line(format!("{w} -= {g};"));
+                }
+            }
+        }
+    }
+    text.line("errors = add_error(errors, batch, p.samples, batch_error);");
+}
+
+/// One sample forward, its error, and backward to the weights (of a batch, to the derivatives' sums).
+fn sample(text: &mut Text, task: &Task, position: &str, rate: &str) {
+    text.line(format!("let sample = {};", task.sample(position)));
+    for (matrix, name, width) in [("inputs", "x", task.inputs), ("targets", "t", task.outputs())] {
+        text.line(format!("let {name}_at = p.{matrix}_view.x + sample * p.{matrix}_view.y;"));
+        for part in parts(width) {
+            let at = format!("{name}_at");
+            let mut numbers =
+                part.of((part.first..part.first + part.width).map(|i| format!("{matrix}[{}]", place(&at, i))));
+            for _ in 0..if name == "x" { task.sigmoids } else { 0 } {
+                numbers = format!("sigmoid{}({numbers})", part.width);
+            }
+            text.line(format!("let {name}_{} = {numbers};", part.index));
+        }
+    }
+
+    for (s, stage) in task.stages.iter().enumerate() {
+        text.line("");
+        text.line(format!("// layer {s}"));
+        for part in parts(stage.outputs) {
+            let mut terms = (0..stage.inputs)
+                .map(|i| format!("{} * {}", input(task, s, i), weight("w", s, stage, i, part)))
+                .collect::<Vec<_>>();
+            terms.extend(stage.bias.then(|| weight("w", s, stage, stage.inputs, part)));
+            if stage.sigmoids == 0 {
+                text.assign(&format!("let {}", output(stage, s, 0, part)), terms);
+                continue;
+            }
+            text.assign(&format!("let s{s}_{}", part.index), terms);
+            let mut name = format!("s{s}_{}", part.index);
+            for sigmoids in 1..=stage.sigmoids {
+                let y = output(stage, s, sigmoids, part);
+                text.line(format!("let {y} = sigmoid{}({name});", part.width));
+                name = y;
+            }
+        }
+    }
+
+    let last = task.last();
+    text.line("");
+    text.line("// the error");
+    for part in parts(task.outputs()) {
+        text.line(format!("let e_{0} = y{last}_{0} - t_{0};", part.index));
+    }
+    let squares =
+        parts(task.outputs()).map(|part| part.dot(&format!("e_{}", part.index), &format!("e_{}", part.index)));
+    text.line(format!("let error = 0.5 * ({});", sum(squares)));
+    if task.work == Work::Train {
+        backward(text, task, rate);
+    }
+}
+
+fn backward(text: &mut Text, task: &Task, rate: &str) {
+    let last = task.last();
+    text.line("");
+    text.line("// backward, by the weights as they are before the update");
+    for part in parts(task.outputs()) {
+        let upstream = format!("{rate} * e_{}", part.index);
+        text.line(format!("let d{last}_{} = {upstream}{};", part.index, slopes(task, last, part)));
+    }
+    for s in (0..=last).rev() {
+        let stage = &task.stages[s];
+        let d = |part: Part| format!("d{s}_{}", part.index);
+        if s > 0 {
+            text.line("");
+            for part in parts(stage.inputs) {
+                let products = (part.first..part.first + part.width).map(|i| {
+                    sum(parts(stage.outputs).map(|column| column.dot(&weight("w", s, stage, i, column), &d(column))))
+                });
+                let upstream = if part.width == 1 { format!("({})", part.of(products)) } else { part.of(products) };
+                text.line(format!("let d{}_{} = {upstream}{};", s - 1, part.index, slopes(task, s - 1, part)));
+            }
+        }
+        text.line("");
+        for row in 0..stage.rows() {
+            for part in parts(stage.outputs) {
+                let derivative =
+                    if row < stage.inputs { format!("{} * {}", input(task, s, row), d(part)) } else { d(part) };
+                text.line(match task.batch_size {
+                    1 => format!("{} -= {derivative};", weight("w", s, stage, row, part)),
+                    _ => format!("{} += {derivative};", weight("g", s, stage, row, part)),
+                });
+            }
+        }
+    }
+}
+
+/// The factors that a stage's sigmoid layers put to the derivative, y · (1 - y) each.
+fn slopes(task: &Task, s: usize, part: Part) -> String {
+    let stage = &task.stages[s];
+    let factors = (1..=stage.sigmoids).rev().map(|sigmoids| {
+        let y = output(stage, s, sigmoids, part);
+        format!(" * {y} * (1.0 - {y})")
+    });
+    factors.collect()
+}

@@ -1,0 +1,148 @@
+//! The texts: validated, readable, and their loops within bounds.
+
+use std::fs;
+use std::process::Command;
+use std::sync::LazyLock;
+
+use naga::valid::{Capabilities, ValidationFlags, Validator};
+
+use super::text::Task;
+use super::{invocation, subgroup, walk_iterations, workgroup};
+use crate::mlp::Mlp;
+use crate::reference;
+use crate::trainer::Work;
+
+/// Thirty networks: 1 to 5 linear layers, widths 1 to 64, with and without bias, sigmoids in every place.
+fn networks() -> Vec<Mlp> {
+    let mut networks = Vec::new();
+    for width in [1, 2, 3, 4, 5, 7, 8, 9, 16, 30, 31, 32, 33, 63, 64] {
+        networks.push(Mlp::inputs(2).linear(width).sigmoid().linear(3).bias().sigmoid());
+    }
+    for width in [1, 2, 5, 17, 64] {
+        networks.push(Mlp::inputs(width).linear(4).bias().sigmoid());
+    }
+    for width in [3, 8] {
+        let mlp = Mlp::inputs(5).linear(width).bias().sigmoid().linear(width + 1).sigmoid().linear(2).bias();
+        networks.push(mlp.clone());
+        networks.push(mlp.sigmoid().linear(width).sigmoid().linear(1).bias().sigmoid());
+    }
+    networks.extend([
+        Mlp::inputs(1).linear(1),
+        Mlp::inputs(3).linear(4).linear(5),
+        Mlp::inputs(3).sigmoid().linear(6).sigmoid().sigmoid().linear(2).sigmoid().sigmoid().sigmoid(),
+        Mlp::inputs(9).sigmoid().sigmoid().linear(2),
+        Mlp::inputs(8).linear(32).sigmoid().linear(32).bias().sigmoid().linear(4).sigmoid(),
+        Mlp::inputs(2).linear(30).sigmoid().linear(2).sigmoid(),
+    ]);
+    assert_eq!(networks.len(), 30);
+    networks
+}
+
+/// The text of each variant for a network, named.
+fn texts(task: &Task) -> Vec<(&'static str, String)> {
+    vec![
+        ("subgroup 4", subgroup::text(task, 4)),
+        ("subgroup 8", subgroup::text(task, 8)),
+        ("subgroup 32", subgroup::text(task, 32)),
+        ("invocation", invocation::text(task)),
+        ("workgroup 8", workgroup::kernel(task, 8).text),
+        ("workgroup 64", workgroup::kernel(task, 64).text),
+    ]
+}
+
+/// What Chromium's compiler says against a text, if it is installed.
+fn tint(text: &str) -> Option<String> {
+    static INSTALLED: LazyLock<bool> = LazyLock::new(|| Command::new("tint").arg("--help").output().is_ok());
+    if !*INSTALLED {
+        return None;
+    }
+    let path = std::env::temp_dir().join(format!("wgrad-{}.wgsl", std::process::id()));
+    fs::write(&path, text).unwrap();
+    let output = Command::new("tint").args(["-f", "wgsl"]).arg(&path).output().unwrap();
+    fs::remove_file(&path).unwrap();
+    (!output.status.success()).then(|| String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+#[test]
+fn every_text_passes_naga_and_where_it_is_installed_tint() {
+    let mut count = 0;
+    for mlp in &networks() {
+        for (batch_size, shuffle, work) in [
+            (1, false, Work::Train),
+            (1, true, Work::Train),
+            (7, true, Work::Train),
+            (1, false, Work::Evaluate),
+            (5, true, Work::Evaluate),
+        ] {
+            let task = Task::new(mlp, batch_size, shuffle, work);
+            for (variant, text) in texts(&task) {
+                let what = || format!("{mlp}, {variant}, batch size {batch_size}");
+                let module = naga::front::wgsl::parse_str(&text)
+                    .unwrap_or_else(|error| panic!("{}: {}\n{text}", what(), error.emit_to_string(&text)));
+                let capabilities =
+                    if variant.starts_with("subgroup") { Capabilities::SUBGROUP } else { Capabilities::empty() };
+                Validator::new(ValidationFlags::all(), capabilities)
+                    .subgroup_stages(naga::valid::ShaderStages::COMPUTE)
+                    .subgroup_operations(naga::valid::SubgroupOperationSet::all())
+                    .validate(&module)
+                    .unwrap_or_else(|error| panic!("{}: {}", what(), error.emit_to_string(&text)));
+                assert!(module.overrides.iter().all(|(_, constant)| constant.init.is_none()), "{}", what());
+                count += 1;
+                // Browsers want the feature named, which naga does not know yet.
+                let enable = if variant.starts_with("subgroup") { "enable subgroups;\n" } else { "" };
+                if let Some(error) = tint(&format!("{enable}{text}")) {
+                    panic!("{}: {error}", what());
+                }
+            }
+        }
+    }
+    assert_eq!(count, 30 * 5 * 6);
+}
+
+/// The samples of texts that are checked in, for a network small enough to be read.
+fn samples() -> [(&'static str, &'static str, String); 3] {
+    let mlp = Mlp::inputs(2).linear(6).bias().sigmoid().linear(1).sigmoid();
+    let task = |batch_size| Task::new(&mlp, batch_size, batch_size > 1, Work::Train);
+    macro_rules! sample {
+        ($name:literal, $text:expr) => {
+            ($name, include_str!(concat!("../../../tests/samples/", $name)), $text)
+        };
+    }
+    [
+        sample!("persistent_subgroup.wgsl", subgroup::text(&task(1), 4)),
+        sample!("persistent_invocation.wgsl", invocation::text(&task(1))),
+        sample!("persistent_workgroup.wgsl", workgroup::kernel(&task(6), 8).text),
+    ]
+}
+
+#[test]
+fn the_texts_checked_in_are_those_that_are_written() {
+    for (name, checked_in, text) in samples() {
+        if checked_in != text {
+            let path = std::env::temp_dir().join(name);
+            fs::write(&path, &text).unwrap();
+            panic!("tests/samples/{name} is another text; the one written now is in {}", path.display());
+        }
+    }
+}
+
+#[test]
+fn walks_of_a_permutation_are_no_longer_than_planned() {
+    for samples in [1, 2, 3, 4, 5, 7, 33, 63, 64, 65, 100, 1_000, 4_097] {
+        for epoch in 0..20 {
+            let walks = (0..samples)
+                .map(|position| u64::from(reference::walk(position, samples, 7, epoch).1))
+                .collect::<Vec<_>>();
+            let walks = [walks.clone(), walks].concat();
+            // Within an epoch, and across its end (into the same order, which is no better).
+            for length in [1, 2, samples as usize / 2, samples as usize].into_iter().filter(|&length| length > 0) {
+                let longest = walks.windows(length).map(|walks| walks.iter().sum::<u64>()).max().unwrap();
+                let planned = walk_iterations(samples, length as u64);
+                assert!(longest <= planned, "{length} of {samples}: {longest} iterations, {planned} planned");
+            }
+        }
+    }
+    assert_eq!(walk_iterations(4, 8_192), 8_192);
+    assert_eq!(walk_iterations(60_000, 16_384), 16_384 + 2 * 5_536);
+    assert_eq!(walk_iterations(33_000, 500), 64 * 500);
+}

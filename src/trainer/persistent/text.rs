@@ -1,0 +1,263 @@
+//! What the three variants share: the network as stages, its numbers as parts of vectors, and WGSL line by line.
+
+use std::fmt::Write;
+
+use crate::mlp::{LayerKind, Mlp};
+use crate::trainer::Work;
+
+/// What a kernel is written for.
+#[derive(Clone, Debug)]
+pub(super) struct Task {
+    /// The network in words.
+    pub network: String,
+    /// The numbers of a sample's input.
+    pub inputs: u32,
+    /// The sigmoid layers before the first linear one, whose inputs nobody needs the derivatives by.
+    pub sigmoids: u32,
+    /// The linear layers, each with the sigmoid layers that follow it.
+    pub stages: Vec<Stage>,
+    /// The numbers of a network's parameters.
+    pub parameters: u32,
+    pub batch_size: u32,
+    pub shuffle: bool,
+    pub work: Work,
+}
+
+/// A linear layer, and how many sigmoid layers follow it.
+#[derive(Clone, Debug)]
+pub(super) struct Stage {
+    pub inputs: u32,
+    pub outputs: u32,
+    pub bias: bool,
+    pub sigmoids: u32,
+    /// The place of its weights among the network's parameters; the bias follows them.
+    pub offset: u32,
+}
+
+impl Task {
+    /// The network must have been checked: its sizes fit in 32 bits.
+    pub fn new(mlp: &Mlp, batch_size: u32, shuffle: bool, work: Work) -> Self {
+        let mut stages = Vec::<Stage>::new();
+        let mut sigmoids = 0;
+        for (layer, range) in mlp.layers().iter().zip(mlp.parameter_ranges()) {
+            match *layer {
+                LayerKind::Linear { inputs, outputs, bias } => stages.push(Stage {
+                    inputs: inputs as u32,
+                    outputs: outputs as u32,
+                    bias,
+                    sigmoids: 0,
+                    offset: range.start as u32,
+                }),
+                LayerKind::Sigmoid { .. } => match stages.last_mut() {
+                    Some(stage) => stage.sigmoids += 1,
+                    None => sigmoids += 1,
+                },
+            }
+        }
+        Task {
+            network: mlp.to_string(),
+            inputs: mlp.input_width() as u32,
+            sigmoids,
+            stages,
+            parameters: mlp.parameter_count() as u32,
+            batch_size,
+            shuffle,
+            work,
+        }
+    }
+
+    /// The stage that gives the network's output.
+    pub fn last(&self) -> usize {
+        self.stages.len() - 1
+    }
+
+    pub fn outputs(&self) -> u32 {
+        self.stages[self.last()].outputs
+    }
+
+    /// The expression for the sample at a position of the epoch's order.
+    pub fn sample(&self, position: &str) -> String {
+        if self.shuffle {
+            format!("permutation({position}, p.samples, p.seed, batch.epoch)")
+        } else {
+            position.to_owned()
+        }
+    }
+}
+
+impl Stage {
+    /// The place of an input's weights among the network's parameters; `input == inputs` is the bias.
+    pub fn row(&self, input: u32) -> u32 {
+        self.offset + input * self.outputs
+    }
+
+    /// The inputs, and the bias as one more.
+    pub fn rows(&self) -> u32 {
+        self.inputs + u32::from(self.bias)
+    }
+}
+
+/// Up to four of a layer's numbers, which one variable holds.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Part {
+    /// Which part it is.
+    pub index: u32,
+    /// The place of its first number.
+    pub first: u32,
+    /// How many numbers it has.
+    pub width: u32,
+}
+
+/// A layer's numbers, four by four.
+pub(super) fn parts(width: u32) -> impl Iterator<Item = Part> {
+    (0..width.div_ceil(4)).map(move |index| Part { index, first: 4 * index, width: (width - 4 * index).min(4) })
+}
+
+impl Part {
+    /// The WGSL type.
+    pub fn ty(&self) -> &'static str {
+        vector(self.width)
+    }
+
+    /// The name of one of a part's numbers, if `name` is the part's.
+    pub fn number(&self, name: &str, index: u32) -> String {
+        if self.width == 1 { name.to_owned() } else { format!("{name}.{}", ["x", "y", "z", "w"][index as usize]) }
+    }
+
+    /// A part of these numbers.
+    pub fn of(&self, numbers: impl IntoIterator<Item = String>) -> String {
+        let numbers = numbers.into_iter().collect::<Vec<_>>();
+        if self.width == 1 { numbers[0].clone() } else { format!("{}({})", self.ty(), numbers.join(", ")) }
+    }
+
+    /// The sum of the products of two parts' numbers.
+    pub fn dot(&self, left: &str, right: &str) -> String {
+        if self.width == 1 { format!("{left} * {right}") } else { format!("dot({left}, {right})") }
+    }
+}
+
+/// The WGSL type of this many numbers.
+pub(super) fn vector(width: u32) -> &'static str {
+    ["f32", "vec2<f32>", "vec3<f32>", "vec4<f32>"][width as usize - 1]
+}
+
+/// The place `offset` after `base`.
+pub(super) fn place(base: &str, offset: u32) -> String {
+    if offset == 0 { base.to_owned() } else { format!("{base} + {offset}u") }
+}
+
+/// Terms with plus signs between.
+pub(super) fn sum(terms: impl IntoIterator<Item = String>) -> String {
+    terms.into_iter().collect::<Vec<_>>().join(" + ")
+}
+
+/// WGSL that is being written, indented by its braces.
+#[derive(Default)]
+pub(super) struct Text {
+    text: String,
+    depth: usize,
+}
+
+impl Text {
+    /// A line. One that begins with `}` ends a block, one that ends with `{` begins one.
+    pub fn line(&mut self, line: impl AsRef<str>) {
+        let line = line.as_ref();
+        if line.starts_with(['}', ')']) {
+            self.depth -= 1;
+        }
+        if line.is_empty() {
+            self.text.push('\n');
+        } else {
+            // Writing to a string cannot fail.
+            _ = writeln!(self.text, "{:indent$}{line}", "", indent = 4 * self.depth);
+        }
+        if line.ends_with(['{', '(']) {
+            self.depth += 1;
+        }
+    }
+
+    /// `target = term + term + …`, several terms a line.
+    pub fn assign(&mut self, target: &str, terms: Vec<String>) {
+        const TERMS_A_LINE: usize = 4;
+        if terms.len() <= TERMS_A_LINE {
+            return self.line(format!("{target} = {};", terms.join(" + ")));
+        }
+        let mut lines = terms.chunks(TERMS_A_LINE).map(|terms| terms.join(" + ")).collect::<Vec<_>>();
+        let last = lines.pop().unwrap_or_default();
+        self.line(format!("{target} = {}", lines[0]));
+        for line in &lines[1..] {
+            self.line(format!("    + {line}"));
+        }
+        self.line(format!("    + {last};"));
+    }
+
+    /// A text that is complete.
+    pub fn paste(&mut self, text: &str) {
+        self.text.push_str(text);
+        self.text.push('\n');
+    }
+
+    pub fn finish(self) -> String {
+        self.text
+    }
+
+    /// The texts that every kernel begins with, under its own heading.
+    pub fn begin(task: &Task, heading: &[&str]) -> Self {
+        let mut text = Text::default();
+        let work = match task.work {
+            Work::Train => "trains",
+            Work::Evaluate => "measures the loss of",
+        };
+        text.line(format!("// persistent   {work} {}, batch size {}", task.network, task.batch_size));
+        text.line("//");
+        for line in heading {
+            text.line(format!("// {line}"));
+        }
+        text.line("");
+        text.paste(include_str!("../../../shaders/state.wgsl"));
+        if task.shuffle {
+            text.paste(include_str!("../../../shaders/permutation.wgsl"));
+        }
+        text.paste(include_str!("../../../shaders/persistent.wgsl"));
+        text.line("override WORKGROUP: u32;");
+        text
+    }
+
+    /// The sigmoid of parts of these widths; e is never raised to a positive power, which could overflow.
+    pub fn sigmoids(&mut self, widths: impl IntoIterator<Item = u32>) {
+        for width in distinct(widths) {
+            let ty = vector(width);
+            self.line("");
+            self.line(format!("fn sigmoid{width}(x: {ty}) -> {ty} {{"));
+            self.line("let z = exp(-abs(x));");
+            self.line(format!("return select({ty}(1.0), z, x < {ty}(0.0)) / (1.0 + z);"));
+            self.line("}");
+        }
+    }
+
+    /// Reading and writing parts of these widths among the parameters.
+    pub fn parameters(&mut self, widths: impl IntoIterator<Item = u32>, work: Work) {
+        for width in distinct(widths).into_iter().filter(|&width| width > 1) {
+            let part = Part { index: 0, first: 0, width };
+            let places = (0..width).map(|i| place("at", i));
+            let numbers = places.clone().map(|place| format!("parameters[{place}]"));
+            self.line("");
+            self.line(format!("fn read{width}(at: u32) -> {} {{", part.ty()));
+            self.line(format!("return {};", part.of(numbers)));
+            self.line("}");
+            if work == Work::Train {
+                self.line("");
+                self.line(format!("fn write{width}(at: u32, w: {}) {{", part.ty()));
+                for (i, place) in (0..).zip(places) {
+                    self.line(format!("parameters[{place}] = {};", part.number("w", i)));
+                }
+                self.line("}");
+            }
+        }
+    }
+}
+
+/// Each width once, the smallest first.
+fn distinct(widths: impl IntoIterator<Item = u32>) -> std::collections::BTreeSet<u32> {
+    widths.into_iter().collect()
+}

@@ -1,0 +1,475 @@
+//! One workgroup trains a network: everything in workgroup memory, with barriers between the phases of a step; no
+//! feature. For networks and batches that outgrow registers.
+//!
+//! Matrices lie as rows of `vec4`, padded with zeros to whole ones, and every product is made of tiles of 4 × 4
+//! numbers (of as many rows as a smaller batch has): on the software driver Mesa 22.3 that runs 2.3 times faster than
+//! single numbers do, and 5 times faster than one number an invocation.
+
+use super::text::{Stage, Task, Text, place};
+use crate::kernels::LONGEST_LOOP;
+use crate::trainer::Work;
+
+/// The rows of a tile of activations.
+fn tile_rows(task: &Task) -> u32 {
+    task.batch_size.min(4)
+}
+
+/// The batch's rows in whole tiles.
+fn padded_rows(task: &Task) -> u32 {
+    task.batch_size.next_multiple_of(tile_rows(task))
+}
+
+/// The `vec4` of a row of this many numbers.
+fn columns(width: u32) -> u32 {
+    width.div_ceil(4)
+}
+
+/// A variable of workgroup memory: its name, its type, and its bytes.
+fn memory(task: &Task) -> Vec<(String, String, u64)> {
+    let matrix = |name: String, rows: u32, width: u32| {
+        let count = u64::from(rows) * u64::from(columns(width));
+        (name, format!("array<vec4<f32>, {count}>"), 16 * count)
+    };
+    let rows = padded_rows(task);
+    let train = task.work == Work::Train;
+    let mut memory = vec![("first_batch".to_owned(), "Batch".to_owned(), 32)];
+    memory.push(matrix("x".to_owned(), rows, task.inputs));
+    for (s, stage) in task.stages.iter().enumerate() {
+        memory.push(matrix(format!("w{s}"), 4 * columns(stage.inputs), stage.outputs));
+        if stage.bias {
+            memory.push(matrix(format!("b{s}"), 1, stage.outputs));
+        }
+        if s < task.last() {
+            memory.push(matrix(format!("y{s}"), rows, stage.outputs));
+            if stage.sigmoids > 1 && train {
+                memory.push(matrix(format!("slopes{s}"), rows, stage.outputs));
+            }
+        }
+        if train {
+            memory.push(matrix(format!("d{s}"), rows, stage.outputs));
+        }
+    }
+    let tiles = tiles(task, task.outputs());
+    memory.push(("tile_errors".to_owned(), format!("array<f32, {tiles}>"), 4 * u64::from(tiles)));
+    if task.shuffle {
+        memory.push(("samples".to_owned(), format!("array<u32, {rows}>"), 4 * u64::from(rows)));
+    }
+    memory
+}
+
+/// The bytes of workgroup memory, each variable at a multiple of 16.
+pub(super) fn bytes(task: &Task) -> u64 {
+    memory(task).iter().map(|(.., bytes)| bytes.next_multiple_of(16)).sum()
+}
+
+/// The tiles of a matrix of activations of this width.
+fn tiles(task: &Task, width: u32) -> u32 {
+    padded_rows(task) / tile_rows(task) * columns(width)
+}
+
+/// The most invocations that any phase of a step has work for.
+pub(super) fn widest_phase(task: &Task) -> u32 {
+    let products = task.stages.iter().map(|stage| columns(stage.inputs) * columns(stage.outputs));
+    let activations = task.stages.iter().map(|stage| tiles(task, stage.outputs));
+    products.chain(activations).max().unwrap_or(1)
+}
+
+/// A kernel's text, and how long its loops are.
+pub(super) struct Kernel {
+    pub text: String,
+    /// The iterations of an invocation's loops in a dispatch, whatever the steps.
+    pub iterations: u64,
+    /// The iterations that each step adds.
+    pub iterations_a_step: u64,
+}
+
+/// The kernel for workgroups of `lanes` invocations.
+pub(super) fn kernel(task: &Task, lanes: u32) -> Kernel {
+    let mut workgroup = Workgroup { task, lanes, text: Text::default(), iterations: 0 };
+    workgroup.begin();
+    let before = workgroup.iterations;
+    workgroup.step();
+    let iterations_a_step = workgroup.iterations - before + 1;
+    workgroup.finish();
+    let iterations = workgroup.iterations - iterations_a_step + 1;
+    Kernel { text: workgroup.text.finish(), iterations, iterations_a_step }
+}
+
+struct Workgroup<'a> {
+    task: &'a Task,
+    lanes: u32,
+    text: Text,
+    /// The iterations of all loops so far.
+    iterations: u64,
+}
+
+impl Workgroup<'_> {
+    fn line(&mut self, line: impl AsRef<str>) {
+        self.text.line(line);
+    }
+
+    fn barrier(&mut self) {
+        self.line("workgroupBarrier();");
+    }
+
+    /// Begins a phase.
+    fn phase(&mut self, what: impl AsRef<str>) {
+        self.line("");
+        self.line(format!("// {}", what.as_ref()));
+    }
+
+    /// Begins a loop that shares `count` turns out among the invocations, each turn with loops of `inner` iterations.
+    fn share(&mut self, variable: &str, count: u32, inner: u64) {
+        self.iterations += u64::from(count.div_ceil(self.lanes)) * (1 + inner);
+        self.line(format!("for (var {variable} = lane; {variable} < {count}u; {variable} += WORKGROUP) {{"));
+    }
+
+    /// Begins the turns over the tiles of a matrix of activations of `columns` columns.
+    fn share_tiles(&mut self, columns: u32, inner: u64) {
+        let rows = tile_rows(self.task);
+        self.share("tile", padded_rows(self.task) / rows * columns, inner);
+        self.line(format!("let row = tile / {columns}u * {rows}u;"));
+        self.line(format!("let column = tile % {columns}u;"));
+        for r in 0..rows {
+            self.line(format!("var sum_{r} = vec4<f32>();"));
+        }
+    }
+
+    fn begin(&mut self) {
+        let task = self.task;
+        self.text = Text::begin(
+            task,
+            &[
+                "One workgroup has one network in its memory. Matrices are rows of vec4, padded with zeros to whole ones:",
+                "w0 and b0 are layer 0's weights and bias, x the batch's inputs, y0 layer 0's outputs, d0 the derivatives of",
+                "the error by layer 0's sums, times the learning rate and divided by the batch's rows. An invocation computes",
+                "one tile after another: some rows by four numbers of activations, or four by four weights.",
+            ],
+        );
+        let sigmoids = task.sigmoids > 0 || task.stages.iter().any(|stage| stage.sigmoids > 0);
+        self.text.sigmoids(sigmoids.then_some(4));
+        for (name, matrix) in [("parameters", "parameters"), ("inputs", "inputs"), ("targets", "targets")] {
+            self.line("");
+            self.line("// Four of the `width` numbers from `at` on; 0 for those past the end.");
+            self.line(format!("fn read_{name}(at: u32, column: u32, width: u32) -> vec4<f32> {{"));
+            self.line("let numbers = 4u * column + vec4(0u, 1u, 2u, 3u);");
+            self.line("let places = at + min(numbers, vec4(width - 1u));");
+            let read = ["x", "y", "z", "w"].map(|i| format!("{matrix}[places.{i}]")).join(", ");
+            self.line(format!("let four = vec4({read});"));
+            self.line("return select(vec4<f32>(), four, numbers < vec4(width));");
+            self.line("}");
+        }
+        if task.work == Work::Train {
+            self.line("");
+            self.line("fn write_parameters(at: u32, column: u32, width: u32, w: vec4<f32>) {");
+            self.line("for (var i = 0u; i < min(4u, width - 4u * column); i++) {");
+            self.line("parameters[at + 4u * column + i] = w[i];");
+            self.line("}");
+            self.line("}");
+        }
+        self.line("");
+        for (name, ty, _) in memory(task) {
+            self.line(format!("var<workgroup> {name}: {ty};"));
+        }
+        self.line("");
+        self.line("@compute @workgroup_size(WORKGROUP)");
+        self.line("fn persistent(");
+        self.line("@builtin(workgroup_id) id: vec3<u32>,");
+        self.line("@builtin(num_workgroups) grid: vec3<u32>,");
+        self.line("@builtin(local_invocation_index) lane: u32,");
+        self.line(") {");
+        self.line("let network = id.y * grid.x + id.x;");
+        self.line("if network >= p.networks {");
+        self.line("return;");
+        self.line("}");
+        self.line("");
+        self.line(format!("let first = network * {}u; // its place among the parameters", task.parameters));
+        for (s, stage) in task.stages.iter().enumerate() {
+            let (count, width) = (columns(stage.outputs), stage.outputs);
+            self.share("i", 4 * columns(stage.inputs) * count, 0);
+            self.line(format!("let input = i / {count}u;"));
+            let read =
+                format!("read_parameters({} + input * {width}u, i % {count}u, {width}u)", place("first", stage.offset));
+            self.line(if stage.inputs % 4 == 0 {
+                format!("w{s}[i] = {read};")
+            } else {
+                format!("w{s}[i] = select(vec4<f32>(), {read}, input < {}u);", stage.inputs)
+            });
+            self.line("}");
+            if stage.bias {
+                self.share("i", count, 0);
+                self.line(format!(
+                    "b{s}[i] = read_parameters({}, i, {width}u);",
+                    place("first", stage.row(stage.inputs))
+                ));
+                self.line("}");
+            }
+        }
+        if task.work == Work::Train {
+            self.line("let learning_rate = learning_rates[network];");
+        }
+        self.line("var errors: Errors; // the first invocation's");
+        self.line("if lane == 0u {");
+        self.line("first_batch = states[network].batch;");
+        self.line("errors = states[network].errors;");
+        self.line("}");
+        self.line("var batch = workgroupUniformLoad(&first_batch);");
+        self.line("");
+        self.line("for (var step = 0u; step < p.steps; step++) {");
+    }
+
+    fn step(&mut self) {
+        let task = self.task;
+        self.gather();
+        if task.work == Work::Train {
+            self.line("let rate = learning_rate / f32(batch.rows);");
+        }
+        for s in 0..task.stages.len() {
+            self.forward(s);
+            self.barrier();
+        }
+        self.error();
+        if task.work == Work::Train {
+            for s in (0..task.stages.len()).rev() {
+                if s > 0 {
+                    self.backward(s);
+                    self.barrier();
+                }
+                self.update(s);
+            }
+        }
+        self.line("");
+        self.line(format!("batch = next_batch(batch, p.samples, {}u);", task.batch_size));
+        self.barrier();
+        self.line("}");
+    }
+
+    /// The batch's samples: those past its end are zeros.
+    fn gather(&mut self) {
+        let task = self.task;
+        self.line("// the batch: rows past its end are zeros");
+        if task.shuffle {
+            self.share("row", task.batch_size, super::LONGEST_WALK);
+            self.line("if row < batch.rows {");
+            self.line(format!("samples[row] = {};", task.sample("batch.position + row")));
+            self.line("}");
+            self.line("}");
+            self.barrier();
+        }
+        let count = columns(task.inputs);
+        self.share("i", padded_rows(task) * count, 0);
+        self.line(format!("let row = i / {count}u;"));
+        self.line("var numbers = vec4<f32>();");
+        self.line("if row < batch.rows {");
+        self.line(format!("let at = p.inputs_view.x + {} * p.inputs_view.y;", self.sample("row")));
+        self.line(format!("numbers = read_inputs(at, i % {count}u, {}u);", task.inputs));
+        for _ in 0..task.sigmoids {
+            self.line("numbers = sigmoid4(numbers);");
+        }
+        self.mask("numbers", &format!("(i % {count}u)"), task.inputs, task.sigmoids);
+        self.line("}");
+        self.line("x[i] = numbers;");
+        self.line("}");
+        self.barrier();
+    }
+
+    /// The sample of one of the batch's rows.
+    fn sample(&self, row: &str) -> String {
+        if self.task.shuffle { format!("samples[{row}]") } else { format!("(batch.position + {row})") }
+    }
+
+    /// Sets the numbers past a row's end to 0, which a sigmoid made one half of.
+    fn mask(&mut self, name: &str, column: &str, width: u32, sigmoids: u32) {
+        if sigmoids > 0 && width % 4 != 0 {
+            self.line(format!(
+                "{name} = select(vec4<f32>(), {name}, 4u * {column} + vec4(0u, 1u, 2u, 3u) < vec4({width}u));"
+            ));
+        }
+    }
+
+    /// What a stage takes.
+    fn input(s: usize) -> String {
+        if s == 0 { "x".to_owned() } else { format!("y{}", s - 1) }
+    }
+
+    fn forward(&mut self, s: usize) {
+        let task = self.task;
+        let stage = &task.stages[s];
+        let (inputs, outputs) = (columns(stage.inputs), columns(stage.outputs));
+        let input = Self::input(s);
+        self.phase(format!("layer {s}"));
+        self.share_tiles(outputs, inputs.into());
+        self.line(format!("for (var i = 0u; i < {inputs}u; i++) {{"));
+        for (k, w) in ["w_x", "w_y", "w_z", "w_w"].iter().enumerate() {
+            self.line(format!("let {w} = w{s}[(4u * i + {k}u) * {outputs}u + column];"));
+        }
+        for r in 0..tile_rows(task) {
+            self.line(format!("let x_{r} = {input}[({}) * {inputs}u + i];", place("row", r)));
+            self.line(format!("sum_{r} += x_{r}.x * w_x + x_{r}.y * w_y + x_{r}.z * w_z + x_{r}.w * w_w;"));
+        }
+        self.line("}");
+        if s == task.last() {
+            self.line("var tile_error = 0.0;");
+        }
+        for r in 0..tile_rows(task) {
+            self.output(s, stage, r);
+        }
+        if s == task.last() {
+            self.line("tile_errors[tile] = 0.5 * tile_error;");
+        }
+        self.line("}");
+    }
+
+    /// A row of a tile of a stage's sums: its sigmoids, and after the last stage its error and derivative.
+    fn output(&mut self, s: usize, stage: &Stage, r: u32) {
+        let (task, outputs) = (self.task, columns(stage.outputs));
+        let (train, last) = (task.work == Work::Train, s == task.last());
+        let at = format!("({}) * {outputs}u + column", place("row", r));
+        let bias = if stage.bias { format!(" + b{s}[column]") } else { String::new() };
+        self.line(format!("var y_{r} = sum_{r}{bias};"));
+        // One sigmoid's slope can be computed from its output; that of several is kept.
+        let slopes = train && stage.sigmoids > 0 && (last || stage.sigmoids > 1);
+        if slopes {
+            self.line(format!("var slopes_{r} = vec4<f32>(1.0);"));
+        }
+        for _ in 0..stage.sigmoids {
+            self.line(format!("y_{r} = sigmoid4(y_{r});"));
+            if slopes {
+                self.line(format!("slopes_{r} *= y_{r} * (1.0 - y_{r});"));
+            }
+        }
+        self.mask(&format!("y_{r}"), "column", stage.outputs, stage.sigmoids);
+        if !last {
+            self.line(format!("y{s}[{at}] = y_{r};"));
+            if slopes {
+                self.line(format!("slopes{s}[{at}] = slopes_{r};"));
+            }
+            return;
+        }
+        self.line(format!("var e_{r} = vec4<f32>();"));
+        self.line(format!("if {} < batch.rows {{", place("row", r)));
+        let sample = self.sample(&place("row", r));
+        self.line(format!("let at = p.targets_view.x + {sample} * p.targets_view.y;"));
+        self.line(format!("e_{r} = y_{r} - read_targets(at, column, {}u);", stage.outputs));
+        self.line("}");
+        self.line(format!("tile_error += dot(e_{r}, e_{r});"));
+        if train {
+            let slopes = if slopes { format!(" * slopes_{r}") } else { String::new() };
+            self.line(format!("d{s}[{at}] = rate * e_{r}{slopes};"));
+        }
+    }
+
+    /// The batch's error, added up by one invocation while the others go on.
+    fn error(&mut self) {
+        let tiles = tiles(self.task, self.task.outputs());
+        self.phase("the error, added up by one invocation while the others go on");
+        self.iterations += u64::from(tiles);
+        self.line("if lane == 0u {");
+        self.line("var error = 0.0;");
+        self.line(format!("for (var tile = 0u; tile < {tiles}u; tile++) {{"));
+        self.line("error += tile_errors[tile];");
+        self.line("}");
+        self.line("errors = add_error(errors, batch, p.samples, error);");
+        self.line("}");
+    }
+
+    /// The derivatives by the sums of the stage before, by the weights as they are before the update.
+    fn backward(&mut self, s: usize) {
+        let task = self.task;
+        let (stage, before) = (&task.stages[s], &task.stages[s - 1]);
+        let (inputs, outputs) = (columns(stage.inputs), columns(stage.outputs));
+        self.phase(format!("backward through layer {s}, by the weights as they are before the update"));
+        self.share_tiles(inputs, outputs.into());
+        self.line(format!("for (var i = 0u; i < {outputs}u; i++) {{"));
+        for (k, w) in ["w_x", "w_y", "w_z", "w_w"].iter().enumerate() {
+            self.line(format!("let {w} = w{s}[(4u * column + {k}u) * {outputs}u + i];"));
+        }
+        for r in 0..tile_rows(task) {
+            self.line(format!("let d_{r} = d{s}[({}) * {outputs}u + i];", place("row", r)));
+            self.line(format!("sum_{r} += vec4(dot(w_x, d_{r}), dot(w_y, d_{r}), dot(w_z, d_{r}), dot(w_w, d_{r}));"));
+        }
+        self.line("}");
+        let b = s - 1;
+        for r in 0..tile_rows(task) {
+            let at = format!("({}) * {inputs}u + column", place("row", r));
+            let slopes = match before.sigmoids {
+                0 => String::new(),
+                1 => {
+                    self.line(format!("let y_{r} = y{b}[{at}];"));
+                    format!(" * y_{r} * (1.0 - y_{r})")
+                }
+                _ => format!(" * slopes{b}[{at}]"),
+            };
+            self.line(format!("d{b}[{at}] = sum_{r}{slopes};"));
+        }
+        self.line("}");
+    }
+
+    fn update(&mut self, s: usize) {
+        let task = self.task;
+        let stage = &task.stages[s];
+        let (inputs, outputs) = (columns(stage.inputs), columns(stage.outputs));
+        let rows = padded_rows(task);
+        let input = Self::input(s);
+        self.phase(format!("the update of layer {s}"));
+        self.share("tile", inputs * outputs, rows.into());
+        self.line(format!("let input = tile / {outputs}u;"));
+        self.line(format!("let column = tile % {outputs}u;"));
+        for k in ["x", "y", "z", "w"] {
+            self.line(format!("var g_{k} = vec4<f32>();"));
+        }
+        self.line(format!("for (var row = 0u; row < {rows}u; row++) {{"));
+        self.line(format!("let x_row = {input}[row * {inputs}u + input];"));
+        self.line(format!("let d_row = d{s}[row * {outputs}u + column];"));
+        for k in ["x", "y", "z", "w"] {
+            self.line(format!("g_{k} += x_row.{k} * d_row;"));
+        }
+        self.line("}");
+        for (k, name) in ["x", "y", "z", "w"].iter().enumerate() {
+            self.line(format!("w{s}[(4u * input + {k}u) * {outputs}u + column] -= g_{name};"));
+        }
+        self.line("}");
+        if stage.bias {
+            self.share("column", outputs, rows.into());
+            self.line("var g = vec4<f32>();");
+            self.line(format!("for (var row = 0u; row < {rows}u; row++) {{"));
+            self.line(format!("g += d{s}[row * {outputs}u + column];"));
+            self.line("}");
+            self.line(format!("b{s}[column] -= g;"));
+            self.line("}");
+        }
+    }
+
+    fn finish(&mut self) {
+        let task = self.task;
+        self.line("");
+        if task.work == Work::Train {
+            for (s, stage) in task.stages.iter().enumerate() {
+                let (count, width) = (columns(stage.outputs), stage.outputs);
+                self.share("i", stage.inputs * count, 4);
+                let at = format!("{} + i / {count}u * {width}u", place("first", stage.offset));
+                self.line(format!("write_parameters({at}, i % {count}u, {width}u, w{s}[i]);"));
+                self.line("}");
+                if stage.bias {
+                    self.share("i", count, 4);
+                    let at = place("first", stage.row(stage.inputs));
+                    self.line(format!("write_parameters({at}, i, {width}u, b{s}[i]);"));
+                    self.line("}");
+                }
+            }
+        }
+        self.line("if lane == 0u {");
+        self.line("states[network] = State(batch, errors);");
+        self.line("}");
+        self.line("}");
+    }
+}
+
+/// Whether even one step fits into the longest loop.
+impl Kernel {
+    /// The most steps of a dispatch: a power of two, or none if not even one step fits.
+    pub fn most_steps(&self) -> Option<u32> {
+        let left = u64::from(LONGEST_LOOP).checked_sub(self.iterations)?;
+        (left / self.iterations_a_step).checked_ilog2().map(|bits| 1 << bits)
+    }
+}

@@ -1,0 +1,470 @@
+// persistent   trains 2 → linear 6 with bias → sigmoid → linear 1 → sigmoid, batch size 6
+//
+// One workgroup has one network in its memory. Matrices are rows of vec4, padded with zeros to whole ones:
+// w0 and b0 are layer 0's weights and bias, x the batch's inputs, y0 layer 0's outputs, d0 the derivatives of
+// the error by layer 0's sums, times the learning rate and divided by the batch's rows. An invocation computes
+// one tile after another: some rows by four numbers of activations, or four by four weights.
+
+// state   where training stands, as kernels read it and as a training step leaves it     reference: Training, Order
+//
+// No kernel of its own: stands before the text of every kernel that takes a batch. Steps and epochs are counted in two
+// words, low and high: one would overflow within minutes. The errors of an epoch's batches are added up on three levels of
+// 256 each, since tens of thousands of f32 added in a row lose digits.
+
+// The samples of the current training step.
+struct Batch {
+    rows: u32, // how many
+    position: u32, // the first one's place in the epoch's order
+    epoch: vec2<u32>, // the epochs completed
+    step: vec2<u32>, // the steps done
+    number: u32, // the batches done of the current epoch
+}
+
+struct Errors {
+    epoch: f32, // of the last complete epoch
+    partial: array<f32, 3>, // of the current one
+}
+
+struct State {
+    batch: Batch,
+    errors: Errors,
+}
+
+fn increment(counter: vec2<u32>) -> vec2<u32> {
+    let low = counter.x + 1u;
+    return vec2(low, counter.y + select(0u, 1u, low == 0u));
+}
+
+// The batch after this one.
+fn next_batch(batch: Batch, samples: u32, batch_size: u32) -> Batch {
+    var next = batch;
+    next.step = increment(batch.step);
+    next.number += 1u;
+    next.position += batch.rows;
+    if next.position == samples {
+        next.number = 0u;
+        next.position = 0u;
+        next.epoch = increment(batch.epoch);
+    }
+    next.rows = min(batch_size, samples - next.position);
+    return next;
+}
+
+// The errors with this batch's added.
+fn add_error(errors: Errors, batch: Batch, samples: u32, error: f32) -> Errors {
+    var sum = errors;
+    sum.partial[0] += error;
+    let batches = batch.number + 1u;
+    if batches % 256u == 0u {
+        sum.partial[1] += sum.partial[0];
+        sum.partial[0] = 0.0;
+    }
+    if batches % 65536u == 0u {
+        sum.partial[2] += sum.partial[1];
+        sum.partial[1] = 0.0;
+    }
+    if batch.position + batch.rows == samples {
+        sum.epoch = sum.partial[0] + sum.partial[1] + sum.partial[2];
+        sum.partial = array<f32, 3>();
+    }
+    return sum;
+}
+
+// permutation   the sample at a position of the shuffled order of an epoch     reference: permutation, which says how and why
+//
+// No kernel of its own: stands before the text of every kernel that takes shuffled samples. `seed` and `epoch` are low and
+// high word.
+
+const GOLDEN = 0x9e3779b9u;
+const LONGEST_WALK = 64u;
+
+fn hash(number: u32) -> u32 {
+    var word = number;
+    word = (word ^ (word >> 16u)) * 0x7feb352du;
+    word = (word ^ (word >> 15u)) * 0x846ca68bu;
+    return word ^ (word >> 16u);
+}
+
+fn permutation(position: u32, samples: u32, seed: vec2<u32>, epoch: vec2<u32>) -> u32 {
+    let bits = 32u - countLeadingZeros(samples - 1u);
+    let low_bits = (bits + 1u) / 2u;
+    let low_mask = (1u << low_bits) - 1u;
+    let high_mask = (1u << (bits - low_bits)) - 1u;
+    var key = hash(seed.x);
+    key = hash(key ^ seed.y) + GOLDEN;
+    key = hash(key ^ epoch.x) + GOLDEN;
+    key = hash(key ^ epoch.y) + GOLDEN;
+
+    let rotation = hash(key) % samples;
+    let before_wrap = samples - rotation;
+    var number = select(position - before_wrap, position + rotation, position < before_wrap);
+    for (var walk = 0u; walk < LONGEST_WALK; walk++) {
+        // Six rounds, written out: a loop within the loop would count against the longest that a driver allows.
+        var low = number & low_mask;
+        var high = number >> low_bits;
+        high ^= hash(low ^ key) & high_mask;
+        low ^= hash(high ^ (key + GOLDEN)) & low_mask;
+        high ^= hash(low ^ (key + 2u * GOLDEN)) & high_mask;
+        low ^= hash(high ^ (key + 3u * GOLDEN)) & low_mask;
+        high ^= hash(low ^ (key + 4u * GOLDEN)) & high_mask;
+        low ^= hash(high ^ (key + 5u * GOLDEN)) & low_mask;
+        number = (high << low_bits) | low;
+        if number < samples {
+            return number;
+        }
+    }
+    return position;
+}
+
+// persistent   training steps in a loop: forward, squared error, backward, weight update, step     reference: Training
+//
+// What every text of the persistent plan begins with; the entry point follows, written for one network (its layers, its
+// batch size) by src/trainer/persistent.
+//
+//   inputs          [samples, inputs]       the data set
+//   targets         [samples, outputs]
+//   learning_rates  [networks]
+//   parameters      [networks, parameters]  each network's, layer after layer
+//   states          [networks]              where each network's training stands
+
+struct Persistent {
+    inputs_view: vec2<u32>, // a matrix's first place in its buffer, and its stride from row to row
+    targets_view: vec2<u32>,
+    seed: vec2<u32>, // of the order of the samples, low and high word
+    samples: u32,
+    networks: u32,
+    steps: u32, // of this dispatch
+}
+
+@group(0) @binding(0) var<uniform> p: Persistent;
+@group(0) @binding(1) var<storage, read> inputs: array<f32>;
+@group(0) @binding(2) var<storage, read> targets: array<f32>;
+@group(0) @binding(3) var<storage, read> learning_rates: array<f32>;
+@group(0) @binding(4) var<storage, read_write> parameters: array<f32>;
+@group(0) @binding(5) var<storage, read_write> states: array<State>;
+
+override WORKGROUP: u32;
+
+fn sigmoid4(x: vec4<f32>) -> vec4<f32> {
+    let z = exp(-abs(x));
+    return select(vec4<f32>(1.0), z, x < vec4<f32>(0.0)) / (1.0 + z);
+}
+
+// Four of the `width` numbers from `at` on; 0 for those past the end.
+fn read_parameters(at: u32, column: u32, width: u32) -> vec4<f32> {
+    let numbers = 4u * column + vec4(0u, 1u, 2u, 3u);
+    let places = at + min(numbers, vec4(width - 1u));
+    let four = vec4(parameters[places.x], parameters[places.y], parameters[places.z], parameters[places.w]);
+    return select(vec4<f32>(), four, numbers < vec4(width));
+}
+
+// Four of the `width` numbers from `at` on; 0 for those past the end.
+fn read_inputs(at: u32, column: u32, width: u32) -> vec4<f32> {
+    let numbers = 4u * column + vec4(0u, 1u, 2u, 3u);
+    let places = at + min(numbers, vec4(width - 1u));
+    let four = vec4(inputs[places.x], inputs[places.y], inputs[places.z], inputs[places.w]);
+    return select(vec4<f32>(), four, numbers < vec4(width));
+}
+
+// Four of the `width` numbers from `at` on; 0 for those past the end.
+fn read_targets(at: u32, column: u32, width: u32) -> vec4<f32> {
+    let numbers = 4u * column + vec4(0u, 1u, 2u, 3u);
+    let places = at + min(numbers, vec4(width - 1u));
+    let four = vec4(targets[places.x], targets[places.y], targets[places.z], targets[places.w]);
+    return select(vec4<f32>(), four, numbers < vec4(width));
+}
+
+fn write_parameters(at: u32, column: u32, width: u32, w: vec4<f32>) {
+    for (var i = 0u; i < min(4u, width - 4u * column); i++) {
+        parameters[at + 4u * column + i] = w[i];
+    }
+}
+
+var<workgroup> first_batch: Batch;
+var<workgroup> x: array<vec4<f32>, 8>;
+var<workgroup> w0: array<vec4<f32>, 8>;
+var<workgroup> b0: array<vec4<f32>, 2>;
+var<workgroup> y0: array<vec4<f32>, 16>;
+var<workgroup> d0: array<vec4<f32>, 16>;
+var<workgroup> w1: array<vec4<f32>, 8>;
+var<workgroup> d1: array<vec4<f32>, 8>;
+var<workgroup> tile_errors: array<f32, 2>;
+var<workgroup> samples: array<u32, 8>;
+
+@compute @workgroup_size(WORKGROUP)
+fn persistent(
+    @builtin(workgroup_id) id: vec3<u32>,
+    @builtin(num_workgroups) grid: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let network = id.y * grid.x + id.x;
+    if network >= p.networks {
+        return;
+    }
+
+    let first = network * 24u; // its place among the parameters
+    for (var i = lane; i < 8u; i += WORKGROUP) {
+        let input = i / 2u;
+        w0[i] = select(vec4<f32>(), read_parameters(first + input * 6u, i % 2u, 6u), input < 2u);
+    }
+    for (var i = lane; i < 2u; i += WORKGROUP) {
+        b0[i] = read_parameters(first + 12u, i, 6u);
+    }
+    for (var i = lane; i < 8u; i += WORKGROUP) {
+        let input = i / 1u;
+        w1[i] = select(vec4<f32>(), read_parameters(first + 18u + input * 1u, i % 1u, 1u), input < 6u);
+    }
+    let learning_rate = learning_rates[network];
+    var errors: Errors; // the first invocation's
+    if lane == 0u {
+        first_batch = states[network].batch;
+        errors = states[network].errors;
+    }
+    var batch = workgroupUniformLoad(&first_batch);
+
+    for (var step = 0u; step < p.steps; step++) {
+        // the batch: rows past its end are zeros
+        for (var row = lane; row < 6u; row += WORKGROUP) {
+            if row < batch.rows {
+                samples[row] = permutation(batch.position + row, p.samples, p.seed, batch.epoch);
+            }
+        }
+        workgroupBarrier();
+        for (var i = lane; i < 8u; i += WORKGROUP) {
+            let row = i / 1u;
+            var numbers = vec4<f32>();
+            if row < batch.rows {
+                let at = p.inputs_view.x + samples[row] * p.inputs_view.y;
+                numbers = read_inputs(at, i % 1u, 2u);
+            }
+            x[i] = numbers;
+        }
+        workgroupBarrier();
+        let rate = learning_rate / f32(batch.rows);
+
+        // layer 0
+        for (var tile = lane; tile < 4u; tile += WORKGROUP) {
+            let row = tile / 2u * 4u;
+            let column = tile % 2u;
+            var sum_0 = vec4<f32>();
+            var sum_1 = vec4<f32>();
+            var sum_2 = vec4<f32>();
+            var sum_3 = vec4<f32>();
+            for (var i = 0u; i < 1u; i++) {
+                let w_x = w0[(4u * i + 0u) * 2u + column];
+                let w_y = w0[(4u * i + 1u) * 2u + column];
+                let w_z = w0[(4u * i + 2u) * 2u + column];
+                let w_w = w0[(4u * i + 3u) * 2u + column];
+                let x_0 = x[(row) * 1u + i];
+                sum_0 += x_0.x * w_x + x_0.y * w_y + x_0.z * w_z + x_0.w * w_w;
+                let x_1 = x[(row + 1u) * 1u + i];
+                sum_1 += x_1.x * w_x + x_1.y * w_y + x_1.z * w_z + x_1.w * w_w;
+                let x_2 = x[(row + 2u) * 1u + i];
+                sum_2 += x_2.x * w_x + x_2.y * w_y + x_2.z * w_z + x_2.w * w_w;
+                let x_3 = x[(row + 3u) * 1u + i];
+                sum_3 += x_3.x * w_x + x_3.y * w_y + x_3.z * w_z + x_3.w * w_w;
+            }
+            var y_0 = sum_0 + b0[column];
+            y_0 = sigmoid4(y_0);
+            y_0 = select(vec4<f32>(), y_0, 4u * column + vec4(0u, 1u, 2u, 3u) < vec4(6u));
+            y0[(row) * 2u + column] = y_0;
+            var y_1 = sum_1 + b0[column];
+            y_1 = sigmoid4(y_1);
+            y_1 = select(vec4<f32>(), y_1, 4u * column + vec4(0u, 1u, 2u, 3u) < vec4(6u));
+            y0[(row + 1u) * 2u + column] = y_1;
+            var y_2 = sum_2 + b0[column];
+            y_2 = sigmoid4(y_2);
+            y_2 = select(vec4<f32>(), y_2, 4u * column + vec4(0u, 1u, 2u, 3u) < vec4(6u));
+            y0[(row + 2u) * 2u + column] = y_2;
+            var y_3 = sum_3 + b0[column];
+            y_3 = sigmoid4(y_3);
+            y_3 = select(vec4<f32>(), y_3, 4u * column + vec4(0u, 1u, 2u, 3u) < vec4(6u));
+            y0[(row + 3u) * 2u + column] = y_3;
+        }
+        workgroupBarrier();
+
+        // layer 1
+        for (var tile = lane; tile < 2u; tile += WORKGROUP) {
+            let row = tile / 1u * 4u;
+            let column = tile % 1u;
+            var sum_0 = vec4<f32>();
+            var sum_1 = vec4<f32>();
+            var sum_2 = vec4<f32>();
+            var sum_3 = vec4<f32>();
+            for (var i = 0u; i < 2u; i++) {
+                let w_x = w1[(4u * i + 0u) * 1u + column];
+                let w_y = w1[(4u * i + 1u) * 1u + column];
+                let w_z = w1[(4u * i + 2u) * 1u + column];
+                let w_w = w1[(4u * i + 3u) * 1u + column];
+                let x_0 = y0[(row) * 2u + i];
+                sum_0 += x_0.x * w_x + x_0.y * w_y + x_0.z * w_z + x_0.w * w_w;
+                let x_1 = y0[(row + 1u) * 2u + i];
+                sum_1 += x_1.x * w_x + x_1.y * w_y + x_1.z * w_z + x_1.w * w_w;
+                let x_2 = y0[(row + 2u) * 2u + i];
+                sum_2 += x_2.x * w_x + x_2.y * w_y + x_2.z * w_z + x_2.w * w_w;
+                let x_3 = y0[(row + 3u) * 2u + i];
+                sum_3 += x_3.x * w_x + x_3.y * w_y + x_3.z * w_z + x_3.w * w_w;
+            }
+            var tile_error = 0.0;
+            var y_0 = sum_0;
+            var slopes_0 = vec4<f32>(1.0);
+            y_0 = sigmoid4(y_0);
+            slopes_0 *= y_0 * (1.0 - y_0);
+            y_0 = select(vec4<f32>(), y_0, 4u * column + vec4(0u, 1u, 2u, 3u) < vec4(1u));
+            var e_0 = vec4<f32>();
+            if row < batch.rows {
+                let at = p.targets_view.x + samples[row] * p.targets_view.y;
+                e_0 = y_0 - read_targets(at, column, 1u);
+            }
+            tile_error += dot(e_0, e_0);
+            d1[(row) * 1u + column] = rate * e_0 * slopes_0;
+            var y_1 = sum_1;
+            var slopes_1 = vec4<f32>(1.0);
+            y_1 = sigmoid4(y_1);
+            slopes_1 *= y_1 * (1.0 - y_1);
+            y_1 = select(vec4<f32>(), y_1, 4u * column + vec4(0u, 1u, 2u, 3u) < vec4(1u));
+            var e_1 = vec4<f32>();
+            if row + 1u < batch.rows {
+                let at = p.targets_view.x + samples[row + 1u] * p.targets_view.y;
+                e_1 = y_1 - read_targets(at, column, 1u);
+            }
+            tile_error += dot(e_1, e_1);
+            d1[(row + 1u) * 1u + column] = rate * e_1 * slopes_1;
+            var y_2 = sum_2;
+            var slopes_2 = vec4<f32>(1.0);
+            y_2 = sigmoid4(y_2);
+            slopes_2 *= y_2 * (1.0 - y_2);
+            y_2 = select(vec4<f32>(), y_2, 4u * column + vec4(0u, 1u, 2u, 3u) < vec4(1u));
+            var e_2 = vec4<f32>();
+            if row + 2u < batch.rows {
+                let at = p.targets_view.x + samples[row + 2u] * p.targets_view.y;
+                e_2 = y_2 - read_targets(at, column, 1u);
+            }
+            tile_error += dot(e_2, e_2);
+            d1[(row + 2u) * 1u + column] = rate * e_2 * slopes_2;
+            var y_3 = sum_3;
+            var slopes_3 = vec4<f32>(1.0);
+            y_3 = sigmoid4(y_3);
+            slopes_3 *= y_3 * (1.0 - y_3);
+            y_3 = select(vec4<f32>(), y_3, 4u * column + vec4(0u, 1u, 2u, 3u) < vec4(1u));
+            var e_3 = vec4<f32>();
+            if row + 3u < batch.rows {
+                let at = p.targets_view.x + samples[row + 3u] * p.targets_view.y;
+                e_3 = y_3 - read_targets(at, column, 1u);
+            }
+            tile_error += dot(e_3, e_3);
+            d1[(row + 3u) * 1u + column] = rate * e_3 * slopes_3;
+            tile_errors[tile] = 0.5 * tile_error;
+        }
+        workgroupBarrier();
+
+        // the error, added up by one invocation while the others go on
+        if lane == 0u {
+            var error = 0.0;
+            for (var tile = 0u; tile < 2u; tile++) {
+                error += tile_errors[tile];
+            }
+            errors = add_error(errors, batch, p.samples, error);
+        }
+
+        // backward through layer 1, by the weights as they are before the update
+        for (var tile = lane; tile < 4u; tile += WORKGROUP) {
+            let row = tile / 2u * 4u;
+            let column = tile % 2u;
+            var sum_0 = vec4<f32>();
+            var sum_1 = vec4<f32>();
+            var sum_2 = vec4<f32>();
+            var sum_3 = vec4<f32>();
+            for (var i = 0u; i < 1u; i++) {
+                let w_x = w1[(4u * column + 0u) * 1u + i];
+                let w_y = w1[(4u * column + 1u) * 1u + i];
+                let w_z = w1[(4u * column + 2u) * 1u + i];
+                let w_w = w1[(4u * column + 3u) * 1u + i];
+                let d_0 = d1[(row) * 1u + i];
+                sum_0 += vec4(dot(w_x, d_0), dot(w_y, d_0), dot(w_z, d_0), dot(w_w, d_0));
+                let d_1 = d1[(row + 1u) * 1u + i];
+                sum_1 += vec4(dot(w_x, d_1), dot(w_y, d_1), dot(w_z, d_1), dot(w_w, d_1));
+                let d_2 = d1[(row + 2u) * 1u + i];
+                sum_2 += vec4(dot(w_x, d_2), dot(w_y, d_2), dot(w_z, d_2), dot(w_w, d_2));
+                let d_3 = d1[(row + 3u) * 1u + i];
+                sum_3 += vec4(dot(w_x, d_3), dot(w_y, d_3), dot(w_z, d_3), dot(w_w, d_3));
+            }
+            let y_0 = y0[(row) * 2u + column];
+            d0[(row) * 2u + column] = sum_0 * y_0 * (1.0 - y_0);
+            let y_1 = y0[(row + 1u) * 2u + column];
+            d0[(row + 1u) * 2u + column] = sum_1 * y_1 * (1.0 - y_1);
+            let y_2 = y0[(row + 2u) * 2u + column];
+            d0[(row + 2u) * 2u + column] = sum_2 * y_2 * (1.0 - y_2);
+            let y_3 = y0[(row + 3u) * 2u + column];
+            d0[(row + 3u) * 2u + column] = sum_3 * y_3 * (1.0 - y_3);
+        }
+        workgroupBarrier();
+
+        // the update of layer 1
+        for (var tile = lane; tile < 2u; tile += WORKGROUP) {
+            let input = tile / 1u;
+            let column = tile % 1u;
+            var g_x = vec4<f32>();
+            var g_y = vec4<f32>();
+            var g_z = vec4<f32>();
+            var g_w = vec4<f32>();
+            for (var row = 0u; row < 8u; row++) {
+                let x_row = y0[row * 2u + input];
+                let d_row = d1[row * 1u + column];
+                g_x += x_row.x * d_row;
+                g_y += x_row.y * d_row;
+                g_z += x_row.z * d_row;
+                g_w += x_row.w * d_row;
+            }
+            w1[(4u * input + 0u) * 1u + column] -= g_x;
+            w1[(4u * input + 1u) * 1u + column] -= g_y;
+            w1[(4u * input + 2u) * 1u + column] -= g_z;
+            w1[(4u * input + 3u) * 1u + column] -= g_w;
+        }
+
+        // the update of layer 0
+        for (var tile = lane; tile < 2u; tile += WORKGROUP) {
+            let input = tile / 2u;
+            let column = tile % 2u;
+            var g_x = vec4<f32>();
+            var g_y = vec4<f32>();
+            var g_z = vec4<f32>();
+            var g_w = vec4<f32>();
+            for (var row = 0u; row < 8u; row++) {
+                let x_row = x[row * 1u + input];
+                let d_row = d0[row * 2u + column];
+                g_x += x_row.x * d_row;
+                g_y += x_row.y * d_row;
+                g_z += x_row.z * d_row;
+                g_w += x_row.w * d_row;
+            }
+            w0[(4u * input + 0u) * 2u + column] -= g_x;
+            w0[(4u * input + 1u) * 2u + column] -= g_y;
+            w0[(4u * input + 2u) * 2u + column] -= g_z;
+            w0[(4u * input + 3u) * 2u + column] -= g_w;
+        }
+        for (var column = lane; column < 2u; column += WORKGROUP) {
+            var g = vec4<f32>();
+            for (var row = 0u; row < 8u; row++) {
+                g += d0[row * 2u + column];
+            }
+            b0[column] -= g;
+        }
+
+        batch = next_batch(batch, p.samples, 6u);
+        workgroupBarrier();
+    }
+
+    for (var i = lane; i < 4u; i += WORKGROUP) {
+        write_parameters(first + i / 2u * 6u, i % 2u, 6u, w0[i]);
+    }
+    for (var i = lane; i < 2u; i += WORKGROUP) {
+        write_parameters(first + 12u, i, 6u, b0[i]);
+    }
+    for (var i = lane; i < 6u; i += WORKGROUP) {
+        write_parameters(first + 18u + i / 1u * 1u, i % 1u, 1u, w1[i]);
+    }
+    if lane == 0u {
+        states[network] = State(batch, errors);
+    }
+}
