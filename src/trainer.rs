@@ -24,10 +24,6 @@ const LONGEST_SUBMISSION: Duration = Duration::from_millis(100);
 /// memory of its commands.
 const MOST_DISPATCHES_A_SUBMISSION: u64 = 1024;
 
-/// The largest batch for which [`Plan::Auto`] lets one workgroup go through the samples; larger ones have work enough
-/// for many.
-const LARGEST_PERSISTENT_BATCH: usize = 256;
-
 /// How training steps become dispatches.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -207,7 +203,7 @@ impl Steps {
             Plan::Layered => layered(),
             // Only measured: there is nothing to train.
             _ if network.mlp().parameter_count() == 0 => layered(),
-            Plan::Auto if network.count() == 1 && config.batch_size > LARGEST_PERSISTENT_BATCH => layered(),
+            Plan::Auto if network.count() == 1 && !persistent::suits(network.gpu(), config.batch_size) => layered(),
             Plan::Auto if network.count() == 1 => match persistent(&variants) {
                 Err(Error::PlanUnavailable { .. } | Error::TooLarge { .. }) => layered(),
                 steps => steps,

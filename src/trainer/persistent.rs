@@ -17,9 +17,16 @@ use crate::kernels::{Dispatch, LONGEST_LOOP, Parameters, TrainingState};
 use crate::network::Network;
 use text::Task;
 
-/// The registers of an invocation that a text may ask for, 32 bits each. Most GPUs have 255; compilers keep what is
-/// beyond in memory close by. A longer text would mostly take longer to compile.
-const REGISTERS: u64 = 384;
+/// The registers that a text may ask for, 32 bits each. Most GPUs have 255 an invocation, and keep what is beyond in
+/// memory close by; but the time that a driver takes to compile grows faster than the text: with Mesa 22.3, 0.5 s for
+/// 150 registers of an invocation, a minute for 1,400; a subgroup's 200 take 0.3 s, 450 take 4 s.
+const REGISTERS_OF_A_LANE: u64 = 512;
+const REGISTERS_OF_AN_INVOCATION: u64 = 384;
+
+/// The largest batch that [`Plan::Auto`] lets one workgroup of a GPU go through, sample after sample; a larger one has
+/// work enough for many workgroups. An estimate, not measured; on a processor the persistent plan is the faster one
+/// whatever the batch.
+const LARGEST_BATCH_OF_A_GPU: usize = 256;
 
 /// The longest walk of `permutation`, and the loop iterations that one can take.
 const LONGEST_WALK: u64 = 64;
@@ -129,11 +136,19 @@ impl Persistent {
     }
 }
 
+/// Whether [`Plan::Auto`] gives batches of this size to the persistent plan.
+pub(super) fn suits(gpu: &Gpu, batch_size: usize) -> bool {
+    is_cpu(gpu) || batch_size <= LARGEST_BATCH_OF_A_GPU
+}
+
+fn is_cpu(gpu: &Gpu) -> bool {
+    gpu.adapter_info().device_type == wgpu::DeviceType::Cpu
+}
+
 /// The variants in the order in which [`Plan::Auto`] tries them. Many networks are best off with a lane each, which
 /// does no work twice; few with a subgroup each, which has more lanes at work.
 pub(super) fn preference(gpu: &Gpu, networks: u32) -> [Plan; 3] {
-    let is_cpu = gpu.adapter_info().device_type == wgpu::DeviceType::Cpu;
-    let many = lanes(gpu) * if is_cpu { 1 } else { SUBGROUPS_OF_A_GPU };
+    let many = lanes(gpu) * if is_cpu(gpu) { 1 } else { SUBGROUPS_OF_A_GPU };
     if networks >= many {
         [Plan::PersistentInvocation, Plan::PersistentSubgroup, Plan::PersistentWorkgroup]
     } else {
@@ -169,7 +184,8 @@ fn subgroup(gpu: &Gpu, task: &Task, samples: u32) -> Result<Candidate> {
     if min != max || !min.is_power_of_two() || !(2..=128).contains(&min) {
         return unavailable(format!("its subgroups have no size that is pinned down, but {min} to {max} lanes"));
     }
-    check_registers(task, "a lane's share of the network and its batch", subgroup::registers(task, min))?;
+    let registers = subgroup::registers(task, min);
+    check_registers(task, "a lane's share of the network and its batch", registers, REGISTERS_OF_A_LANE)?;
     Ok(Candidate {
         text: subgroup::text(task, min),
         workgroup: min,
@@ -181,7 +197,7 @@ fn subgroup(gpu: &Gpu, task: &Task, samples: u32) -> Result<Candidate> {
 
 fn invocation(gpu: &Gpu, task: &Task, samples: u32) -> Result<Candidate> {
     let plan = "persistent-invocation";
-    check_registers(task, "the network with its batch", invocation::registers(task))?;
+    check_registers(task, "the network with its batch", invocation::registers(task), REGISTERS_OF_AN_INVOCATION)?;
     Ok(Candidate {
         text: invocation::text(task),
         workgroup: lanes(gpu),
@@ -205,9 +221,9 @@ fn workgroup(gpu: &Gpu, task: &Task) -> Result<Candidate> {
         });
     }
     // On a processor, a wider workgroup only costs more at each barrier.
-    let lanes = match gpu.adapter_info().device_type {
-        wgpu::DeviceType::Cpu => lanes(gpu),
-        _ => workgroup::widest_phase(task).next_power_of_two().clamp(32, 256),
+    let lanes = match is_cpu(gpu) {
+        true => lanes(gpu),
+        false => workgroup::widest_phase(task).next_power_of_two().clamp(32, 256),
     };
     let kernel = workgroup::kernel(task, lanes);
     let most_steps = kernel.most_steps().ok_or_else(|| too_long(plan, kernel.iterations_a_step))?;
@@ -223,8 +239,8 @@ fn lanes(gpu: &Gpu) -> u32 {
     }
 }
 
-fn check_registers(task: &Task, what: &'static str, registers: u64) -> Result<()> {
-    if registers <= REGISTERS {
+fn check_registers(task: &Task, what: &'static str, registers: u64, allowed: u64) -> Result<()> {
+    if registers <= allowed {
         return Ok(());
     }
     Err(Error::TooLarge {
@@ -232,7 +248,7 @@ fn check_registers(task: &Task, what: &'static str, registers: u64) -> Result<()
         what,
         needed: 4 * registers,
         limit: "the registers of an invocation",
-        allowed: 4 * REGISTERS,
+        allowed: 4 * allowed,
         way_out: "use narrower layers, persistent-workgroup or the layered plan",
     })
 }

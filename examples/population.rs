@@ -1,0 +1,117 @@
+//! Thousands of networks at once: how wide must a hidden layer be to learn XOR, and how often does it?
+//!
+//! cargo run --release --example population -- --help
+
+use std::error::Error;
+use std::time::Instant;
+
+use clap::Parser;
+use indicatif::{ProgressBar, ProgressStyle};
+use wgrad::{Dataset, Gpu, Mlp, Network, TrainConfig, Trainer};
+
+const INPUTS: [[f32; 2]; 4] = [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]];
+
+/// The second output stands for 1. A sigmoid reaches 0 and 1 nowhere, so the targets are 0.01 and 0.99.
+const TARGETS: [[f32; 2]; 4] = [[0.99, 0.01], [0.01, 0.99], [0.01, 0.99], [0.99, 0.01]];
+
+/// A network counts as having learned below this loss. Of a network that takes one sample for another, that sample
+/// alone leaves more: ½ · 2 · 0.49² / 4 where its outputs are just on the wrong side of one half.
+const LEARNED: f32 = 0.06;
+
+/// Trains populations of networks on XOR: one of each width, then a large one.
+#[derive(Parser)]
+struct Options {
+    /// How often the four samples are gone through
+    #[arg(long, default_value_t = 10_000)]
+    epochs: u64,
+    /// The networks of each width
+    #[arg(long, default_value_t = 142)]
+    count: usize,
+    /// The widths of the hidden layer, from 2 to this one
+    #[arg(long, default_value_t = 30)]
+    widest: usize,
+    /// The networks of the large population, of the widest
+    #[arg(long, default_value_t = 4_096)]
+    large: usize,
+    /// The step length of gradient descent
+    #[arg(long, default_value_t = 0.1)]
+    learning_rate: f32,
+    /// The seed of the first network's initial weights; network i begins with the seed plus i
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let options = Options::parse();
+    let gpu = Gpu::headless()?;
+    println!("adapter  {}", gpu.description());
+    println!("each     {} networks, {} epochs of 4 steps\n", options.count, options.epochs);
+
+    println!("network   learned         median loss");
+    for hidden in 2..=options.widest.max(2) {
+        let (losses, ..) = train(&gpu, &options, hidden, options.count)?;
+        let learned = losses.iter().filter(|&&loss| loss < LEARNED).count();
+        let share = learned as f64 / losses.len() as f64;
+        let bar = "█".repeat((share * 30.0).round() as usize);
+        println!(
+            "{:8}  {learned:4} of {:4}  {:.6}  {bar} {:.0} %",
+            format!("2-{hidden}-2"),
+            losses.len(),
+            losses[losses.len() / 2],
+            share * 100.0
+        );
+    }
+
+    let hidden = options.widest.max(2);
+    println!("\na population of {} networks 2-{hidden}-2", options.large);
+    let (losses, plan, seconds) = train(&gpu, &options, hidden, options.large)?;
+    let learned = losses.iter().filter(|&&loss| loss < LEARNED).count();
+    println!("{plan}");
+    println!("learned  {learned} of {}", losses.len());
+    let steps = options.epochs * INPUTS.len() as u64;
+    let network_steps = losses.len() as f64 * steps as f64;
+    println!("seconds  {seconds:.2}, {:.4} µs a network-step\n", seconds * 1e6 / network_steps);
+    print_histogram(&losses);
+    Ok(())
+}
+
+/// Trains a population, and gives its losses, the smallest first, the plan in words, and the seconds.
+fn train(gpu: &Gpu, options: &Options, hidden: usize, count: usize) -> Result<(Vec<f32>, String, f64), Box<dyn Error>> {
+    let mlp = Mlp::inputs(2).linear(hidden).sigmoid().linear(2).sigmoid();
+    let network = Network::population(gpu, &mlp, count, options.seed)?;
+    let data = Dataset::new(gpu, &INPUTS, &TARGETS)?;
+    let config = TrainConfig { learning_rate: options.learning_rate, ..Default::default() };
+    let mut trainer = Trainer::new(&network, &data, config)?;
+
+    let style = ProgressStyle::with_template("{prefix} {bar:30} {pos}/{len} epochs, {eta} left, mean loss {msg}")?;
+    let bar = ProgressBar::new(options.epochs).with_style(style).with_prefix(format!("2-{hidden}-2"));
+    let start = Instant::now();
+    trainer.train(options.epochs, |progress| {
+        bar.set_message(format!("{:.6}", progress.reading.loss));
+        bar.set_position(progress.epoch);
+    })?;
+    let seconds = start.elapsed().as_secs_f64();
+    bar.finish_and_clear();
+
+    let mut losses = network.evaluate(&data)?;
+    losses.sort_by(f32::total_cmp);
+    Ok((losses, trainer.plan(), seconds))
+}
+
+/// How many losses there are of each size, in steps of half a decimal power.
+fn print_histogram(losses: &[f32]) {
+    let place = |loss: f32| (2.0 * loss.max(1e-9).log10()).floor() as i32;
+    let places = losses.iter().filter(|loss| loss.is_finite()).map(|&loss| place(loss));
+    let (Some(first), Some(last)) = (places.clone().min(), places.clone().max()) else {
+        println!("no loss is finite");
+        return;
+    };
+    let counts = (first..=last).map(|at| places.clone().filter(|&place| place == at).count()).collect::<Vec<_>>();
+    let most = counts.iter().copied().max().unwrap_or(1).max(1);
+    println!("loss from       networks");
+    for (at, count) in (first..).zip(counts) {
+        // Rounded up, so that a single network is seen.
+        let bar = "█".repeat((count * 50).div_ceil(most));
+        println!("{:10.2e}  {count:8}  {bar}", 10f64.powf(f64::from(at) / 2.0));
+    }
+}
