@@ -101,6 +101,11 @@ impl Gpu {
         Gpu { wait_timeout: timeout, ..self }
     }
 
+    /// The same device, by a handle whose waits may take so many times longer.
+    pub(crate) fn with_patience(self, times: u32) -> Self {
+        Gpu { wait_timeout: self.wait_timeout.saturating_mul(times), ..self }
+    }
+
     /// The wgpu device.
     pub fn device(&self) -> &wgpu::Device {
         &self.shared.device

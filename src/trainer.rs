@@ -20,6 +20,9 @@ use persistent::Persistent;
 /// seconds.
 const LONGEST_SUBMISSION: Duration = Duration::from_millis(100);
 
+/// How much longer the waits of a first [`Trainer::train`] may take.
+const COMPILING: u32 = 6;
+
 /// The dispatches of one submission of [`Trainer::train`] at most, or of the layered plan the steps, which bounds the
 /// memory of its commands.
 const MOST_DISPATCHES_A_SUBMISSION: u64 = 1024;
@@ -393,20 +396,23 @@ impl Trainer {
     /// # Errors
     /// Those of [`Trainer::read_loss`]; [`Error::BufferRefused`] for a data set in a buffer that the app has mapped or
     /// destroyed since. [`Error::Timeout`] if a submission takes longer than the [wait
-    /// time-out](Gpu::with_wait_timeout).
+    /// time-out](Gpu::with_wait_timeout), or where nothing was trained yet, six times as long: some drivers compile a
+    /// shader only when it first runs.
     pub fn train(&mut self, epochs: u64, mut progress: impl FnMut(Progress)) -> Result<()> {
         let first = self.read_loss()?.map_or(0, |reading| reading.step);
         let last = first.saturating_add(epochs.saturating_mul(self.steps_per_epoch));
         let mut submitted = first;
         let mut in_flight = None;
+        // Some drivers compile a shader only when it first runs.
+        let gpu = if first == 0 { self.gpu.clone().with_patience(COMPILING) } else { self.gpu.clone() };
         while submitted < last {
             // While the GPU works on one submission, the next is recorded.
             let start = Instant::now();
             let steps = self.steps_a_submission.min(last - submitted);
-            let next = self.gpu.clone().submit("wgrad train", |encoder| self.record_steps(encoder, steps))?;
+            let next = gpu.submit("wgrad train", |encoder| self.record_steps(encoder, steps))?;
             submitted += steps;
             if let Some(submission) = in_flight.replace(next) {
-                self.gpu.wait(&submission, || true)?;
+                gpu.wait(&submission, || true)?;
                 self.adapt_submissions(start.elapsed());
                 if let Some(reading) = self.latest_loss()?.filter(|reading| reading.step < last) {
                     let epoch = reading.step.saturating_sub(first) / self.steps_per_epoch;
@@ -415,7 +421,7 @@ impl Trainer {
             }
         }
         let Some(submission) = in_flight else { return Ok(()) };
-        self.gpu.wait(&submission, || true)?;
+        gpu.wait(&submission, || true)?;
         match self.read_loss()? {
             Some(reading) if reading.step >= last => progress(Progress { epoch: epochs, epochs, reading }),
             reading => {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use common::*;
-use wgrad::{Dataset, Error, Gpu, Network, Rows, TrainConfig, Trainer, wgpu};
+use wgrad::{Dataset, Error, Gpu, Network, Plan, Rows, TrainConfig, Trainer, wgpu};
 
 /// A device as an app has it: requested by the app, at the default limits, without features.
 fn app_device() -> (wgpu::Device, wgpu::Queue) {
@@ -75,6 +75,9 @@ fn a_step_creates_no_gpu_object() {
     };
     let before = count();
     let (network, mut trainer) = xor_trainer(&gpu);
+    let data = Dataset::new(&gpu, &XOR_INPUTS, &XOR_TARGETS).unwrap();
+    let config = TrainConfig { plan: Plan::Layered, ..Default::default() };
+    let mut layered = Trainer::new(&network, &data, config).unwrap();
     let [input, output] = [1, 2].map(|seed| buffer_of(&gpu, bytemuck::cast_slice(&normal(seed, 8))));
     let forward = network.forward(&Rows::new(&input, 2), &Rows::new(&output, 2)).unwrap();
     let backward = forward.backward(&Rows::new(&input, 2), None).unwrap();
@@ -85,6 +88,7 @@ fn a_step_creates_no_gpu_object() {
     let mut encoder = device.create_command_encoder(&Default::default());
     for steps in [1, 9, 90, 900] {
         trainer.record_steps(&mut encoder, steps);
+        layered.record_steps(&mut encoder, steps);
         forward.record(&mut encoder);
         backward.record(&mut encoder);
     }
@@ -93,6 +97,7 @@ fn a_step_creates_no_gpu_object() {
     queue.submit([encoder.finish()]);
     assert_eq!(trainer.read_loss().unwrap().unwrap().step, 1_000);
     assert_eq!(count().0, made.0 + 1, "the blocking read makes its staging buffer");
+    assert_eq!(layered.read_loss().unwrap().unwrap().step, 1_000);
 }
 
 #[test]

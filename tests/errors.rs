@@ -5,7 +5,7 @@ mod common;
 
 use common::{XOR_INPUTS, XOR_TARGETS, xor_mlp};
 use wgrad::kernels::{self, GatherConfig, TrainingState};
-use wgrad::{Dataset, Error, Gpu, Mlp, Network, Result, Rows, TrainConfig, Trainer, wgpu};
+use wgrad::{Dataset, Error, Gpu, Mlp, Network, Plan, Result, Rows, TrainConfig, Trainer, wgpu};
 
 /// A device that belongs to an app whose error handler must never be called.
 fn noop_with(limits: wgpu::Limits) -> Result<Gpu> {
@@ -181,6 +181,110 @@ fn refuses_training_that_cannot_be() {
     assert_refused!(trainer, Error::NoParameters { .. }, "Trainer::new", ".linear(");
     let state = TrainingState::new(&gpu, 4, 5, 0.1);
     assert_refused!(state, Error::BatchSize { .. }, "batch_size is 5");
+}
+
+/// A device with the feature SUBGROUP, whose subgroups may have 4 to 128 lanes.
+fn noop_with_subgroups() -> Gpu {
+    let required_features = wgpu::Features::SUBGROUP;
+    let (device, queue) = wgpu::Device::noop(&wgpu::DeviceDescriptor { required_features, ..Default::default() });
+    Gpu::from_wgpu(&device, &queue).unwrap()
+}
+
+#[test]
+fn refuses_plans_that_a_network_or_a_device_does_not_allow() {
+    let gpu = noop();
+    let by = |gpu: &Gpu, mlp: &Mlp, samples: usize, batch_size, plan| {
+        let network = Network::new(gpu, mlp, 0).unwrap();
+        let [inputs, targets] = [mlp.input_width(), mlp.output_width()].map(|width| vec![0.5; samples * width]);
+        let data = Dataset::from_slices(gpu, samples, &inputs, &targets).unwrap();
+        Trainer::new(&network, &data, TrainConfig { batch_size, plan, ..Default::default() })
+    };
+    // What it needs, in bytes, and what there is: workgroup memory of the device, registers of our own measure.
+    let wide = Mlp::inputs(64).linear(64).sigmoid();
+    assert_refused!(
+        by(&gpu, &wide, 4, 1, Plan::PersistentWorkgroup),
+        Error::TooLarge { needed: 16_992, allowed: 16_384, limit: "max_compute_workgroup_storage_size", .. },
+        "Trainer::new",
+        "needs 16992 bytes",
+        "allows 16384",
+        "narrower"
+    );
+    assert_refused!(
+        by(&gpu, &wide, 4, 1, Plan::PersistentInvocation),
+        Error::TooLarge { needed: 17_152, allowed: 1_536, .. },
+        "registers of an invocation",
+        "persistent-workgroup"
+    );
+    // By the family's name: what forbids the last variant.
+    assert_refused!(by(&gpu, &wide, 4, 1, Plan::Persistent), Error::TooLarge { needed: 16_992, .. }, "workgroup");
+    assert!(by(&gpu, &wide, 4, 1, Plan::Auto).unwrap().plan().starts_with("layered"));
+
+    let small = Mlp::inputs(1).linear(1).sigmoid();
+    assert_refused!(
+        by(&gpu, &small, 40_000, 40_000, Plan::PersistentInvocation),
+        Error::PlanUnavailable { plan: "persistent-invocation", .. },
+        "40001 loop iterations",
+        "32768",
+        "auto"
+    );
+    assert_refused!(
+        by(&gpu, &small, 4, 1, Plan::PersistentSubgroup),
+        Error::PlanUnavailable { plan: "persistent-subgroup", .. },
+        "without the feature SUBGROUP"
+    );
+    // The device has subgroups, but does not say how large they are.
+    let with_subgroups = noop_with_subgroups();
+    assert_refused!(
+        by(&with_subgroups, &small, 4, 1, Plan::PersistentSubgroup),
+        Error::PlanUnavailable { plan: "persistent-subgroup", .. },
+        "no size that is pinned down, but 4 to 128 lanes"
+    );
+    let plan = by(&with_subgroups, &small, 4, 1, Plan::Auto).unwrap().plan();
+    assert!(plan.starts_with("persistent-invocation") && plan.contains("4 to 128 lanes"), "{plan}");
+
+    // A data set among the parameters that the steps write.
+    let network = Network::new(&gpu, &xor_mlp(), 0).unwrap();
+    let within = Rows::new(network.parameters(), 2).rows(4);
+    let data = Dataset::from_buffers(&gpu, within.clone(), within).unwrap();
+    let trainer = Trainer::new(&network, &data, TrainConfig { plan: Plan::Persistent, ..Default::default() });
+    assert_refused!(trainer, Error::BufferAliased { .. }, "Trainer::new", "the data set's inputs", "the parameters");
+}
+
+#[test]
+fn refuses_populations_where_they_cannot_be() {
+    let gpu = noop();
+    let population = |count| Network::population(&gpu, &xor_mlp(), count, 0);
+    assert_refused!(population(0), Error::Zero { .. }, "Network::population", "number of networks");
+    assert_refused!(
+        population(279_621),
+        Error::TooLarge { needed: 134_218_080, allowed: 134_217_728, .. },
+        "Network::population",
+        "max_storage_buffer_binding_size"
+    );
+    assert_refused!(population(usize::MAX), Error::TooLarge { needed: u64::MAX, .. }, "Network::population");
+
+    let three = population(3).unwrap();
+    let data = Dataset::new(&gpu, &XOR_INPUTS, &XOR_TARGETS).unwrap();
+    let layered = Trainer::new(&three, &data, TrainConfig { plan: Plan::Layered, ..Default::default() });
+    assert_refused!(layered, Error::PlanUnavailable { plan: "layered", .. }, "population", "auto");
+    let wide = Network::population(&gpu, &Mlp::inputs(2).linear(3_000).linear(2), 2, 0).unwrap();
+    assert_refused!(Trainer::new(&wide, &data, TrainConfig::default()), Error::TooLarge { .. }, "workgroup");
+    assert_refused!(three.extract(3), Error::NoSuchNetwork { index: 3, count: 3 }, "no network 3 among 3");
+    assert_refused!(three.predict(&[0.0; 2]), Error::Population { count: 3, .. }, "Network::predict", "extract");
+    let forward = three.forward(&rows(&gpu, 4, 2), &rows(&gpu, 4, 2));
+    assert_refused!(forward, Error::Population { count: 3, .. }, "Network::forward", "3 networks");
+    let parameters = three.write_parameters(&[0.0; 120]);
+    assert_refused!(parameters, Error::Length { expected: 360, found: 120, .. }, "Network::write_parameters");
+    let mut trainer = Trainer::new(&three, &data, TrainConfig::default()).unwrap();
+    let rates = trainer.write_learning_rates(&[0.1; 2]);
+    assert_refused!(
+        rates,
+        Error::Length { expected: 3, found: 2, .. },
+        "Trainer::write_learning_rates",
+        "one a network"
+    );
+    let rates = trainer.write_learning_rates(&[0.1, f32::INFINITY, 0.1]);
+    assert_refused!(rates, Error::LearningRate(_), "inf");
 }
 
 #[test]

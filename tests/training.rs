@@ -47,6 +47,19 @@ impl Case {
     }
 }
 
+fn bits(numbers: &[f32]) -> Vec<u32> {
+    numbers.iter().map(|number| number.to_bits()).collect()
+}
+
+/// The plans that this device has, for a small network.
+fn plans() -> Vec<Plan> {
+    let case = Case { mlp: xor_mlp(), samples: 4, batch_size: 1, shuffle: None };
+    let plans = [Plan::Layered].into_iter().chain(PERSISTENT);
+    let plans = plans.filter(|&plan| case.trainer_by(plan, 0).is_ok()).collect::<Vec<_>>();
+    assert!(plans.len() >= 3, "{plans:?}");
+    plans
+}
+
 const PERSISTENT: [Plan; 3] = [Plan::PersistentSubgroup, Plan::PersistentInvocation, Plan::PersistentWorkgroup];
 
 fn cases() -> Vec<Case> {
@@ -182,21 +195,65 @@ fn a_batch_of_more_samples_than_a_dispatch_may_add_is_whole() {
 
 #[test]
 fn the_same_seed_gives_the_same_bits_however_the_work_is_cut() {
-    let case = Case { mlp: xor_mlp(), samples: 13, batch_size: 3, shuffle: Some(5) };
-    let run = |cuts: &[u64]| {
-        let (network, mut trainer) = case.trainer(6);
-        cuts.iter().for_each(|&steps| record(&mut trainer, steps));
-        let parameters = network.read_parameters().unwrap();
-        let bits = parameters.iter().map(|parameter| parameter.to_bits()).collect::<Vec<_>>();
-        (bits, trainer.read_loss().unwrap().unwrap().loss.to_bits())
-    };
-    let whole = run(&[60]);
-    for _ in 0..49 {
-        assert_eq!(run(&[60]), whole);
+    for plan in plans() {
+        let case = Case { mlp: xor_mlp(), samples: 13, batch_size: 3, shuffle: Some(5) };
+        let run = |cuts: &[u64]| {
+            let (network, mut trainer) = case.trainer_by(plan, 6).unwrap();
+            cuts.iter().for_each(|&steps| record(&mut trainer, steps));
+            let parameters = network.read_parameters().unwrap();
+            (bits(&parameters), trainer.read_loss().unwrap().unwrap().loss.to_bits())
+        };
+        let whole = run(&[60]);
+        for _ in 0..49 {
+            assert_eq!(run(&[60]), whole, "{plan}");
+        }
+        assert_eq!(run(&[1, 2, 3, 4, 0, 50]), whole, "{plan}");
+        assert_eq!(run(&[1; 60]), whole, "{plan}");
+        assert_ne!(run(&[61]), whole, "{plan}");
     }
-    assert_eq!(run(&[1, 2, 3, 4, 0, 50]), whole);
-    assert_eq!(run(&[1; 60]), whole);
-    assert_ne!(run(&[61]), whole);
+}
+
+/// The longest dispatches that are planned: on a driver that stops long loops, a plan that counted its iterations
+/// short would leave some of them undone.
+#[test]
+fn the_longest_dispatches_do_the_steps_of_short_ones() {
+    let wide = Mlp::inputs(9).linear(21).bias().sigmoid().linear(6).sigmoid();
+    for plan in PERSISTENT {
+        for (mlp, samples, batch_size, shuffle) in
+            [(xor_mlp(), 4, 1, None), (xor_mlp(), 33, 2, Some(9)), (wide.clone(), 129, 5, Some(1))]
+        {
+            let case = Case { mlp, samples, batch_size, shuffle };
+            let Ok((network, mut trainer)) = case.trainer_by(plan, 2) else { continue };
+            let words = trainer.plan();
+            let most = words.split("up to ").nth(1).and_then(|words| words.split(' ').next()).unwrap();
+            let most = most.parse::<u64>().unwrap();
+            record(&mut trainer, most);
+            let (same, mut short) = case.trainer_by(plan, 2).unwrap();
+            (0..most.div_ceil(64)).for_each(|_| record(&mut short, most.min(64)));
+            assert_eq!(trainer.read_loss().unwrap(), short.read_loss().unwrap(), "{words}");
+            assert_eq!(bits(&network.read_parameters().unwrap()), bits(&same.read_parameters().unwrap()), "{words}");
+        }
+    }
+}
+
+#[test]
+fn samples_are_found_wherever_they_lie_in_the_apps_buffers() {
+    for plan in plans() {
+        let case = Case { mlp: xor_mlp(), samples: 13, batch_size: 3, shuffle: None };
+        let (inputs, targets) = case.data();
+        let runs = LAYOUTS.map(|layout| {
+            let network = Network::new(gpu(), &case.mlp, 3).unwrap();
+            let inputs = Placed::new(gpu(), layout, 13, 2, Some(&inputs));
+            let targets = Placed::new(gpu(), layout, 13, 2, Some(&targets));
+            let data = Dataset::from_buffers(gpu(), inputs.rows.clone(), targets.rows.clone()).unwrap();
+            let config = TrainConfig { batch_size: 3, plan, ..Default::default() };
+            record(&mut Trainer::new(&network, &data, config).unwrap(), 40);
+            // Nothing but the matrices is read, and nothing of them written.
+            (inputs.read(gpu()), targets.read(gpu()));
+            bits(&network.read_parameters().unwrap())
+        });
+        assert_eq!(runs[0], runs[1], "{plan}");
+    }
 }
 
 #[test]
@@ -330,9 +387,15 @@ fn the_plan_says_in_words_which_it_is() {
     let case = Case { mlp: xor_mlp(), samples: 4, batch_size: 1, shuffle: None };
     let (_, trainer) = case.trainer(0);
     assert!(trainer.plan().starts_with("layered: "), "{}", trainer.plan());
-    assert_eq!("layered".parse::<Plan>().unwrap(), Plan::Layered);
-    assert_eq!(Plan::Layered.to_string(), "layered");
-    assert_eq!("auto".parse::<Plan>().unwrap().to_string(), "auto");
+    for plan in Plan::ALL {
+        assert_eq!(plan.to_string().parse::<Plan>().unwrap(), plan);
+    }
+    // A small network is persistent by itself, one that no variant can hold is layered.
+    let (_, trainer) = case.trainer_by(Plan::Auto, 0).unwrap();
+    assert!(trainer.plan().starts_with("persistent-"), "{}", trainer.plan());
+    let large = Case { mlp: Mlp::inputs(100).linear(100).sigmoid(), samples: 2, batch_size: 1, shuffle: None };
+    let (_, trainer) = large.trainer_by(Plan::Auto, 0).unwrap();
+    assert!(trainer.plan().starts_with("layered: "), "{}", trainer.plan());
     let words = "layerd".parse::<Plan>().unwrap_err().to_string();
     assert!(words.contains("layerd") && words.contains("auto, layered"), "{words}");
 }

@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use naga::valid::{Capabilities, ValidationFlags, Validator};
 
 use super::text::Task;
-use super::{invocation, subgroup, walk_iterations, workgroup};
+use super::{LONGEST_LOOP, invocation, subgroup, walk_iterations, workgroup};
 use crate::mlp::Mlp;
 use crate::reference;
 use crate::trainer::Work;
@@ -97,6 +97,72 @@ fn every_text_passes_naga_and_where_it_is_installed_tint() {
         }
     }
     assert_eq!(count, 30 * 5 * 6);
+}
+
+/// The iterations of an invocation's loops, read off a text of the workgroup variant: of a dispatch whatever its steps,
+/// and of each step. A reader of loops that knows nothing of how the text was written.
+fn iterations(text: &str, lanes: u64) -> (u64, u64) {
+    let (mut outside, mut a_step) = (0, 0);
+    // For each open brace, how often its block runs, if it is a loop's.
+    let mut blocks = Vec::<Option<u64>>::new();
+    let mut in_step = false;
+    let entry_point = &text[text.find("fn persistent(").unwrap()..];
+    for line in entry_point.lines().map(str::trim) {
+        let outer = blocks.iter().flatten().product::<u64>();
+        let sum = if in_step { &mut a_step } else { &mut outside };
+        // Functions with loops of their own.
+        if line.contains("permutation(") {
+            *sum += outer * 64;
+        }
+        if line.contains("write_parameters(") {
+            *sum += outer * 4;
+        }
+        if line.starts_with(['}', ')']) {
+            blocks.pop();
+            in_step = blocks.iter().any(|block| *block == Some(1));
+        }
+        if !line.ends_with(['{', '(']) {
+            continue;
+        }
+        let Some(header) = line.strip_prefix("for (") else {
+            blocks.push(None);
+            continue;
+        };
+        let mut clauses = header.split("; ");
+        let first = clauses.next().unwrap();
+        let end = clauses.next().unwrap().split(" < ").nth(1).unwrap();
+        if end == "p.steps" {
+            blocks.push(Some(1));
+            in_step = true;
+            a_step += 1;
+            continue;
+        }
+        let end = end.trim_end_matches('u').parse::<u64>().unwrap();
+        let count = if first.ends_with("= lane") { end.div_ceil(lanes) } else { end };
+        *sum += outer * count;
+        // A loop of one turn must not be taken for the steps'.
+        blocks.push((count != 1).then_some(count));
+    }
+    assert!(blocks.is_empty(), "{blocks:?}");
+    (outside, a_step)
+}
+
+#[test]
+fn loops_are_as_long_as_planned() {
+    for mlp in &networks() {
+        for (batch_size, shuffle, work) in [(1, false, Work::Train), (7, true, Work::Train), (30, true, Work::Evaluate)]
+        {
+            let task = Task::new(mlp, batch_size, shuffle, work);
+            for lanes in [4, 8, 64, 256] {
+                let kernel = workgroup::kernel(&task, lanes);
+                let planned = (kernel.iterations, kernel.iterations_a_step);
+                assert_eq!(iterations(&kernel.text, lanes.into()), planned, "{mlp}, batch size {batch_size}");
+                if let Some(steps) = kernel.most_steps() {
+                    assert!(kernel.iterations + u64::from(steps) * kernel.iterations_a_step <= LONGEST_LOOP.into());
+                }
+            }
+        }
+    }
 }
 
 /// The samples of texts that are checked in, for a network small enough to be read.

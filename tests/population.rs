@@ -1,0 +1,181 @@
+//! Many networks at once train as each would alone.
+
+mod common;
+
+use common::*;
+use wgrad::reference::Order;
+use wgrad::{Dataset, Error, Gpu, Mlp, Network, Plan, TrainConfig, Trainer};
+
+/// The plans that this device has for populations.
+fn plans() -> Vec<Plan> {
+    let network = Network::new(gpu(), &xor_mlp(), 0).unwrap();
+    let data = xor_data();
+    let plans = [Plan::PersistentSubgroup, Plan::PersistentInvocation, Plan::PersistentWorkgroup];
+    let plans = plans.into_iter().filter(|&plan| Trainer::new(&network, &data, config(plan)).is_ok());
+    let plans = plans.collect::<Vec<_>>();
+    assert!(plans.len() >= 2, "{plans:?}");
+    plans
+}
+
+fn xor_data() -> Dataset {
+    Dataset::new(gpu(), &XOR_INPUTS, &XOR_TARGETS).unwrap()
+}
+
+fn config(plan: Plan) -> TrainConfig {
+    TrainConfig { plan, ..Default::default() }
+}
+
+fn train(network: &Network, config: TrainConfig, steps: u64) -> Trainer {
+    let mut trainer = Trainer::new(network, &xor_data(), config).unwrap();
+    submit(gpu(), |encoder| trainer.record_steps(encoder, steps));
+    trainer
+}
+
+fn bits(numbers: &[f32]) -> Vec<u32> {
+    numbers.iter().map(|number| number.to_bits()).collect()
+}
+
+#[test]
+fn each_network_has_the_bits_of_one_trained_alone() {
+    for plan in plans() {
+        for count in [1, 2, 7, 8, 9, 64, 65] {
+            let config = TrainConfig { batch_size: 3, shuffle: true, seed: 4, ..config(plan) };
+            let population = Network::population(gpu(), &xor_mlp(), count, 10).unwrap();
+            assert_eq!(population.count(), count);
+            let losses = train(&population, config.clone(), 101).read_losses().unwrap();
+            assert_eq!(losses.len(), count);
+            let parameters = population.read_parameters().unwrap();
+            assert_eq!(parameters.len(), count * xor_mlp().parameter_count());
+            for i in [0, count / 2, count - 1] {
+                let alone = Network::new(gpu(), &xor_mlp(), 10 + i as u64).unwrap();
+                let loss = train(&alone, config.clone(), 101).read_loss().unwrap().unwrap();
+                let alone = bits(&alone.read_parameters().unwrap());
+                assert_eq!(bits(&parameters[i * alone.len()..][..alone.len()]), alone, "{plan}: {i} of {count}");
+                assert_eq!(losses[i], loss, "{plan}: {i} of {count}");
+                let extracted = population.extract(i).unwrap();
+                assert_eq!((extracted.count(), bits(&extracted.read_parameters().unwrap())), (1, alone));
+            }
+        }
+    }
+}
+
+#[test]
+fn more_networks_than_a_row_of_workgroups_all_train() {
+    let mlp = Mlp::inputs(2).linear(1).sigmoid();
+    let data = Dataset::new(gpu(), &[[0.5, -0.25]], &[[0.9]]).unwrap();
+    const COUNT: usize = 70_000;
+    for plan in plans() {
+        let population = Network::population(gpu(), &mlp, COUNT, 0).unwrap();
+        let before = population.read_parameters().unwrap();
+        let mut trainer = Trainer::new(&population, &data, config(plan)).unwrap();
+        submit(gpu(), |encoder| trainer.record_steps(encoder, 3));
+        let readings = trainer.read_losses().unwrap();
+        assert_eq!(readings.len(), COUNT);
+        assert!(readings.iter().all(|reading| reading.step == 3 && reading.loss.is_finite()));
+        let after = population.read_parameters().unwrap();
+        for i in 0..COUNT {
+            let mut reference = wgrad::reference::NeuralNetwork::from_parameters(&mlp, &before[2 * i..][..2]).unwrap();
+            let row = |numbers: &[f32]| wgrad::reference::Matrix::from_f32(1, numbers.len(), numbers).unwrap();
+            for _ in 0..3 {
+                reference.train_step(&row(&[0.5, -0.25]), &row(&[0.9]), f64::from(0.1f32)).unwrap();
+            }
+            assert_close(&format!("{plan}: {i}"), &after[2 * i..][..2], &reference.parameters(), |_| 1e-6);
+        }
+    }
+}
+
+#[test]
+fn each_network_learns_at_its_own_rate() {
+    for plan in plans() {
+        let rates = (0..20).map(|i| 0.02 * i as f32).collect::<Vec<_>>();
+        let population = Network::population(gpu(), &xor_mlp(), rates.len(), 3).unwrap();
+        let mut trainer = Trainer::new(&population, &xor_data(), config(plan)).unwrap();
+        trainer.write_learning_rates(&rates).unwrap();
+        submit(gpu(), |encoder| trainer.record_steps(encoder, 50));
+        let order = Order { samples: 4, batch_size: 1, shuffle: None };
+        for (i, &rate) in rates.iter().enumerate() {
+            let xor = (XOR_INPUTS.as_flattened(), XOR_TARGETS.as_flattened());
+            let mut reference = reference_training(&xor_mlp(), 3 + i as u64, xor, order, rate);
+            reference.train_steps(50).unwrap();
+            let found = population.extract(i).unwrap().read_parameters().unwrap();
+            assert_l2(&format!("{plan}: {i}"), &found, &reference.network.parameters(), 2e-6);
+        }
+        assert_eq!(
+            trainer.write_learning_rates(&rates[1..]).unwrap_err().to_string(),
+            "Trainer::write_learning_rates: learning_rates has 19 numbers, and 20 were expected (one a network)"
+        );
+        let refused = trainer.write_learning_rates(&[f32::NAN; 20]);
+        assert!(matches!(refused, Err(Error::LearningRate(_))));
+        // One rate for all.
+        trainer.write_learning_rate(0.0).unwrap();
+        let before = population.read_parameters().unwrap();
+        submit(gpu(), |encoder| trainer.record_steps(encoder, 5));
+        assert_eq!(population.read_parameters().unwrap(), before);
+    }
+}
+
+#[test]
+fn evaluation_gives_each_networks_loss_and_changes_nothing() {
+    let sigmoids_only = Mlp::inputs(2).sigmoid();
+    let deep = Mlp::inputs(2).linear(9).bias().sigmoid().linear(5).sigmoid().linear(7).bias().sigmoid().linear(2);
+    let wide = Mlp::inputs(2).linear(3_000).sigmoid().linear(2);
+    let samples = 300; // more than a batch
+    let (inputs, targets) = (normal(40, samples * 2), uniform(41, samples * 2));
+    let data = Dataset::from_slices(gpu(), samples, &inputs, &targets).unwrap();
+    for (mlp, count) in [(xor_mlp(), 1), (xor_mlp(), 13), (deep.clone(), 1), (deep, 9), (sigmoids_only, 1), (wide, 1)] {
+        let population = Network::population(gpu(), &mlp, count, 6).unwrap();
+        let before = population.read_parameters().unwrap();
+        let losses = population.evaluate(&data).unwrap();
+        assert_eq!(losses.len(), count);
+        for (i, loss) in losses.iter().enumerate() {
+            let order = Order { samples: samples as u32, batch_size: samples as u32, shuffle: None };
+            let mut reference = reference_training(&mlp, 6 + i as u64, (&inputs, &targets), order, 0.1);
+            reference.train_steps(1).unwrap();
+            let expected = reference.loss().unwrap();
+            assert_close(&format!("{mlp}, {i} of {count}"), &[*loss], &[expected], |_| 1e-5 * expected);
+        }
+        assert_eq!(population.read_parameters().unwrap(), before);
+    }
+}
+
+#[test]
+fn a_network_that_diverges_leaves_the_others_alone() {
+    let mlp = Mlp::inputs(2).linear(4).linear(2);
+    for plan in plans() {
+        let population = Network::population(gpu(), &mlp, 3, 1).unwrap();
+        let mut trainer = Trainer::new(&population, &xor_data(), config(plan)).unwrap();
+        trainer.write_learning_rates(&[0.1, 1e6, 0.1]).unwrap();
+        trainer.train(20, |_| ()).unwrap();
+        let readings = trainer.latest_losses().unwrap();
+        let finite = readings.iter().map(|reading| reading.loss.is_finite()).collect::<Vec<_>>();
+        assert_eq!(finite, [true, false, true], "{plan}");
+        let mean = trainer.latest_loss().unwrap().unwrap().loss;
+        assert_close("mean", &[mean], &[f64::from(readings[0].loss + readings[2].loss) / 2.0], |_| 1e-6);
+        let losses = population.evaluate(&xor_data()).unwrap();
+        assert!(losses[0].is_finite() && !losses[1].is_finite() && losses[2].is_finite());
+        // Where all have, it is an error.
+        trainer.write_learning_rate(1e6).unwrap();
+        assert!(matches!(trainer.train(20, |_| ()), Err(Error::Diverged { .. })), "{plan}");
+        assert!(trainer.latest_losses().unwrap().iter().all(|reading| !reading.loss.is_finite()));
+    }
+}
+
+#[test]
+fn a_device_without_features_trains_a_network_an_invocation_and_says_why() {
+    let instance = wgrad::wgpu::Instance::new(wgrad::wgpu::InstanceDescriptor::new_without_display_handle_from_env());
+    let adapter = pollster::block_on(instance.request_adapter(&Default::default())).unwrap();
+    let (device, queue) = pollster::block_on(adapter.request_device(&Default::default())).unwrap();
+    let gpu = Gpu::from_wgpu(&device, &queue).unwrap();
+    let network = Network::new(&gpu, &xor_mlp(), 1).unwrap();
+    let data = Dataset::new(&gpu, &XOR_INPUTS, &XOR_TARGETS).unwrap();
+    let mut trainer = Trainer::new(&network, &data, TrainConfig::default()).unwrap();
+    let plan = trainer.plan();
+    assert!(plan.starts_with("persistent-invocation"), "{plan}");
+    assert!(plan.contains("persistent-subgroup cannot") && plan.contains("without the feature SUBGROUP"), "{plan}");
+    let error = Trainer::new(&network, &data, config(Plan::PersistentSubgroup)).unwrap_err();
+    assert!(matches!(error, Error::PlanUnavailable { plan: "persistent-subgroup", .. }), "{error}");
+    trainer.train(2_000, |_| ()).unwrap();
+    let y = network.predict(XOR_INPUTS.as_flattened()).unwrap();
+    let classes = y.chunks_exact(2).map(|y| usize::from(y[1] > y[0])).collect::<Vec<_>>();
+    assert_eq!(classes, [0, 1, 1, 0]);
+}
