@@ -249,7 +249,8 @@ fn samples_are_found_wherever_they_lie_in_the_apps_buffers() {
             let config = TrainConfig { batch_size: 3, plan, ..Default::default() };
             record(&mut Trainer::new(&network, &data, config).unwrap(), 40);
             // Nothing but the matrices is read, and nothing of them written.
-            (inputs.read(gpu()), targets.read(gpu()));
+            inputs.read(gpu());
+            targets.read(gpu());
             bits(&network.read_parameters().unwrap())
         });
         assert_eq!(runs[0], runs[1], "{plan}");

@@ -119,7 +119,7 @@ fn iterations(text: &str, lanes: u64) -> (u64, u64) {
         }
         if line.starts_with(['}', ')']) {
             blocks.pop();
-            in_step = blocks.iter().any(|block| *block == Some(1));
+            in_step = blocks.contains(&Some(1));
         }
         if !line.ends_with(['{', '(']) {
             continue;

@@ -190,7 +190,7 @@ impl Workgroup<'_> {
             self.line(format!("let input = i / {count}u;"));
             let read =
                 format!("read_parameters({} + input * {width}u, i % {count}u, {width}u)", place("first", stage.offset));
-            self.line(if stage.inputs % 4 == 0 {
+            self.line(if stage.inputs.is_multiple_of(4) {
                 format!("w{s}[i] = {read};")
             } else {
                 format!("w{s}[i] = select(vec4<f32>(), {read}, input < {}u);", stage.inputs)
@@ -280,7 +280,7 @@ impl Workgroup<'_> {
 
     /// Sets the numbers past a row's end to 0, which a sigmoid made one half of.
     fn mask(&mut self, name: &str, column: &str, width: u32, sigmoids: u32) {
-        if sigmoids > 0 && width % 4 != 0 {
+        if sigmoids > 0 && !width.is_multiple_of(4) {
             self.line(format!(
                 "{name} = select(vec4<f32>(), {name}, 4u * {column} + vec4(0u, 1u, 2u, 3u) < vec4({width}u));"
             ));
