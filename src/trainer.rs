@@ -2,9 +2,9 @@
 
 mod layered;
 mod persistent;
+mod plan;
+mod steps;
 
-use std::fmt;
-use std::str::FromStr;
 use std::time::{Duration, Instant};
 
 use crate::data::Dataset;
@@ -13,8 +13,9 @@ use crate::gpu::Gpu;
 use crate::kernels::{TrainingState, begin_pass};
 use crate::network::Network;
 use crate::readback::Ring;
-use layered::Layered;
-use persistent::Persistent;
+pub use plan::Plan;
+use steps::Steps;
+pub(crate) use steps::Work;
 
 /// How long the work of one submission of [`Trainer::train`] should take at most: an operating system kills what takes
 /// seconds.
@@ -22,73 +23,6 @@ const LONGEST_SUBMISSION: Duration = Duration::from_millis(100);
 
 /// How much longer the waits of a first [`Trainer::train`] may take.
 const COMPILING: u32 = 6;
-
-/// The dispatches of one submission of [`Trainer::train`] at most, or of the layered plan the steps, which bounds the
-/// memory of its commands.
-const MOST_DISPATCHES_A_SUBMISSION: u64 = 1024;
-
-/// How training steps become dispatches.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Plan {
-    /// The fastest plan that the network and the device allow.
-    #[default]
-    Auto,
-    /// Each kernel is a dispatch: any size, readable, and the measure of every other plan.
-    Layered,
-    /// The loop over the steps runs inside the shader: the best variant that the network and the device allow.
-    Persistent,
-    /// Persistent, a subgroup a network, everything in registers: for devices with the feature `SUBGROUP` whose
-    /// subgroups have one size.
-    PersistentSubgroup,
-    /// Persistent, an invocation a network, everything in registers: for any device, and for large populations.
-    PersistentInvocation,
-    /// Persistent, a workgroup a network, everything in workgroup memory: for any device, and for what outgrows
-    /// registers.
-    PersistentWorkgroup,
-}
-
-impl Plan {
-    /// All plans, each once.
-    pub const ALL: [Plan; 6] = [
-        Plan::Auto,
-        Plan::Layered,
-        Plan::Persistent,
-        Plan::PersistentSubgroup,
-        Plan::PersistentInvocation,
-        Plan::PersistentWorkgroup,
-    ];
-
-    /// The plan's name: `auto`, `layered`, `persistent`, `persistent-subgroup`, …
-    pub fn name(self) -> &'static str {
-        match self {
-            Plan::Auto => "auto",
-            Plan::Layered => "layered",
-            Plan::Persistent => "persistent",
-            Plan::PersistentSubgroup => "persistent-subgroup",
-            Plan::PersistentInvocation => "persistent-invocation",
-            Plan::PersistentWorkgroup => "persistent-workgroup",
-        }
-    }
-}
-
-impl FromStr for Plan {
-    type Err = Error;
-
-    /// # Errors
-    /// [`Error::UnknownPlan`].
-    fn from_str(name: &str) -> Result<Self> {
-        let known = || Plan::ALL.map(Plan::name).join(", ");
-        let plan = Plan::ALL.into_iter().find(|plan| plan.name() == name);
-        plan.ok_or_else(|| Error::UnknownPlan { name: name.to_owned(), known: known() })
-    }
-}
-
-impl fmt::Display for Plan {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.name())
-    }
-}
 
 /// How to train.
 #[derive(Clone, Debug, PartialEq)]
@@ -166,78 +100,6 @@ pub struct Progress {
     pub reading: LossReading,
 }
 
-/// Whether steps train, or only measure the loss.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Work {
-    Train,
-    Evaluate,
-}
-
-impl Work {
-    /// The operation that errors name.
-    fn operation(self) -> &'static str {
-        match self {
-            Work::Train => "Trainer::new",
-            Work::Evaluate => "Network::evaluate",
-        }
-    }
-}
-
-/// A plan with its GPU objects.
-#[derive(Debug)]
-enum Steps {
-    Layered(Box<Layered>),
-    Persistent(Persistent),
-}
-
-impl Steps {
-    fn new(network: &Network, data: &Dataset, state: &TrainingState, config: &TrainConfig, work: Work) -> Result<Self> {
-        let layered = || {
-            if network.count() > 1 {
-                let reason = "it trains one network, and this is a population".to_owned();
-                return Err(Error::PlanUnavailable { plan: Plan::Layered.name(), reason });
-            }
-            Ok(Steps::Layered(Box::new(Layered::new(network, data, state, config, work)?)))
-        };
-        let persistent =
-            |variants: &[Plan]| Ok(Steps::Persistent(Persistent::new(network, data, state, config, (work, variants))?));
-        let variants = persistent::preference(network.gpu(), state.networks());
-        match config.plan {
-            Plan::Layered => layered(),
-            // Only measured: there is nothing to train.
-            _ if network.mlp().parameter_count() == 0 => layered(),
-            Plan::Auto if network.count() == 1 && !persistent::suits(network.gpu(), config.batch_size) => layered(),
-            Plan::Auto if network.count() == 1 => match persistent(&variants) {
-                Err(Error::PlanUnavailable { .. } | Error::TooLarge { .. }) => layered(),
-                steps => steps,
-            },
-            Plan::Auto | Plan::Persistent => persistent(&variants),
-            variant => persistent(&[variant]),
-        }
-    }
-
-    fn record(&self, pass: &mut wgpu::ComputePass<'_>, steps: u64) {
-        match self {
-            Steps::Layered(layered) => (0..steps).for_each(|_| layered.record_step(pass)),
-            Steps::Persistent(persistent) => persistent.record(pass, steps),
-        }
-    }
-
-    fn most_a_submission(&self) -> u64 {
-        match self {
-            Steps::Layered(_) => MOST_DISPATCHES_A_SUBMISSION,
-            Steps::Persistent(persistent) => MOST_DISPATCHES_A_SUBMISSION * persistent.most_steps(),
-        }
-    }
-
-    fn description(&self) -> String {
-        match self {
-            Steps::Layered(layered) => layered.description(),
-            Steps::Persistent(persistent) => persistent.description(),
-        }
-    }
-}
-
 /// Trains a network, or a population, on a data set.
 #[derive(Debug)]
 pub struct Trainer {
@@ -282,7 +144,8 @@ impl Trainer {
         // The samples fit in 32 bits, since the data set's bytes do; and so the batch does.
         let [samples_u32, batch_size] = [samples as u32, config.batch_size as u32];
         let networks = network.count() as u32;
-        let state = TrainingState::of_population(gpu, networks, samples_u32, batch_size, config.learning_rate)?;
+        let state =
+            TrainingState::of_population(operation, gpu, networks, [samples_u32, batch_size], config.learning_rate)?;
         Ok(Trainer {
             gpu: gpu.clone(),
             steps: Steps::new(network, data, &state, &config, work)?,
@@ -296,7 +159,7 @@ impl Trainer {
 
     /// The plan in words: which it is, and why.
     pub fn plan(&self) -> String {
-        self.steps.description()
+        self.steps.description().to_owned()
     }
 
     /// The batches of an epoch: how many steps it takes.

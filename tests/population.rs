@@ -171,7 +171,7 @@ fn a_device_without_features_trains_a_network_an_invocation_and_says_why() {
     let mut trainer = Trainer::new(&network, &data, TrainConfig::default()).unwrap();
     let plan = trainer.plan();
     assert!(plan.starts_with("persistent-invocation"), "{plan}");
-    assert!(plan.contains("persistent-subgroup cannot") && plan.contains("without the feature SUBGROUP"), "{plan}");
+    assert!(plan.contains("not persistent-subgroup: the device was requested without the feature SUBGROUP"), "{plan}");
     let error = Trainer::new(&network, &data, config(Plan::PersistentSubgroup)).unwrap_err();
     assert!(matches!(error, Error::PlanUnavailable { plan: "persistent-subgroup", .. }), "{error}");
     trainer.train(2_000, |_| ()).unwrap();

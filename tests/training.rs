@@ -396,7 +396,8 @@ fn the_plan_says_in_words_which_it_is() {
     assert!(trainer.plan().starts_with("persistent-"), "{}", trainer.plan());
     let large = Case { mlp: Mlp::inputs(100).linear(100).sigmoid(), samples: 2, batch_size: 1, shuffle: None };
     let (_, trainer) = large.trainer_by(Plan::Auto, 0).unwrap();
-    assert!(trainer.plan().starts_with("layered: "), "{}", trainer.plan());
+    let plan = trainer.plan();
+    assert!(plan.starts_with("layered: ") && plan.contains("not persistent: the network with its batch"), "{plan}");
     let words = "layerd".parse::<Plan>().unwrap_err().to_string();
     assert!(words.contains("layerd") && words.contains("auto, layered"), "{words}");
 }

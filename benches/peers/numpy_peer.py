@@ -18,7 +18,7 @@ import time
 import numpy as np
 
 RATE = 0.1
-DEFAULT_STEPS = {"xor": 200_000, "mlp": 60_000}
+DEFAULT_STEPS = {"xor": 200_000, "mlp": 120_000}
 
 
 class Linear:

@@ -49,18 +49,17 @@ impl TrainingState {
     /// [`Error::BatchSize`] for a `batch_size` of 0 or above the samples, [`Error::LearningRate`] for one that is not
     /// finite.
     pub fn new(gpu: &Gpu, samples: u32, batch_size: u32, learning_rate: f32) -> Result<Self> {
-        Self::of_population(gpu, 1, samples, batch_size, learning_rate)
+        Self::of_population("TrainingState::new", gpu, 1, [samples, batch_size], learning_rate)
     }
 
     /// As many of them as there are networks.
     pub(crate) fn of_population(
+        operation: &'static str,
         gpu: &Gpu,
         networks: u32,
-        samples: u32,
-        batch_size: u32,
+        [samples, batch_size]: [u32; 2],
         learning_rate: f32,
     ) -> Result<Self> {
-        let operation = "TrainingState::new";
         if batch_size == 0 || batch_size > samples {
             return Err(Error::BatchSize { batch_size: batch_size.into(), samples: samples.into() });
         }

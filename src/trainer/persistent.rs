@@ -40,7 +40,6 @@ const SUBGROUPS_OF_A_GPU: u32 = 64;
 pub(super) struct Persistent {
     /// Dispatches of 1, 2, 4, … steps.
     dispatches: Vec<Dispatch>,
-    description: String,
 }
 
 /// A variant that can run: its text and its grid.
@@ -55,7 +54,7 @@ struct Candidate {
 }
 
 impl Persistent {
-    /// The plan by the first of these variants that is possible.
+    /// The plan by the first of these variants that is possible; and in words which it is, and why not another.
     ///
     /// # Errors
     /// [`Error::PlanUnavailable`] or [`Error::TooLarge`] if none is: what forbids the last.
@@ -65,7 +64,7 @@ impl Persistent {
         state: &TrainingState,
         config: &TrainConfig,
         (work, variants): (Work, &[Plan]),
-    ) -> Result<Self> {
+    ) -> Result<(Self, String)> {
         let operation = work.operation();
         let gpu = network.gpu();
         let inputs = data.inputs().operand(gpu, operation, "the data set's inputs")?;
@@ -105,12 +104,14 @@ impl Persistent {
             Dispatch::new(gpu, &shader, parameters, &storage, u64::from(networks) * u64::from(candidate.lanes))
         };
         let dispatches = (0..=candidate.most_steps.ilog2()).map(dispatch).collect::<Result<_>>()?;
-        let refusals = refusals.iter().map(|refusal| format!("; {refusal}")).collect::<String>();
+        let refusals = refusals.iter().map(|(plan, refusal)| format!("; not {plan}: {}", in_brief(refusal)));
         let description = format!(
-            "{}: the loop over the steps runs inside the shader, up to {} a dispatch{refusals}",
-            candidate.words, candidate.most_steps
+            "{}: the loop over the steps runs inside the shader, up to {} a dispatch{}",
+            candidate.words,
+            candidate.most_steps,
+            refusals.collect::<String>()
         );
-        Ok(Persistent { dispatches, description })
+        Ok((Persistent { dispatches }, description))
     }
 
     /// The most steps of one dispatch.
@@ -130,9 +131,16 @@ impl Persistent {
             }
         }
     }
+}
 
-    pub fn description(&self) -> String {
-        self.description.clone()
+/// Why a plan is not possible, without the way out.
+pub(super) fn in_brief(refusal: &Error) -> String {
+    match refusal {
+        Error::PlanUnavailable { reason, .. } => reason.clone(),
+        Error::TooLarge { what, needed, limit, allowed, .. } => {
+            format!("{what} needs {needed} bytes, and {limit} allows {allowed}")
+        }
+        other => other.to_string(),
     }
 }
 
@@ -157,7 +165,7 @@ pub(super) fn preference(gpu: &Gpu, networks: u32) -> [Plan; 3] {
 }
 
 /// The first of the variants that is possible, and what forbids those before it.
-fn choose(gpu: &Gpu, task: &Task, samples: u32, variants: &[Plan]) -> Result<(Candidate, Vec<Error>)> {
+fn choose(gpu: &Gpu, task: &Task, samples: u32, variants: &[Plan]) -> Result<(Candidate, Vec<(Plan, Error)>)> {
     let mut refusals = Vec::new();
     for variant in variants {
         let candidate = match variant {
@@ -167,10 +175,11 @@ fn choose(gpu: &Gpu, task: &Task, samples: u32, variants: &[Plan]) -> Result<(Ca
         };
         match candidate {
             Ok(candidate) => return Ok((candidate, refusals)),
-            Err(refusal) => refusals.push(refusal),
+            Err(refusal) => refusals.push((*variant, refusal)),
         }
     }
-    Err(refusals.pop().unwrap_or(Error::PlanUnavailable { plan: "persistent", reason: "it has no variant".to_owned() }))
+    let none = || Error::PlanUnavailable { plan: Plan::Persistent.name(), reason: "it has no variant".to_owned() };
+    Err(refusals.pop().map_or_else(none, |(_, refusal)| refusal))
 }
 
 fn subgroup(gpu: &Gpu, task: &Task, samples: u32) -> Result<Candidate> {

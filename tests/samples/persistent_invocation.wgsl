@@ -5,97 +5,9 @@
 // with y a layer's outputs, with d the derivatives of the error by a layer's sums, times the learning rate,
 // with g the derivatives by the weights, summed over a batch.
 
-// state   where training stands, as kernels read it and as a training step leaves it     reference: Training, Order
-//
-// No kernel of its own: stands before the text of every kernel that takes a batch. Steps and epochs are counted in two
-// words, low and high: one would overflow within minutes. The errors of an epoch's batches are added up on three levels of
-// 256 each, since tens of thousands of f32 added in a row lose digits.
+// Here stands shaders/state.wgsl.
 
-// The samples of the current training step.
-struct Batch {
-    rows: u32, // how many
-    position: u32, // the first one's place in the epoch's order
-    epoch: vec2<u32>, // the epochs completed
-    step: vec2<u32>, // the steps done
-    number: u32, // the batches done of the current epoch
-}
-
-struct Errors {
-    epoch: f32, // of the last complete epoch
-    partial: array<f32, 3>, // of the current one
-}
-
-struct State {
-    batch: Batch,
-    errors: Errors,
-}
-
-fn increment(counter: vec2<u32>) -> vec2<u32> {
-    let low = counter.x + 1u;
-    return vec2(low, counter.y + select(0u, 1u, low == 0u));
-}
-
-// The batch after this one.
-fn next_batch(batch: Batch, samples: u32, batch_size: u32) -> Batch {
-    var next = batch;
-    next.step = increment(batch.step);
-    next.number += 1u;
-    next.position += batch.rows;
-    if next.position == samples {
-        next.number = 0u;
-        next.position = 0u;
-        next.epoch = increment(batch.epoch);
-    }
-    next.rows = min(batch_size, samples - next.position);
-    return next;
-}
-
-// The errors with this batch's added.
-fn add_error(errors: Errors, batch: Batch, samples: u32, error: f32) -> Errors {
-    var sum = errors;
-    sum.partial[0] += error;
-    let batches = batch.number + 1u;
-    if batches % 256u == 0u {
-        sum.partial[1] += sum.partial[0];
-        sum.partial[0] = 0.0;
-    }
-    if batches % 65536u == 0u {
-        sum.partial[2] += sum.partial[1];
-        sum.partial[1] = 0.0;
-    }
-    if batch.position + batch.rows == samples {
-        sum.epoch = sum.partial[0] + sum.partial[1] + sum.partial[2];
-        sum.partial = array<f32, 3>();
-    }
-    return sum;
-}
-
-// persistent   training steps in a loop: forward, squared error, backward, weight update, step     reference: Training
-//
-// What every text of the persistent plan begins with; the entry point follows, written for one network (its layers, its
-// batch size) by src/trainer/persistent.
-//
-//   inputs          [samples, inputs]       the data set
-//   targets         [samples, outputs]
-//   learning_rates  [networks]
-//   parameters      [networks, parameters]  each network's, layer after layer
-//   states          [networks]              where each network's training stands
-
-struct Persistent {
-    inputs_view: vec2<u32>, // a matrix's first place in its buffer, and its stride from row to row
-    targets_view: vec2<u32>,
-    seed: vec2<u32>, // of the order of the samples, low and high word
-    samples: u32,
-    networks: u32,
-    steps: u32, // of this dispatch
-}
-
-@group(0) @binding(0) var<uniform> p: Persistent;
-@group(0) @binding(1) var<storage, read> inputs: array<f32>;
-@group(0) @binding(2) var<storage, read> targets: array<f32>;
-@group(0) @binding(3) var<storage, read> learning_rates: array<f32>;
-@group(0) @binding(4) var<storage, read_write> parameters: array<f32>;
-@group(0) @binding(5) var<storage, read_write> states: array<State>;
+// Here stands shaders/persistent.wgsl.
 
 override WORKGROUP: u32;
 

@@ -1,7 +1,7 @@
 //! One invocation trains a network: everything in registers, written out without loops over layers or numbers; no
 //! barrier and no feature. A subgroup trains as many networks as it has lanes.
 
-use super::text::{Part, Stage, Task, Text, parts, place, sum};
+use super::text::{Part, Task, Text, output, parts, place, slopes, sum, weight};
 use crate::trainer::Work;
 
 /// The registers of an invocation, 32 bits each: parameters, where a batch has several samples their derivatives, and
@@ -91,26 +91,12 @@ fn for_each_weight(task: &Task, mut action: impl FnMut(String, Part, &str)) {
     }
 }
 
-/// The name of a part of an input's weights, or of the bias; `letter` is `w`, or `g` for the derivatives.
-fn weight(letter: &str, s: usize, stage: &Stage, row: u32, part: Part) -> String {
-    match (letter, row == stage.inputs) {
-        (letter, false) => format!("{letter}{s}_{row}_{}", part.index),
-        ("w", true) => format!("b{s}_{}", part.index),
-        (letter, true) => format!("{letter}b{s}_{}", part.index),
-    }
-}
-
 /// The name of one of the numbers that a stage takes.
 fn input(task: &Task, s: usize, number: u32) -> String {
     let (name, width) =
         if s == 0 { ("x".to_owned(), task.inputs) } else { (format!("y{}", s - 1), task.stages[s].inputs) };
     let part = Part { index: number / 4, first: number / 4 * 4, width: (width - number / 4 * 4).min(4) };
     part.number(&format!("{name}_{}", part.index), number % 4)
-}
-
-/// The name of a part of a stage's output after `sigmoids` of its sigmoid layers.
-fn output(stage: &Stage, s: usize, sigmoids: u32, part: Part) -> String {
-    if sigmoids == stage.sigmoids { format!("y{s}_{}", part.index) } else { format!("z{s}_{sigmoids}_{}", part.index) }
 }
 
 /// A batch of several samples: their derivatives added up, then the update.
@@ -169,13 +155,13 @@ fn sample(text: &mut Text, task: &Task, position: &str, rate: &str) {
                 .collect::<Vec<_>>();
             terms.extend(stage.bias.then(|| weight("w", s, stage, stage.inputs, part)));
             if stage.sigmoids == 0 {
-                text.assign(&format!("let {}", output(stage, s, 0, part)), terms);
+                text.assign(&format!("let {}", output(s, stage, 0, part)), terms);
                 continue;
             }
             text.assign(&format!("let s{s}_{}", part.index), terms);
             let mut name = format!("s{s}_{}", part.index);
             for sigmoids in 1..=stage.sigmoids {
-                let y = output(stage, s, sigmoids, part);
+                let y = output(s, stage, sigmoids, part);
                 text.line(format!("let {y} = sigmoid{}({name});", part.width));
                 name = y;
             }
@@ -202,7 +188,7 @@ fn backward(text: &mut Text, task: &Task, rate: &str) {
     text.line("// backward, by the weights as they are before the update");
     for part in parts(task.outputs()) {
         let upstream = format!("{rate} * e_{}", part.index);
-        text.line(format!("let d{last}_{} = {upstream}{};", part.index, slopes(task, last, part)));
+        text.line(format!("let d{last}_{} = {upstream}{};", part.index, slopes(last, &task.stages[last], part)));
     }
     for s in (0..=last).rev() {
         let stage = &task.stages[s];
@@ -214,7 +200,12 @@ fn backward(text: &mut Text, task: &Task, rate: &str) {
                     sum(parts(stage.outputs).map(|column| column.dot(&weight("w", s, stage, i, column), &d(column))))
                 });
                 let upstream = if part.width == 1 { format!("({})", part.of(products)) } else { part.of(products) };
-                text.line(format!("let d{}_{} = {upstream}{};", s - 1, part.index, slopes(task, s - 1, part)));
+                text.line(format!(
+                    "let d{}_{} = {upstream}{};",
+                    s - 1,
+                    part.index,
+                    slopes(s - 1, &task.stages[s - 1], part)
+                ));
             }
         }
         text.line("");
@@ -229,14 +220,4 @@ fn backward(text: &mut Text, task: &Task, rate: &str) {
             }
         }
     }
-}
-
-/// The factors that a stage's sigmoid layers put to the derivative, y · (1 - y) each.
-fn slopes(task: &Task, s: usize, part: Part) -> String {
-    let stage = &task.stages[s];
-    let factors = (1..=stage.sigmoids).rev().map(|sigmoids| {
-        let y = output(stage, s, sigmoids, part);
-        format!(" * {y} * (1.0 - {y})")
-    });
-    factors.collect()
 }

@@ -1,7 +1,7 @@
 //! One subgroup trains a network: every layer's work is shared out among the lanes, each with its share of the weights
 //! in registers; sums go from lane to lane without a barrier. For devices whose subgroups have one known size.
 
-use super::text::{Part, Stage, Task, Text, parts, place, sum};
+use super::text::{Part, Stage, Task, Text, parts, place, slopes, sum, weight};
 use crate::trainer::Work;
 
 /// The registers of a lane, 32 bits each: its share of the parameters, where a batch has several samples their
@@ -372,7 +372,7 @@ impl Subgroup<'_> {
             self.text.line("");
             self.text.line("// backward, by the weights as they are before the update");
             for part in self.outputs(last) {
-                let slopes = slopes(&task.stages[last], last, part);
+                let slopes = slopes(last, &task.stages[last], part);
                 self.text.line(format!("let d{last}_{0} = {rate} * e_{0}{slopes};", part.index));
             }
             for s in (0..=last).rev() {
@@ -443,7 +443,7 @@ impl Subgroup<'_> {
                 } else if units.width == 1 {
                     upstream = format!("({upstream})");
                 }
-                let slopes = slopes(&self.task.stages[s - 1], s - 1, units);
+                let slopes = slopes(s - 1, &self.task.stages[s - 1], units);
                 self.text.line(format!("let d{}_{} = {upstream}{slopes};", s - 1, units.index));
             }
         }
@@ -470,32 +470,10 @@ fn row_weight(letter: &str, s: usize, row: u32, part: Part) -> String {
     format!("{letter}{s}_{row}_{}", part.index)
 }
 
-/// The same, or where `row` is past the inputs, the name of a part of the bias.
-fn weight(letter: &str, s: usize, stage: &Stage, row: u32, part: Part) -> String {
-    match (letter, row == stage.inputs) {
-        (letter, false) => row_weight(letter, s, row, part),
-        ("w", true) => format!("b{s}_{}", part.index),
-        (letter, true) => format!("{letter}b{s}_{}", part.index),
-    }
-}
-
 /// The name of the derivative by weights or a bias.
 fn derivative(name: &str) -> String {
     match name.strip_prefix('w') {
         Some(rest) => format!("g{rest}"),
         None => format!("g{name}"),
     }
-}
-
-/// The factors that a stage's sigmoid layers put to the derivative, y · (1 - y) each.
-fn slopes(stage: &Stage, s: usize, part: Part) -> String {
-    let factors = (1..=stage.sigmoids).rev().map(|sigmoids| {
-        let y = if sigmoids == stage.sigmoids {
-            format!("y{s}_{}", part.index)
-        } else {
-            format!("z{s}_{sigmoids}_{}", part.index)
-        };
-        format!(" * {y} * (1.0 - {y})")
-    });
-    factors.collect()
 }

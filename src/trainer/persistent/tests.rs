@@ -165,13 +165,24 @@ fn loops_are_as_long_as_planned() {
     }
 }
 
-/// The samples of texts that are checked in, for a network small enough to be read.
+/// The samples of texts that are checked in, for a network small enough to be read: name, what is checked in, and the
+/// text as it is written now, without the files of `shaders/` that every text begins with.
 fn samples() -> [(&'static str, &'static str, String); 3] {
     let mlp = Mlp::inputs(2).linear(6).bias().sigmoid().linear(1).sigmoid();
     let task = |batch_size| Task::new(&mlp, batch_size, batch_size > 1, Work::Train);
+    let own = |mut text: String| {
+        for (name, part) in [
+            ("state", include_str!("../../../shaders/state.wgsl")),
+            ("permutation", include_str!("../../../shaders/permutation.wgsl")),
+            ("persistent", include_str!("../../../shaders/persistent.wgsl")),
+        ] {
+            text = text.replace(part, &format!("// Here stands shaders/{name}.wgsl.\n"));
+        }
+        text
+    };
     macro_rules! sample {
         ($name:literal, $text:expr) => {
-            ($name, include_str!(concat!("../../../tests/samples/", $name)), $text)
+            ($name, include_str!(concat!("../../../tests/samples/", $name)), own($text))
         };
     }
     [

@@ -136,6 +136,30 @@ impl Part {
     }
 }
 
+/// The name of a part of an input's weights, or where `row` is past the inputs, of the bias: `w0_1_2`, `b0_2`; with the
+/// letter `g` of the derivatives by them, `g0_1_2`, `gb0_2`.
+pub(super) fn weight(letter: &str, s: usize, stage: &Stage, row: u32, part: Part) -> String {
+    match (letter, row == stage.inputs) {
+        (letter, false) => format!("{letter}{s}_{row}_{}", part.index),
+        ("w", true) => format!("b{s}_{}", part.index),
+        (letter, true) => format!("{letter}b{s}_{}", part.index),
+    }
+}
+
+/// The name of a part of a stage's output after so many of its sigmoid layers: `y0_2` after the last.
+pub(super) fn output(s: usize, stage: &Stage, sigmoids: u32, part: Part) -> String {
+    if sigmoids == stage.sigmoids { format!("y{s}_{}", part.index) } else { format!("z{s}_{sigmoids}_{}", part.index) }
+}
+
+/// The factors that a stage's sigmoid layers put to the derivative, y · (1 - y) each.
+pub(super) fn slopes(s: usize, stage: &Stage, part: Part) -> String {
+    let factors = (1..=stage.sigmoids).rev().map(|sigmoids| {
+        let y = output(s, stage, sigmoids, part);
+        format!(" * {y} * (1.0 - {y})")
+    });
+    factors.collect()
+}
+
 /// The WGSL type of this many numbers.
 pub(super) fn vector(width: u32) -> &'static str {
     ["f32", "vec2<f32>", "vec3<f32>", "vec4<f32>"][width as usize - 1]

@@ -82,8 +82,8 @@ fn main() {
     let seconds = start.elapsed().as_secs_f64();
 
     let per_step = seconds / steps as f64 * 1e6;
-    println!("burn-wgpu xor 2-30-2 batch 1: {steps} steps, {seconds:.3f} s, {per_step:.2f} us/step");
-    let outputs = net.forward(Tensor::from_floats(X, &device)).into_data().to_vec::<f32>().expect("f32 outputs");
+    println!("burn-wgpu xor 2-30-2 batch 1: {steps} steps, {seconds:.3} s, {per_step:.2} us/step");
+    let outputs = net.forward(Tensor::from_floats(X, &device)).into_data().try_to_vec::<f32>().expect("f32 outputs");
     if steps >= 20_000 && std::iter::zip(outputs.chunks(2), T).any(|(y, t)| class(y) != class(&t)) {
         eprintln!("burn xor: the classes are wrong: {outputs:?}");
         exit(1);

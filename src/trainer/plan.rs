@@ -1,0 +1,69 @@
+//! The plans by name.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::error::{Error, Result};
+
+/// How training steps become dispatches.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Plan {
+    /// The fastest plan that the network and the device allow.
+    #[default]
+    Auto,
+    /// Each kernel is a dispatch: any size, readable, and the measure of every other plan.
+    Layered,
+    /// The loop over the steps runs inside the shader: the best variant that the network and the device allow.
+    Persistent,
+    /// Persistent, a subgroup a network, everything in registers: for devices with the feature `SUBGROUP` whose
+    /// subgroups have one size.
+    PersistentSubgroup,
+    /// Persistent, an invocation a network, everything in registers: for any device, and for large populations.
+    PersistentInvocation,
+    /// Persistent, a workgroup a network, everything in workgroup memory: for any device, and for what outgrows
+    /// registers.
+    PersistentWorkgroup,
+}
+
+impl Plan {
+    /// All plans, each once.
+    pub const ALL: [Plan; 6] = [
+        Plan::Auto,
+        Plan::Layered,
+        Plan::Persistent,
+        Plan::PersistentSubgroup,
+        Plan::PersistentInvocation,
+        Plan::PersistentWorkgroup,
+    ];
+
+    /// The plan's name: `auto`, `layered`, `persistent`, `persistent-subgroup`, …
+    pub fn name(self) -> &'static str {
+        match self {
+            Plan::Auto => "auto",
+            Plan::Layered => "layered",
+            Plan::Persistent => "persistent",
+            Plan::PersistentSubgroup => "persistent-subgroup",
+            Plan::PersistentInvocation => "persistent-invocation",
+            Plan::PersistentWorkgroup => "persistent-workgroup",
+        }
+    }
+}
+
+impl FromStr for Plan {
+    type Err = Error;
+
+    /// # Errors
+    /// [`Error::UnknownPlan`].
+    fn from_str(name: &str) -> Result<Self> {
+        let known = || Plan::ALL.map(Plan::name).join(", ");
+        let plan = Plan::ALL.into_iter().find(|plan| plan.name() == name);
+        plan.ok_or_else(|| Error::UnknownPlan { name: name.to_owned(), known: known() })
+    }
+}
+
+impl fmt::Display for Plan {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name())
+    }
+}
