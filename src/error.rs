@@ -367,6 +367,30 @@ pub enum Error {
         reason: String,
     },
 
+    /// A file cannot be read or written. The network in memory is unchanged; so is a file that was there before.
+    #[error("cannot {action} {path}: {reason}")]
+    File {
+        /// `read` or `write`.
+        action: &'static str,
+        /// The file.
+        path: String,
+        /// The system's own words.
+        reason: String,
+    },
+
+    /// A file is damaged, or not what it was taken for. Nothing of it was used.
+    #[error("{path}: {place}: found {found}, expected {expected}")]
+    Malformed {
+        /// The file.
+        path: String,
+        /// Where in the file.
+        place: String,
+        /// What is there.
+        found: String,
+        /// What should be.
+        expected: String,
+    },
+
     /// A plan of that name does not exist.
     #[error("there is no plan named {name:?}; choose one of {known}")]
     UnknownPlan {

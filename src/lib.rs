@@ -3,6 +3,8 @@
 mod data;
 mod error;
 mod evaluation;
+#[cfg(feature = "files")]
+mod files;
 mod gpu;
 pub mod kernels;
 mod matrix;

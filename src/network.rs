@@ -87,6 +87,14 @@ impl Network {
         Ok(network)
     }
 
+    /// A population with these parameters, network after network.
+    #[cfg(feature = "files")]
+    pub(crate) fn population_from_parameters(gpu: &Gpu, mlp: &Mlp, count: usize, parameters: &[f32]) -> Result<Self> {
+        let network = Network::without_parameters("Network::load", gpu, mlp, count)?;
+        network.write_parameters(parameters)?;
+        Ok(network)
+    }
+
     fn without_parameters(operation: &'static str, gpu: &Gpu, mlp: &Mlp, count: usize) -> Result<Self> {
         mlp.check(operation)?;
         if count == 0 {

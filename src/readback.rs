@@ -88,6 +88,13 @@ impl Ring {
         Ok(latest)
     }
 
+    /// The GPU's counter begins with this many steps, done before.
+    #[cfg(feature = "files")]
+    pub fn goes_on_from(&mut self, steps: u64) {
+        self.confirmed_steps.store(steps, Ordering::Release);
+        self.seen_steps = steps;
+    }
+
     /// The steps that the GPU must have done by now.
     pub fn confirmed_steps(&self) -> u64 {
         self.confirmed_steps.load(Ordering::Acquire)

@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
+#[cfg(feature = "files")]
+use crate::gpu::words_as_bytes;
 use crate::kernels::{TrainingState, begin_pass};
 use crate::network::Network;
 use crate::readback::Ring;
@@ -104,6 +106,8 @@ pub struct Progress {
 #[derive(Debug)]
 pub struct Trainer {
     gpu: Gpu,
+    network: Network,
+    config: TrainConfig,
     steps: Steps,
     state: TrainingState,
     ring: Ring,
@@ -148,13 +152,25 @@ impl Trainer {
             TrainingState::of_population(operation, gpu, networks, [samples_u32, batch_size], config.learning_rate)?;
         Ok(Trainer {
             gpu: gpu.clone(),
+            network: network.clone(),
             steps: Steps::new(network, data, &state, &config, work)?,
             ring: Ring::new(gpu, &state)?,
             state,
             latest: None,
             steps_per_epoch: samples.div_ceil(config.batch_size) as u64,
             steps_a_submission: 1,
+            config,
         })
+    }
+
+    /// The network that is trained.
+    pub fn network(&self) -> &Network {
+        &self.network
+    }
+
+    /// How it is trained; the learning rates as they were given at first.
+    pub fn config(&self) -> &TrainConfig {
+        &self.config
     }
 
     /// The plan in words: which it is, and why.
@@ -301,5 +317,32 @@ impl Trainer {
         } else if took > LONGEST_SUBMISSION {
             self.steps_a_submission = (self.steps_a_submission / 2).max(1);
         }
+    }
+}
+
+/// What a file of a training run holds beside its network.
+#[cfg(feature = "files")]
+impl Trainer {
+    /// The words of one network's state.
+    pub(crate) const STATE_WORDS: usize = TrainingState::WORDS;
+
+    pub(crate) fn read_state(&self, operation: &'static str) -> Result<Vec<u32>> {
+        self.gpu.read_words(operation, self.state.buffer(), |_| ())
+    }
+
+    pub(crate) fn read_learning_rates(&self, operation: &'static str) -> Result<Vec<f32>> {
+        self.gpu.read_f32(operation, self.state.learning_rate(), |_| ())
+    }
+
+    /// Whether these words are a state of this training.
+    pub(crate) fn stands_right(&self, words: &[u32]) -> bool {
+        self.state.stands_right(words)
+    }
+
+    /// Goes on where this state stands.
+    pub(crate) fn write_state(&mut self, words: &[u32]) -> Result<()> {
+        self.gpu.write_buffer(self.state.buffer(), 0, words_as_bytes(words))?;
+        self.ring.goes_on_from(TrainingState::steps(words));
+        Ok(())
     }
 }

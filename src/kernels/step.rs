@@ -18,6 +18,8 @@ const ROWS: usize = 0;
 const POSITION: usize = 1;
 const EPOCH: usize = 2;
 const STEP_COUNT: usize = 4;
+#[cfg(any(test, feature = "files"))]
+const NUMBER: usize = 6;
 const EPOCH_ERROR: usize = 8;
 const PARTIAL_ERRORS: usize = 9;
 const WORDS: usize = 12;
@@ -39,6 +41,10 @@ pub struct TrainingState {
 impl TrainingState {
     /// The bytes of one network's state.
     const BYTES: u64 = WORDS as u64 * 4;
+
+    /// The words of one network's state.
+    #[cfg(feature = "files")]
+    pub(crate) const WORDS: usize = WORDS;
 
     /// The bytes at a state's start that say which samples are the current batch.
     const BATCH_BYTES: u64 = 32;
@@ -76,6 +82,18 @@ impl TrainingState {
         words[ROWS] = batch_size;
         gpu.write_buffer(&state.buffer, 0, words_as_bytes(&words.repeat(networks as usize)))?;
         Ok(state)
+    }
+
+    /// Whether these words are states of training on such batches of such a data set.
+    #[cfg(feature = "files")]
+    pub(crate) fn stands_right(&self, words: &[u32]) -> bool {
+        words.len() == self.networks as usize * WORDS
+            && words.chunks_exact(WORDS).all(|words| {
+                let [rows, position, number] = [ROWS, POSITION, NUMBER].map(|word| words[word]);
+                position < self.samples
+                    && position == number.saturating_mul(self.batch_size)
+                    && rows == self.batch_size.min(self.samples - position)
+            })
     }
 
     /// How many networks.
@@ -229,7 +247,8 @@ mod tests {
         };
         let named =
             |places: &[(&str, usize)]| places.iter().map(|&(name, at)| (name.to_owned(), at)).collect::<Vec<_>>();
-        let batch = [("rows", ROWS), ("position", POSITION), ("epoch", EPOCH), ("step", STEP_COUNT), ("number", 6)];
+        let batch =
+            [("rows", ROWS), ("position", POSITION), ("epoch", EPOCH), ("step", STEP_COUNT), ("number", NUMBER)];
         assert_eq!(members("Batch"), (named(&batch), TrainingState::BATCH_BYTES as u32));
         let errors = [("epoch", 0), ("partial", PARTIAL_ERRORS - EPOCH_ERROR)];
         assert_eq!(members("Errors").0, named(&errors));
