@@ -14,6 +14,7 @@ use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::gpu::{Access, Gpu, Shader};
 use crate::kernels::{Dispatch, LONGEST_LOOP, Parameters, TrainingState};
+use crate::matrix::Operand;
 use crate::network::Network;
 use text::Task;
 
@@ -77,7 +78,25 @@ impl Persistent {
         // The batch fits in 32 bits, since the data set's samples do.
         let task = Task::new(network.mlp(), config.batch_size as u32, config.shuffle, work);
         let (candidate, refusals) = choose(gpu, &task, inputs.rows, variants)?;
+        let refusals = refusals.iter().map(|(plan, refusal)| format!("; not {plan}: {}", in_brief(refusal)));
+        let description = format!(
+            "{}: the loop over the steps runs inside the shader, up to {} a dispatch{}",
+            candidate.words,
+            candidate.most_steps,
+            refusals.collect::<String>()
+        );
+        Ok((Persistent::of(&candidate, network, [&inputs, &targets], state, config)?, description))
+    }
 
+    /// The plan by this candidate.
+    fn of(
+        candidate: &Candidate,
+        network: &Network,
+        [inputs, targets]: [&Operand<'_>; 2],
+        state: &TrainingState,
+        config: &TrainConfig,
+    ) -> Result<Self> {
+        let gpu = network.gpu();
         let shader = Shader {
             entry_point: "persistent",
             source: &candidate.text,
@@ -104,14 +123,7 @@ impl Persistent {
             Dispatch::new(gpu, &shader, parameters, &storage, u64::from(networks) * u64::from(candidate.lanes))
         };
         let dispatches = (0..=candidate.most_steps.ilog2()).map(dispatch).collect::<Result<_>>()?;
-        let refusals = refusals.iter().map(|(plan, refusal)| format!("; not {plan}: {}", in_brief(refusal)));
-        let description = format!(
-            "{}: the loop over the steps runs inside the shader, up to {} a dispatch{}",
-            candidate.words,
-            candidate.most_steps,
-            refusals.collect::<String>()
-        );
-        Ok((Persistent { dispatches }, description))
+        Ok(Persistent { dispatches })
     }
 
     /// The most steps of one dispatch.

@@ -7,10 +7,14 @@ use std::sync::LazyLock;
 use naga::valid::{Capabilities, ValidationFlags, Validator};
 
 use super::text::Task;
-use super::{LONGEST_LOOP, invocation, subgroup, walk_iterations, workgroup};
+use super::{Candidate, LONGEST_LOOP, Persistent, invocation, subgroup, walk_iterations, workgroup};
+use crate::data::Dataset;
+use crate::gpu::Gpu;
+use crate::kernels::{TrainingState, begin_pass};
 use crate::mlp::Mlp;
+use crate::network::Network;
 use crate::reference;
-use crate::trainer::Work;
+use crate::trainer::{TrainConfig, Work};
 
 /// Thirty networks: 1 to 5 linear layers, widths 1 to 64, with and without bias, sigmoids in every place.
 fn networks() -> Vec<Mlp> {
@@ -161,6 +165,36 @@ fn loops_are_as_long_as_planned() {
                     assert!(kernel.iterations + u64::from(steps) * kernel.iterations_a_step <= LONGEST_LOOP.into());
                 }
             }
+        }
+    }
+}
+
+/// On a processor a workgroup is one subgroup, which works in step: only a wider one needs its barriers.
+#[test]
+fn a_workgroup_of_any_width_gives_the_same_bits() {
+    let gpu = Gpu::headless().unwrap();
+    for (mlp, batch_size) in [(networks()[28].clone(), 13), (networks()[26].clone(), 1), (networks()[22].clone(), 6)] {
+        let numbers = |width: usize| (0..40 * width).map(|i| (i * 37 % 101) as f32 / 101.0).collect::<Vec<_>>();
+        let [inputs, targets] = [numbers(mlp.input_width()), numbers(mlp.output_width())];
+        let data = Dataset::from_slices(&gpu, 40, &inputs, &targets).unwrap();
+        let config = TrainConfig { batch_size, shuffle: true, ..TrainConfig::default() };
+        let task = Task::new(&mlp, batch_size as u32, true, Work::Train);
+        let runs = [4, 32, 64, 256].map(|lanes| {
+            let workgroup::Kernel { text, .. } = workgroup::kernel(&task, lanes);
+            let candidate = Candidate { text, workgroup: lanes, lanes, most_steps: 16, words: String::new() };
+            let network = Network::new(&gpu, &mlp, 1).unwrap();
+            let state = TrainingState::new(&gpu, 40, batch_size as u32, 0.5).unwrap();
+            let operands = [data.inputs(), data.targets()].map(|rows| rows.operand(&gpu, "a test", "data").unwrap());
+            let [inputs, targets] = &operands;
+            let plan = Persistent::of(&candidate, &network, [inputs, targets], &state, &config).unwrap();
+            gpu.submit("wgrad test", |encoder| plan.record(&mut begin_pass(encoder, "wgrad test"), 45)).unwrap();
+            let state = gpu.read_words("a test", state.buffer(), |_| ()).unwrap();
+            let parameters = network.read_parameters().unwrap();
+            (state, parameters.iter().map(|parameter| parameter.to_bits()).collect::<Vec<_>>())
+        });
+        assert_eq!(TrainingState::steps(&runs[0].0), 45);
+        for run in &runs[1..] {
+            assert_eq!(*run, runs[0], "{mlp}");
         }
     }
 }
