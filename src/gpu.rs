@@ -51,8 +51,8 @@ struct Shared {
     queue: wgpu::Queue,
     limits: wgpu::Limits,
     adapter_info: wgpu::AdapterInfo,
-    /// By entry point and text.
-    pipelines: Mutex<HashMap<(&'static str, String), Arc<Pipeline>>>,
+    /// By entry point, workgroup and text.
+    pipelines: Mutex<HashMap<(&'static str, Option<u32>, String), Arc<Pipeline>>>,
     created_objects: AtomicU64,
     lost: OnceLock<String>,
     marker: OnceLock<wgpu::Buffer>,
@@ -182,7 +182,7 @@ impl Gpu {
 
     /// The compiled kernel: compiled once a device.
     pub(crate) fn pipeline(&self, shader: &Shader<'_>) -> Result<Arc<Pipeline>> {
-        let key = (shader.entry_point, shader.source.to_owned());
+        let key = (shader.entry_point, shader.workgroup, shader.source.to_owned());
         let mut pipelines = self.shared.pipelines.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(pipeline) = pipelines.get(&key) {
             return Ok(pipeline.clone());
