@@ -3,6 +3,7 @@
 //! cargo run --release --example population -- --help
 
 use std::error::Error;
+use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::Parser;
@@ -41,15 +42,24 @@ struct Options {
     seed: u64,
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
-    let options = Options::parse();
+fn main() -> ExitCode {
+    match run(&Options::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     let gpu = Gpu::headless()?;
     println!("adapter  {}", gpu.description());
     println!("each     {} networks, {} epochs of 4 steps\n", options.count, options.epochs);
 
     println!("network   learned         median loss");
     for hidden in 2..=options.widest.max(2) {
-        let (losses, ..) = train(&gpu, &options, hidden, options.count)?;
+        let (losses, ..) = train(&gpu, options, hidden, options.count)?;
         let learned = losses.iter().filter(|&&loss| loss < LEARNED).count();
         let share = learned as f64 / losses.len() as f64;
         let bar = "█".repeat((share * 30.0).round() as usize);
@@ -64,7 +74,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let hidden = options.widest.max(2);
     println!("\na population of {} networks 2-{hidden}-2", options.large);
-    let (losses, plan, seconds) = train(&gpu, &options, hidden, options.large)?;
+    let (losses, plan, seconds) = train(&gpu, options, hidden, options.large)?;
     let learned = losses.iter().filter(|&&loss| loss < LEARNED).count();
     println!("{plan}");
     println!("learned  {learned} of {}", losses.len());

@@ -3,6 +3,7 @@
 //! cargo run --release --example throughput -- --help
 
 use std::error::Error;
+use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::Parser;
@@ -149,8 +150,17 @@ fn measure(gpu: &Gpu, job: &Job, options: &Options) -> Result<Figures, Box<dyn E
     Ok(Figures { plan, steps: epochs * per_epoch, seconds: seconds[seconds.len() / 2] })
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
-    let options = Options::parse();
+fn main() -> ExitCode {
+    match run(&Options::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     let gpu = Gpu::headless()?;
     let jobs = match &options.network {
         None => jobs(),
@@ -166,7 +176,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut rows = Vec::new();
     for job in &jobs {
         bar.set_message(format!("{} by {}, {} networks, {}", job.name(), job.batch_size, job.networks, job.plan));
-        let Figures { plan, steps, seconds } = match measure(&gpu, job, &options) {
+        let Figures { plan, steps, seconds } = match measure(&gpu, job, options) {
             Ok(figures) => figures,
             // A plan that this device does not have is no failure of the table.
             Err(error) if options.network.is_none() => {

@@ -82,12 +82,15 @@ def main():
     rust_loop.parent.mkdir(parents=True, exist_ok=True)
     for command in (
         ["cargo", "build", "--release", "--example", "throughput"],
-        ["rustc", "--edition", "2024", "-O", PEERS / "rust_loop.rs", "-o", rust_loop],
+        ["rustc", "--edition", "2024", "-Copt-level=3", "-Ctarget-cpu=native", PEERS / "rust_loop.rs", "-o", rust_loop],
     ):
         result = run(command)
         if result.returncode != 0:
             sys.exit(result.stderr)
-    heading = json.loads(run(wgrad("2-30-2", "auto", steps=4)[0]).stdout)
+    first = run(wgrad("2-30-2", "auto", steps=4)[0])
+    if first.returncode != 0:
+        sys.exit(first.stderr)
+    heading = json.loads(first.stdout)
     print(f"### {heading['adapter']}, {heading['backend']}, {heading['driver']}, wgpu {heading['wgpu']}")
 
     python = []

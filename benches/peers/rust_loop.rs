@@ -1,7 +1,7 @@
 //! The yardstick without a GPU and without a library: the notebook's training as plain loops over f32, in one thread, all
 //! sizes known to the compiler.
 //!
-//! rustc --edition 2024 -O benches/peers/rust_loop.rs -o rust_loop && ./rust_loop xor|mlp [STEPS]
+//! rustc --edition 2024 -Copt-level=3 -Ctarget-cpu=native benches/peers/rust_loop.rs -o rust_loop && ./rust_loop xor|mlp [STEPS]
 
 use std::hint::black_box;
 use std::time::Instant;

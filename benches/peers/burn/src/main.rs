@@ -1,6 +1,7 @@
 //! A yardstick: the XOR network trained with Burn on its wgpu backend, with autodiff.
 //!
 //! usage: cargo run --release -- [STEPS]
+//!        cargo run --release --features fusion,autotune -- [STEPS]    as with burn's default features
 //!
 //! 2-30-2, linear layers without bias, sigmoid after each, loss 1/2 * sum (y - t)^2, SGD at learning rate
 //! 0.1, one sample a step, the four samples in order. The samples are on the device before the clock starts,
@@ -82,7 +83,8 @@ fn main() {
     let seconds = start.elapsed().as_secs_f64();
 
     let per_step = seconds / steps as f64 * 1e6;
-    println!("burn-wgpu xor 2-30-2 batch 1: {steps} steps, {seconds:.3} s, {per_step:.2} us/step");
+    let name = if cfg!(feature = "fusion") { "burn-wgpu-fusion" } else { "burn-wgpu" };
+    println!("{name} xor 2-30-2 batch 1: {steps} steps, {seconds:.3} s, {per_step:.2} us/step");
     let outputs = net.forward(Tensor::from_floats(X, &device)).into_data().try_to_vec::<f32>().expect("f32 outputs");
     if steps >= 20_000 && std::iter::zip(outputs.chunks(2), T).any(|(y, t)| class(y) != class(&t)) {
         eprintln!("burn xor: the classes are wrong: {outputs:?}");
