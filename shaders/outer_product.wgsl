@@ -23,7 +23,7 @@ struct OuterProduct {
     bias: u32, // 1 if d_weights has a bias row
     first: u32,
     last: u32,
-    block: u32, // the rows that are summed on their own
+    block: u32, // the rows that are summed on their own, and the blocks
 }
 
 @group(0) @binding(0) var<uniform> p: OuterProduct;
@@ -44,18 +44,23 @@ fn outer_product(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_work
     if p.first > 0u {
         sum = d_weights[at(p.d_weights_view, input, output)];
     }
-    // A batch may be a whole data set: summed in blocks, rounding does not grow with every row.
+    // A batch may be a whole data set: summed in blocks, and these in blocks, rounding does not grow with every row.
     for (var row = p.first; row < p.last;) {
-        let block_end = min(row + p.block, p.last);
-        var block_sum = 0.0;
-        for (; row < block_end; row++) {
-            var factor = 1.0;
-            if input < p.inputs {
-                factor = x[at(p.x_view, row, input)];
+        let blocks_end = min(row + p.block * p.block, p.last);
+        var blocks_sum = 0.0;
+        while row < blocks_end {
+            let block_end = min(row + p.block, p.last);
+            var block_sum = 0.0;
+            for (; row < block_end; row++) {
+                var factor = 1.0;
+                if input < p.inputs {
+                    factor = x[at(p.x_view, row, input)];
+                }
+                block_sum += factor * d_output[at(p.d_output_view, row, output)];
             }
-            block_sum += factor * d_output[at(p.d_output_view, row, output)];
+            blocks_sum += block_sum;
         }
-        sum += block_sum;
+        sum += blocks_sum;
     }
     d_weights[at(p.d_weights_view, input, output)] = sum;
 }

@@ -14,6 +14,7 @@ struct Persistent {
     targets_view: vec2<u32>,
     seed: vec2<u32>, // of the order of the samples, low and high word
     samples: u32,
+    batch_size: u32,
     networks: u32,
     steps: u32, // of this dispatch
 }

@@ -118,7 +118,7 @@ pub enum Error {
     /// The GPU reported work as done that it had not done.
     #[error(
         "the GPU was given {expected} training steps and did {found}: a submission was refused, or was dropped for taking \
-         too long; record fewer steps in one"
+         too long, or the device is another than it says; record fewer steps in one, or try another plan"
     )]
     WorkDropped {
         /// The steps whose submissions were reported complete.
@@ -359,7 +359,7 @@ pub enum Error {
     },
 
     /// The plan that was asked for by name cannot run here: let [`Plan::Auto`](crate::Plan::Auto) choose.
-    #[error("the plan {plan} cannot train this network on this device: {reason}; choose another, or auto")]
+    #[error("the plan {plan} is not possible here: {reason}; choose another, or auto")]
     PlanUnavailable {
         /// The plan's name.
         plan: &'static str,

@@ -15,6 +15,10 @@ impl Network {
     /// # Errors
     /// Those of [`Trainer::new`] and [`Trainer::read_losses`].
     pub fn evaluate(&self, data: &Dataset) -> Result<Vec<f32>> {
+        if self.mlp().parameter_count() == 0 && self.count() > 1 {
+            // All are the same, and no plan for populations takes what has nothing to train.
+            return Ok(vec![self.extract(0)?.evaluate(data)?[0]; self.count()]);
+        }
         // A population's networks take sample after sample, which any of them has the memory for.
         let batch_size = if self.count() == 1 { data.samples().min(BATCH_SIZE) } else { 1 };
         let config = TrainConfig { batch_size, ..TrainConfig::default() };

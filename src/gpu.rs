@@ -45,14 +45,16 @@ pub struct Gpu {
     wait_timeout: Duration,
 }
 
+/// A compiled kernel's entry point, workgroup and text.
+type PipelineKey = (&'static str, Option<u32>, String);
+
 #[derive(Debug)]
 struct Shared {
     device: wgpu::Device,
     queue: wgpu::Queue,
     limits: wgpu::Limits,
     adapter_info: wgpu::AdapterInfo,
-    /// By entry point, workgroup and text.
-    pipelines: Mutex<HashMap<(&'static str, Option<u32>, String), Arc<Pipeline>>>,
+    pipelines: Mutex<HashMap<PipelineKey, Arc<Pipeline>>>,
     created_objects: AtomicU64,
     lost: OnceLock<String>,
     marker: OnceLock<wgpu::Buffer>,

@@ -147,7 +147,7 @@ fn grid(gpu: &Gpu, shader: &Shader<'_>, invocations: u64) -> Result<[u32; 2]> {
             needed: invocations.saturating_mul(4),
             limit: "max_compute_workgroups_per_dimension",
             allowed: widest.saturating_mul(widest).saturating_mul(workgroup * 4),
-            way_out: "use fewer rows at a time, or request a device with a higher limit",
+            way_out: "use fewer rows or networks at a time, or request a device with a higher limit",
         });
     }
     // Both fit in 32 bits, since the limit does.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
-use crate::kernels::{self, Dispatch, begin_pass};
+use crate::kernels::{self, Dispatch, TrainingState, begin_pass};
 use crate::matrix::{Rows, check_finite};
 use crate::mlp::{LayerKind, Mlp};
 
@@ -37,9 +37,24 @@ impl Network {
     ///
     /// # Errors
     /// [`Error::Zero`] for 0 networks, and those of [`Network::new`]: the parameters of all must fit in one binding,
-    /// 128 MiB at wgpu's default limits.
+    /// 128 MiB at wgpu's default limits, and so must the states of their training, 48 bytes each.
     pub fn population(gpu: &Gpu, mlp: &Mlp, count: usize, seed: u64) -> Result<Self> {
-        let network = Network::without_parameters("Network::population", gpu, mlp, count)?;
+        let operation = "Network::population";
+        mlp.check(operation)?;
+        // Each has its parameters, and where its training stands.
+        let each = (4 * mlp.parameter_count() as u64).max(TrainingState::BYTES);
+        let allowed = gpu.limits().max_storage_buffer_binding_size;
+        if each.saturating_mul(count as u64) > allowed {
+            return Err(Error::TooLarge {
+                operation,
+                what: "the population",
+                needed: each.saturating_mul(count as u64),
+                limit: "max_storage_buffer_binding_size",
+                allowed,
+                way_out: "use fewer networks, or request a device with a higher limit",
+            });
+        }
+        let network = Network::without_parameters(operation, gpu, mlp, count)?;
         let mut parameters = Vec::with_capacity(count * mlp.parameter_count());
         for i in 0..count as u64 {
             parameters.extend(mlp.initial_parameters(seed.wrapping_add(i))?);

@@ -32,14 +32,14 @@ const ARRIVED: u8 = 2;
 const FAILED: u8 = 3;
 
 impl Ring {
-    /// A ring for states of as many bytes as this one's.
-    pub fn new(gpu: &Gpu, state: &TrainingState) -> Result<Self> {
+    /// A ring for states of as many bytes as this one's; `None` for one that never has a reading.
+    pub fn new(gpu: &Gpu, state: Option<&TrainingState>) -> Result<Self> {
         let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
-        let slot = |_| {
+        let slot = |state: &TrainingState| {
             let buffer = gpu.create_buffer("Trainer::new", "readback slot", state.buffer().size(), usage)?;
             Ok((buffer, Arc::new(AtomicU8::new(FREE))))
         };
-        let slots = (0..SLOTS).map(slot).collect::<Result<_>>()?;
+        let slots = std::iter::repeat_n(state, SLOTS).flatten().map(slot).collect::<Result<_>>()?;
         Ok(Ring { gpu: gpu.clone(), slots, confirmed_steps: Arc::default(), seen_steps: 0 })
     }
 

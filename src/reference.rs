@@ -33,6 +33,7 @@ mod training;
 
 pub use matrix::Matrix;
 pub use network::{Layer, Linear, NeuralNetwork, Sigmoid};
+pub(crate) use order::LONGEST_WALK;
 #[cfg(test)]
 pub(crate) use order::walk;
 pub use order::{Order, permutation};

@@ -23,7 +23,7 @@ pub(crate) use steps::Work;
 /// seconds.
 const LONGEST_SUBMISSION: Duration = Duration::from_millis(100);
 
-/// How much longer the waits of a first [`Trainer::train`] may take.
+/// How much longer waits may take as long as nothing has been done.
 const COMPILING: u32 = 6;
 
 /// How to train.
@@ -154,7 +154,8 @@ impl Trainer {
             gpu: gpu.clone(),
             network: network.clone(),
             steps: Steps::new(network, data, &state, &config, work)?,
-            ring: Ring::new(gpu, &state)?,
+            // A population's readings are large, and nobody looks at those of an evaluation.
+            ring: Ring::new(gpu, (work == Work::Train).then_some(&state))?,
             state,
             latest: None,
             steps_per_epoch: samples.div_ceil(config.batch_size) as u64,
@@ -183,7 +184,8 @@ impl Trainer {
         self.steps_per_epoch
     }
 
-    /// Records `steps` training steps, a batch each, going on where the last ones end. Nothing is submitted.
+    /// Records `steps` training steps, a batch each, going on where the last ones end: as few dispatches as the plan
+    /// allows, but each of them takes its time and memory to record. Nothing is submitted.
     pub fn record_steps(&mut self, encoder: &mut wgpu::CommandEncoder, steps: u64) {
         if steps == 0 {
             return;
@@ -245,7 +247,8 @@ impl Trainer {
 
     fn read(&mut self) -> Result<()> {
         let confirmed = self.ring.confirmed_steps();
-        let words = self.gpu.read_words("Trainer::read_loss", self.state.buffer(), |_| ())?;
+        let gpu = self.gpu_for_a_wait();
+        let words = gpu.read_words("Trainer::read_loss", self.state.buffer(), |_| ())?;
         self.ring.check(&words, confirmed)?;
         let reading = Reading::new(&self.state, &words);
         self.latest = (reading.step > 0).then_some(reading);
@@ -275,31 +278,31 @@ impl Trainer {
     /// # Errors
     /// Those of [`Trainer::read_loss`]; [`Error::BufferRefused`] for a data set in a buffer that the app has mapped or
     /// destroyed since. [`Error::Timeout`] if a submission takes longer than the [wait
-    /// time-out](Gpu::with_wait_timeout), or where nothing was trained yet, six times as long: some drivers compile a
-    /// shader only when it first runs.
+    /// time-out](Gpu::with_wait_timeout), or the first one six times as long: some drivers compile a shader only when
+    /// it first runs.
     pub fn train(&mut self, epochs: u64, mut progress: impl FnMut(Progress)) -> Result<()> {
         let first = self.read_loss()?.map_or(0, |reading| reading.step);
         let last = first.saturating_add(epochs.saturating_mul(self.steps_per_epoch));
         let mut submitted = first;
         let mut in_flight = None;
-        // Some drivers compile a shader only when it first runs.
-        let gpu = if first == 0 { self.gpu.clone().with_patience(COMPILING) } else { self.gpu.clone() };
+        let mut last_done = Instant::now();
+        let gpu = self.gpu_for_a_wait();
         while submitted < last {
             // While the GPU works on one submission, the next is recorded.
-            let start = Instant::now();
             let steps = self.steps_a_submission.min(last - submitted);
             let next = gpu.submit("wgrad train", |encoder| self.record_steps(encoder, steps))?;
             submitted += steps;
-            if let Some(submission) = in_flight.replace(next) {
+            if let Some((submission, steps)) = in_flight.replace((next, steps)) {
                 gpu.wait(&submission, || true)?;
-                self.adapt_submissions(start.elapsed());
+                self.adapt_submissions(steps, last_done.elapsed());
+                last_done = Instant::now();
                 if let Some(reading) = self.latest_loss()?.filter(|reading| reading.step < last) {
                     let epoch = reading.step.saturating_sub(first) / self.steps_per_epoch;
                     progress(Progress { epoch, epochs, reading });
                 }
             }
         }
-        let Some(submission) = in_flight else { return Ok(()) };
+        let Some((submission, _)) = in_flight else { return Ok(()) };
         gpu.wait(&submission, || true)?;
         match self.read_loss()? {
             Some(reading) if reading.step >= last => progress(Progress { epoch: epochs, epochs, reading }),
@@ -310,13 +313,19 @@ impl Trainer {
         Ok(())
     }
 
-    /// Twice the steps if a submission took less than half of what it may, half if it took more than all.
-    fn adapt_submissions(&mut self, took: Duration) {
-        if took < LONGEST_SUBMISSION / 2 {
-            self.steps_a_submission = (self.steps_a_submission * 2).min(self.steps.most_a_submission());
-        } else if took > LONGEST_SUBMISSION {
-            self.steps_a_submission = (self.steps_a_submission / 2).max(1);
-        }
+    /// Chooses the steps of the next submission, a power of two, from what so many steps took: three quarters of what
+    /// a submission may take, growing by no more than a half of that at once.
+    fn adapt_submissions(&mut self, steps: u64, took: Duration) {
+        let fit = steps as f64 * (0.75 * LONGEST_SUBMISSION.as_secs_f64() / took.as_secs_f64().max(1e-6));
+        let fit = (fit as u64).clamp(1, 2 * self.steps_a_submission).min(self.steps.most_a_submission());
+        self.steps_a_submission = 1 << fit.ilog2();
+    }
+
+    /// The device, with patience where nothing has been done yet: some drivers compile a shader only when it first
+    /// runs.
+    fn gpu_for_a_wait(&self) -> Gpu {
+        let patience = if self.latest.is_none() { COMPILING } else { 1 };
+        self.gpu.clone().with_patience(patience)
     }
 }
 

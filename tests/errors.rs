@@ -213,7 +213,7 @@ fn refuses_plans_that_a_network_or_a_device_does_not_allow() {
         by(&gpu, &wide, 4, 1, Plan::PersistentInvocation),
         Error::TooLarge { needed: 17_152, allowed: 1_536, .. },
         "registers of an invocation",
-        "persistent-workgroup"
+        "layered plan"
     );
     // By the family's name: what forbids the last variant.
     assert_refused!(by(&gpu, &wide, 4, 1, Plan::Persistent), Error::TooLarge { needed: 16_992, .. }, "workgroup");
@@ -223,7 +223,7 @@ fn refuses_plans_that_a_network_or_a_device_does_not_allow() {
     assert_refused!(
         by(&gpu, &small, 40_000, 40_000, Plan::PersistentInvocation),
         Error::PlanUnavailable { plan: "persistent-invocation", .. },
-        "40001 loop iterations",
+        "40317 loop iterations",
         "32768",
         "auto"
     );

@@ -137,9 +137,9 @@ fn parameters_are_read_as_they_were_written() {
 #[test]
 fn a_network_without_parameters_computes() {
     let network = Network::new(gpu(), &Mlp::inputs(3).sigmoid(), 0).unwrap();
-    assert_eq!(network.read_parameters().unwrap(), []);
+    assert_eq!(network.read_parameters().unwrap(), [0.0f32; 0]);
     let y = network.predict(&[0.0, 1.0, -1.0]).unwrap();
     let expected = reference::sigmoid(&Matrix::from_rows(&[[0.0, 1.0, -1.0]]));
     assert_close("y", &y, expected.as_slice(), |_| 5e-7);
-    assert_eq!(network.predict(&[]).unwrap(), []);
+    assert_eq!(network.predict(&[]).unwrap(), [0.0f32; 0]);
 }

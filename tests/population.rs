@@ -124,7 +124,15 @@ fn evaluation_gives_each_networks_loss_and_changes_nothing() {
     let samples = 300; // more than a batch
     let (inputs, targets) = (normal(40, samples * 2), uniform(41, samples * 2));
     let data = Dataset::from_slices(gpu(), samples, &inputs, &targets).unwrap();
-    for (mlp, count) in [(xor_mlp(), 1), (xor_mlp(), 13), (deep.clone(), 1), (deep, 9), (sigmoids_only, 1), (wide, 1)] {
+    for (mlp, count) in [
+        (xor_mlp(), 1),
+        (xor_mlp(), 13),
+        (deep.clone(), 1),
+        (deep, 9),
+        (sigmoids_only.clone(), 1),
+        (sigmoids_only, 2),
+        (wide, 1),
+    ] {
         let population = Network::population(gpu(), &mlp, count, 6).unwrap();
         let before = population.read_parameters().unwrap();
         let losses = population.evaluate(&data).unwrap();

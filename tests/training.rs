@@ -193,6 +193,49 @@ fn a_batch_of_more_samples_than_a_dispatch_may_add_is_whole() {
     assert_close("loss", &[trainer.read_loss().unwrap().unwrap().loss], &[loss], |_| 1e-6 + 1e-6 * loss);
 }
 
+/// Two samples over and over make the worst of sums: equal addends are rounded the same way each time.
+#[test]
+fn large_batches_lose_no_digits_in_any_plan() {
+    let mlp = Mlp::inputs(3).linear(2).bias().sigmoid();
+    let mut checked = 0;
+    for (samples, steps) in [(400, 3), (4_000, 3), (30_000, 2)] {
+        let repeated = |numbers: &[f32]| numbers.repeat(samples / 2);
+        let (inputs, targets) = (repeated(&normal(60, 6)), repeated(&[0.9, 0.2, 0.35, 0.6]));
+        let order = Order { samples: samples as u32, batch_size: samples as u32, shuffle: None };
+        for plan in plans() {
+            let network = Network::new(gpu(), &mlp, 5).unwrap();
+            let data = Dataset::from_slices(gpu(), samples, &inputs, &targets).unwrap();
+            let config = TrainConfig { batch_size: samples, learning_rate: 8.0, plan, ..Default::default() };
+            let mut trainer = match Trainer::new(&network, &data, config) {
+                Ok(trainer) => trainer,
+                Err(Error::TooLarge { .. }) if plan == Plan::PersistentWorkgroup && samples > 400 => continue,
+                Err(error) => panic!("{plan}: {error}"),
+            };
+            let mut reference = reference_training(&mlp, 5, (&inputs, &targets), order, 8.0);
+            let start = reference.network.parameters();
+            for step in 1..=steps {
+                record(&mut trainer, 1);
+                reference.train_steps(1).unwrap();
+                let what = format!("{plan}, {samples} samples, step {step}");
+                // Of the first step, what it changed: the gradient.
+                let parameters = network.read_parameters().unwrap();
+                let weights = reference.network.parameters();
+                if step == 1 {
+                    let found = parameters.iter().zip(&start).map(|(w, start)| (f64::from(*w) - start) as f32);
+                    let expected = weights.iter().zip(&start).map(|(w, start)| w - start).collect::<Vec<_>>();
+                    assert_l2(&what, &found.collect::<Vec<_>>(), &expected, 2e-6);
+                }
+                assert_l2(&what, &parameters, &weights, 2e-6);
+                let loss = reference.loss().unwrap();
+                let found = trainer.read_loss().unwrap().unwrap().loss;
+                assert_close(&what, &[found], &[loss], |_| 1e-6 + 1e-6 * loss);
+                checked += 1;
+            }
+        }
+    }
+    assert!(checked >= 2 * 3 + 2 * 3 + 2 * 2);
+}
+
 #[test]
 fn the_same_seed_gives_the_same_bits_however_the_work_is_cut() {
     for plan in plans() {

@@ -13,17 +13,18 @@ pub(super) const OUTER_PRODUCT: Shader<'static> = Shader {
     storage: &[Access::Read, Access::Read, Access::ReadWrite],
 };
 
-/// The rows that are summed on their own: rounding grows with `BLOCK + rows / BLOCK` instead of with the rows.
-const BLOCK: u32 = 128;
+/// The rows that are summed on their own, and so many of these sums again: rounding grows by no more than twice this
+/// and one for each square of it, instead of with the rows.
+const BLOCK: u32 = 32;
 
-/// The rows of a dispatch: whole blocks, so few that their loops, one over the blocks and one in each, stay within the
-/// longest.
-const ROWS_A_DISPATCH: u32 = LONGEST_LOOP / (BLOCK + 1) * BLOCK;
+/// The rows of a dispatch: whole squares of blocks, so few that their loops, over the squares, the blocks and the rows,
+/// stay within the longest.
+const ROWS_A_DISPATCH: u32 = LONGEST_LOOP / (BLOCK * BLOCK + BLOCK + 1) * BLOCK * BLOCK;
 
 /// `d_weights = xᵀ · d_output`, a sum over the batch: `x` is `[rows, inputs]`, `d_output` is `[rows, outputs]`,
 /// `d_weights` is `[inputs, outputs]`, or with a bias one row more, which gets the sum of `d_output`'s rows.
 ///
-/// One dispatch for each 32,512 rows. Source: [`reference::outer_product`](crate::reference::outer_product).
+/// One dispatch for each 31,744 rows. Source: [`reference::outer_product`](crate::reference::outer_product).
 ///
 /// # Errors
 /// [`Error::Shapes`](crate::Error::Shapes) where the operands do not fit each other, and what [`Rows`] are refused for.

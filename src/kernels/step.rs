@@ -40,7 +40,7 @@ pub struct TrainingState {
 
 impl TrainingState {
     /// The bytes of one network's state.
-    const BYTES: u64 = WORDS as u64 * 4;
+    pub(crate) const BYTES: u64 = WORDS as u64 * 4;
 
     /// The words of one network's state.
     #[cfg(feature = "files")]

@@ -54,7 +54,6 @@ pub fn permutation(position: u32, samples: u32, seed: u64, epoch: u64) -> u32 {
 /// The sample, and the length of the walk to it.
 pub(crate) fn walk(position: u32, samples: u32, seed: u64, epoch: u64) -> (u32, u32) {
     const ROUNDS: u32 = 6;
-    const LONGEST_WALK: u32 = 64;
 
     let bits = u32::BITS - samples.saturating_sub(1).leading_zeros();
     let low_bits = bits.div_ceil(2);
@@ -85,6 +84,9 @@ pub(crate) fn walk(position: u32, samples: u32, seed: u64, epoch: u64) -> (u32, 
     }
     (position, LONGEST_WALK)
 }
+
+/// The longest walk: `permutation` in WGSL has the same constant, and the plans count on it.
+pub(crate) const LONGEST_WALK: u32 = 64;
 
 /// 2³² divided by the golden ratio: spreads consecutive numbers evenly.
 const GOLDEN: u32 = 0x9e37_79b9;

@@ -16,12 +16,13 @@ use crate::gpu::{Access, Gpu, Shader};
 use crate::kernels::{Dispatch, LONGEST_LOOP, Parameters, TrainingState};
 use crate::matrix::Operand;
 use crate::network::Network;
+use crate::reference;
 use text::Task;
 
 /// The registers that a text may ask for, 32 bits each. Most GPUs have 255 an invocation, and keep what is beyond in
-/// memory close by; but the time that a driver takes to compile grows faster than the text: with Mesa 22.3, 0.5 s for
-/// 150 registers of an invocation, a minute for 1,400; a subgroup's 200 take 0.3 s, 450 take 4 s.
-const REGISTERS_OF_A_LANE: u64 = 512;
+/// memory close by; but the time that a driver takes to compile grows faster than the text: with Mesa 22.3 on an idle
+/// machine, 0.5 s for 150 registers of an invocation, a minute for 1,400; a subgroup's 200 take 0.3 s, 450 some 3 s.
+const REGISTERS_OF_A_LANE: u64 = 448;
 const REGISTERS_OF_AN_INVOCATION: u64 = 384;
 
 /// The largest batch that [`Plan::Auto`] lets one workgroup of a GPU go through, sample after sample; a larger one has
@@ -29,8 +30,8 @@ const REGISTERS_OF_AN_INVOCATION: u64 = 384;
 /// whatever the batch.
 const LARGEST_BATCH_OF_A_GPU: usize = 256;
 
-/// The longest walk of `permutation`, and the loop iterations that one can take.
-const LONGEST_WALK: u64 = 64;
+/// The longest walk of `permutation`: the loop iterations that one can take.
+const LONGEST_WALK: u64 = reference::LONGEST_WALK as u64;
 
 /// On a GPU, this many subgroups' worth of networks keep it busy with a lane each; fewer are better off with a subgroup
 /// each. An estimate from the number of subgroups that a large GPU runs at once, not measured.
@@ -77,6 +78,7 @@ impl Persistent {
         }
         // The batch fits in 32 bits, since the data set's samples do.
         let task = Task::new(network.mlp(), config.batch_size as u32, config.shuffle, work);
+        let task = Task { networks: state.networks(), ..task };
         let (candidate, refusals) = choose(gpu, &task, inputs.rows, variants)?;
         let refusals = refusals.iter().map(|(plan, refusal)| format!("; not {plan}: {}", in_brief(refusal)));
         let description = format!(
@@ -101,7 +103,7 @@ impl Persistent {
             entry_point: "persistent",
             source: &candidate.text,
             workgroup: Some(candidate.workgroup),
-            parameters: &["inputs_view", "targets_view", "seed", "samples", "networks", "steps"],
+            parameters: &["inputs_view", "targets_view", "seed", "samples", "batch_size", "networks", "steps"],
             storage: &[Access::Read, Access::Read, Access::Read, Access::ReadWrite, Access::ReadWrite],
         };
         let storage = [
@@ -118,6 +120,7 @@ impl Persistent {
                 .pair("targets_view", targets.view)
                 .pair("seed", [config.seed as u32, (config.seed >> 32) as u32])
                 .word("samples", inputs.rows)
+                .word("batch_size", config.batch_size as u32)
                 .word("networks", networks)
                 .word("steps", 1u32 << bit);
             Dispatch::new(gpu, &shader, parameters, &storage, u64::from(networks) * u64::from(candidate.lanes))
@@ -202,8 +205,11 @@ fn subgroup(gpu: &Gpu, task: &Task, samples: u32) -> Result<Candidate> {
     }
     let info = gpu.adapter_info();
     let (min, max) = (info.subgroup_min_size, info.subgroup_max_size);
-    if min != max || !min.is_power_of_two() || !(2..=128).contains(&min) {
-        return unavailable(format!("its subgroups have no size that is pinned down, but {min} to {max} lanes"));
+    match (min, max) {
+        (_, 0) => return unavailable("the device does not say how large its subgroups are".to_owned()),
+        (1, 1) => return unavailable("its subgroups have one lane".to_owned()),
+        (min, max) if min == max && min.is_power_of_two() && min <= 128 => {}
+        _ => return unavailable(format!("its subgroups have no size that is pinned down, but {min} to {max} lanes")),
     }
     let registers = subgroup::registers(task, min);
     check_registers(task, "a lane's share of the network and its batch", registers, REGISTERS_OF_A_LANE)?;
@@ -238,7 +244,7 @@ fn workgroup(gpu: &Gpu, task: &Task) -> Result<Candidate> {
             needed,
             limit: "max_compute_workgroup_storage_size",
             allowed,
-            way_out: "use narrower layers, a smaller batch or the layered plan",
+            way_out: task.way_out(),
         });
     }
     // On a processor, a wider workgroup only costs more at each barrier.
@@ -270,7 +276,7 @@ fn check_registers(task: &Task, what: &'static str, registers: u64, allowed: u64
         needed: 4 * registers,
         limit: "the registers of an invocation",
         allowed: 4 * allowed,
-        way_out: "use narrower layers, persistent-workgroup or the layered plan",
+        way_out: task.way_out(),
     })
 }
 
@@ -278,8 +284,8 @@ fn check_registers(task: &Task, what: &'static str, registers: u64, allowed: u64
 fn most_steps(plan: &'static str, task: &Task, samples: u32) -> Result<u32> {
     let batch_size = u64::from(task.batch_size);
     let iterations = |steps: u64| {
-        let rows = if batch_size == 1 { 0 } else { steps * batch_size };
-        steps + rows + if task.shuffle { walk_iterations(samples, steps * batch_size) } else { 0 }
+        let turns = task.levels().iter().map(|level| steps * batch_size.div_ceil(level.rows.into())).sum::<u64>();
+        steps + turns + if task.shuffle { walk_iterations(samples, steps * batch_size) } else { 0 }
     };
     let fits = |&bit: &u32| iterations(1 << bit) <= LONGEST_LOOP.into();
     let most = (0..=LONGEST_LOOP.ilog2()).rev().find(fits);

@@ -63,6 +63,9 @@ impl Steps {
             Ok(Steps { plan: Made::Persistent(persistent), description })
         };
         let variants = persistent::preference(network.gpu(), state.networks());
+        // A workgroup's text is another for each batch size, and an evaluation's is the data set's.
+        let few = if work == Work::Evaluate && network.count() == 1 { 2 } else { 3 };
+        let variants = &variants[..few];
         match config.plan {
             Plan::Layered => layered(String::new()),
             // Only measured: there is nothing to train.
@@ -71,14 +74,14 @@ impl Steps {
                 if !persistent::suits(network.gpu(), config.batch_size) {
                     return layered(format!("; a batch of {} has work for many workgroups", config.batch_size));
                 }
-                match persistent(&variants) {
+                match persistent(variants) {
                     Err(refusal @ (Error::PlanUnavailable { .. } | Error::TooLarge { .. })) => {
                         layered(format!("; not persistent: {}", persistent::in_brief(&refusal)))
                     }
                     steps => steps,
                 }
             }
-            Plan::Auto | Plan::Persistent => persistent(&variants),
+            Plan::Auto | Plan::Persistent => persistent(variants),
             variant => persistent(&[variant]),
         }
     }

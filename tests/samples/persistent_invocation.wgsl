@@ -1,4 +1,4 @@
-// persistent   trains 2 → linear 6 with bias → sigmoid → linear 1 → sigmoid, batch size 1
+// persistent   trains 2 → linear 6 with bias → sigmoid → linear 1 → sigmoid, one sample a step
 //
 // One invocation has one network in its registers. Its numbers stand in parts of at most four:
 // w0_1_2 is layer 0's weights of input 1 to outputs 8 to 11, part 2. The same names with b are biases,
@@ -112,7 +112,7 @@ fn persistent(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgro
         b0_0 -= d0_0;
         b0_1 -= d0_1;
         errors = add_error(errors, batch, p.samples, error);
-        batch = next_batch(batch, p.samples, 1u);
+        batch = next_batch(batch, p.samples, p.batch_size);
     }
 
     write4(first, w0_0_0);

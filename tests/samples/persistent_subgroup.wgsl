@@ -1,4 +1,4 @@
-// persistent   trains 2 → linear 6 with bias → sigmoid → linear 1 → sigmoid, batch size 1
+// persistent   trains 2 → linear 6 with bias → sigmoid → linear 1 → sigmoid, one sample a step
 //
 // One subgroup of 4 lanes has one network in its registers. Layers 0, 2, … are spread: each lane
 // computes its own outputs, from own0, own2, … on. Layers 1, 3, … take these: each lane multiplies its own,
@@ -36,7 +36,8 @@ fn subgroup_sum1(share: f32) -> f32 {
     var sum = share;
     sum += subgroupShuffleXor(sum, 1u);
     sum += subgroupShuffleXor(sum, 2u);
-    return sum;
+    // The same bits in every lane, even if a driver fuses a multiplication into an addition.
+    return subgroupBroadcast(sum, 0u);
 }
 
 var<workgroup> first_batch: Batch;
@@ -105,7 +106,7 @@ fn persistent(
         w0_1_0 -= x_0.y * d0_0;
         b0_0 -= d0_0;
         errors = add_error(errors, batch, p.samples, error);
-        batch = next_batch(batch, p.samples, 1u);
+        batch = next_batch(batch, p.samples, p.batch_size);
     }
 
     if inside0_0.x {

@@ -319,7 +319,7 @@ fn persistent(
             b0[column] -= g;
         }
 
-        batch = next_batch(batch, p.samples, 6u);
+        batch = next_batch(batch, p.samples, p.batch_size);
         workgroupBarrier();
     }
 

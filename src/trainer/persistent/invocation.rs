@@ -1,21 +1,21 @@
 //! One invocation trains a network: everything in registers, written out without loops over layers or numbers; no
 //! barrier and no feature. A subgroup trains as many networks as it has lanes.
 
-use super::text::{Part, Task, Text, output, parts, place, slopes, sum, weight};
+use super::text::{Part, Task, Text, batch, output, parts, place, slopes, sum, weight};
 use crate::trainer::Work;
 
 /// The registers of an invocation, 32 bits each: parameters, where a batch has several samples their derivatives, and
 /// the activations.
 pub(super) fn registers(task: &Task) -> u64 {
-    let copies = if task.work == Work::Train && task.batch_size > 1 { 2 } else { 1 };
     let activations = task.stages.iter().map(|stage| u64::from(stage.outputs)).sum::<u64>();
-    copies * u64::from(task.parameters) + u64::from(task.inputs) + activations + u64::from(task.outputs())
+    task.copies() * u64::from(task.parameters) + u64::from(task.inputs) + activations + u64::from(task.outputs())
 }
 
 /// The kernel's text.
 pub(super) fn text(task: &Task) -> String {
     let mut text = Text::begin(
         task,
+        task.batch_in_words(),
         &[
             "One invocation has one network in its registers. Its numbers stand in parts of at most four:",
             "w0_1_2 is layer 0's weights of input 1 to outputs 8 to 11, part 2. The same names with b are biases,",
@@ -53,9 +53,9 @@ pub(super) fn text(task: &Task) -> String {
         sample(&mut text, task, "batch.position", "learning_rate");
         text.line("errors = add_error(errors, batch, p.samples, error);");
     } else {
-        batch(&mut text, task);
+        whole_batch(&mut text, task);
     }
-    text.line(format!("batch = next_batch(batch, p.samples, {}u);", task.batch_size));
+    text.line("batch = next_batch(batch, p.samples, p.batch_size);");
     text.line("}");
 
     text.line("");
@@ -100,32 +100,23 @@ fn input(task: &Task, s: usize, number: u32) -> String {
 }
 
 /// A batch of several samples: their derivatives added up, then the update.
-fn batch(text: &mut Text, task: &Task) {
+fn whole_batch(text: &mut Text, task: &Task) {
     let train = task.work == Work::Train;
-    if train {
-        text.line("let rate = learning_rate / f32(batch.rows);");
-        for (s, stage) in task.stages.iter().enumerate() {
-            for row in 0..stage.rows() {
-                for part in parts(stage.outputs) {
-                    text.line(format!("var {} = {}();", weight("g", s, stage, row, part), part.ty()));
-                }
+    let (mut weights, mut sums) = (Vec::new(), Vec::new());
+    for (s, stage) in task.stages.iter().enumerate().filter(|_| train) {
+        for row in 0..stage.rows() {
+            for part in parts(stage.outputs) {
+                weights.push(weight("w", s, stage, row, part));
+                sums.push((weight("g", s, stage, row, part), part.ty()));
             }
         }
     }
-    text.line("var batch_error = 0.0;");
-    text.line("for (var row = 0u; row < batch.rows; row++) {");
-    sample(text, task, "batch.position + row", "rate");
-    text.line("batch_error += error;");
-    text.line("}");
     if train {
-        for (s, stage) in task.stages.iter().enumerate() {
-            for row in 0..stage.rows() {
-                for part in parts(stage.outputs) {
-                    let [w, g] = ["w", "g"].map(|letter| weight(letter, s, stage, row, part));
-                    text.line(format!("{w} -= {g};"));
-                }
-            }
-        }
+        text.line("let rate = learning_rate / f32(batch.rows);");
+    }
+    let prefix = batch(text, task, &sums, |text, position| sample(text, task, position, "rate"));
+    for (w, (g, _)) in weights.iter().zip(&sums) {
+        text.line(format!("{w} -= {prefix}{g};"));
     }
     text.line("errors = add_error(errors, batch, p.samples, batch_error);");
 }

@@ -1,13 +1,12 @@
 //! One subgroup trains a network: every layer's work is shared out among the lanes, each with its share of the weights
 //! in registers; sums go from lane to lane without a barrier. For devices whose subgroups have one known size.
 
-use super::text::{Part, Stage, Task, Text, parts, place, slopes, sum, weight};
+use super::text::{Part, Stage, Task, Text, batch, parts, place, slopes, sum, weight};
 use crate::trainer::Work;
 
 /// The registers of a lane, 32 bits each: its share of the parameters, where a batch has several samples their
 /// derivatives, and the activations.
 pub(super) fn registers(task: &Task, lanes: u32) -> u64 {
-    let copies = if task.work == Work::Train && task.batch_size > 1 { 2 } else { 1 };
     let numbers = |s: usize, stage: &Stage| {
         let share = |width: u32| u64::from(width.div_ceil(lanes));
         if is_spread(s) {
@@ -19,7 +18,7 @@ pub(super) fn registers(task: &Task, lanes: u32) -> u64 {
     };
     let stages = task.stages.iter().enumerate().map(|(s, stage)| {
         let [weights, activations] = numbers(s, stage);
-        copies * weights + activations
+        task.copies() * weights + activations
     });
     stages.sum::<u64>() + u64::from(task.inputs)
 }
@@ -128,6 +127,7 @@ impl Subgroup<'_> {
         let task = self.task;
         self.text = Text::begin(
             task,
+            task.batch_in_words(),
             &[
                 &format!(
                     "One subgroup of {} lanes has one network in its registers. Layers 0, 2, … are spread: each lane",
@@ -195,7 +195,8 @@ impl Subgroup<'_> {
             for distance in (0..self.lanes.ilog2()).map(|bit| 1 << bit) {
                 self.text.line(format!("sum += subgroupShuffleXor(sum, {distance}u);"));
             }
-            self.text.line("return sum;");
+            self.text.line("// The same bits in every lane, even if a driver fuses a multiplication into an addition.");
+            self.text.line("return subgroupBroadcast(sum, 0u);");
             self.text.line("}");
         }
     }
@@ -282,30 +283,28 @@ impl Subgroup<'_> {
 
     fn step(&mut self) {
         let train = self.task.work == Work::Train;
-        let size = self.task.batch_size;
-        if size == 1 {
+        if self.task.batch_size == 1 {
             self.sample("batch.position", "learning_rate");
             self.text.line("errors = add_error(errors, batch, p.samples, error);");
         } else {
-            let names = (0..self.task.stages.len()).flat_map(|s| self.weights(s));
-            let names = names.filter(|_| train).map(|w| (derivative(&w.name), w.name, w.part)).collect::<Vec<_>>();
+            let weights = (0..self.task.stages.len()).filter(|_| train).flat_map(|s| self.weights(s));
+            let weights = weights.collect::<Vec<_>>();
+            let sums = weights.iter().map(|w| (derivative(&w.name), w.part.ty())).collect::<Vec<_>>();
             if train {
                 self.text.line("let rate = learning_rate / f32(batch.rows);");
             }
-            for (g, _, part) in &names {
-                self.text.line(format!("var {g} = {}();", part.ty()));
-            }
-            self.text.line("var batch_error = 0.0;");
-            self.text.line("for (var row = 0u; row < batch.rows; row++) {");
-            self.sample("batch.position + row", "rate");
-            self.text.line("batch_error += error;");
-            self.text.line("}");
-            for (g, w, _) in &names {
-                self.text.line(format!("{w} -= {g};"));
+            let (task, lanes) = (self.task, self.lanes);
+            let prefix = batch(&mut self.text, task, &sums, |text, position| {
+                let mut row = Subgroup { task, lanes, text: std::mem::take(text) };
+                row.sample(position, "rate");
+                *text = row.text;
+            });
+            for (w, (g, _)) in weights.iter().zip(&sums) {
+                self.text.line(format!("{} -= {prefix}{g};", w.name));
             }
             self.text.line("errors = add_error(errors, batch, p.samples, batch_error);");
         }
-        self.text.line(format!("batch = next_batch(batch, p.samples, {size}u);"));
+        self.text.line("batch = next_batch(batch, p.samples, p.batch_size);");
     }
 
     /// A sample's numbers from `matrix`, as parts that all lanes have: each lane reads some and hands them to the others.

@@ -21,7 +21,28 @@ pub(super) struct Task {
     pub batch_size: u32,
     pub shuffle: bool,
     pub work: Work,
+    /// How many networks there are: no text depends on it.
+    pub networks: u32,
 }
+
+/// The rows whose derivatives are added up in a row, before they are added to those of the rows before; and the blocks
+/// of rows likewise: hundreds of f32 added in a row lose digits.
+pub(super) const BLOCK: u32 = 128;
+
+/// A loop over a batch's rows, which adds up what the loop within it found.
+#[derive(Debug)]
+pub(super) struct Level {
+    /// The loop's variable: the first of the rows that a turn takes.
+    variable: &'static str,
+    /// The rows of a turn.
+    pub rows: u32,
+}
+
+static LEVELS: [Level; 3] = [
+    Level { variable: "blocks", rows: BLOCK * BLOCK },
+    Level { variable: "block", rows: BLOCK },
+    Level { variable: "row", rows: 1 },
+];
 
 /// A linear layer, and how many sigmoid layers follow it.
 #[derive(Clone, Debug)]
@@ -63,6 +84,43 @@ impl Task {
             batch_size,
             shuffle,
             work,
+            networks: 1,
+        }
+    }
+
+    /// The loops in which an invocation takes a batch row by row, each within the one before: over blocks of blocks of
+    /// rows, over blocks, over rows; as many of these as the batch needs, and none for one sample.
+    pub fn levels(&self) -> &'static [Level] {
+        let needed = match self.batch_size {
+            1 => 0,
+            size if size <= BLOCK => 1,
+            size if size <= BLOCK * BLOCK => 2,
+            _ => 3,
+        };
+        &LEVELS[LEVELS.len() - needed..]
+    }
+
+    /// How many copies of the parameters an invocation has that takes a batch row by row: themselves, and of each level
+    /// their derivatives.
+    pub fn copies(&self) -> u64 {
+        match self.work {
+            Work::Evaluate => 1,
+            Work::Train => 1 + self.levels().len() as u64,
+        }
+    }
+
+    /// In words, the batch that an invocation takes row by row: the texts differ by no more than this.
+    pub fn batch_in_words(&self) -> &'static str {
+        ["one sample a step", "a batch a step", "a large batch a step", "a very large batch a step"]
+            [self.levels().len()]
+    }
+
+    /// What to do if a network is too large.
+    pub fn way_out(&self) -> &'static str {
+        match (self.work, self.networks) {
+            (Work::Evaluate, _) => "extract the networks, and evaluate each",
+            (Work::Train, 1) => "use narrower layers, a smaller batch or the layered plan",
+            (Work::Train, _) => "use narrower layers or a smaller batch, or train the networks one by one",
         }
     }
 
@@ -175,6 +233,45 @@ pub(super) fn sum(terms: impl IntoIterator<Item = String>) -> String {
     terms.into_iter().collect::<Vec<_>>().join(" + ")
 }
 
+/// A batch of several samples, row by row, which leaves `batch_error`: `sample` writes one row, at the position that it is
+/// given, which leaves its `error` and adds to `sums`, the derivatives' names and types. Returns what stands before those
+/// names where they are added up over the whole batch.
+pub(super) fn batch(
+    text: &mut Text,
+    task: &Task,
+    sums: &[(String, &str)],
+    sample: impl FnOnce(&mut Text, &str),
+) -> &'static str {
+    let levels = task.levels();
+    // The names of the outermost sums, and of those within; the innermost are `sample`'s.
+    let prefixes = &["batch_", "blocks_", "block_"][..levels.len()];
+    let derivatives = |level: usize| if level + 1 == levels.len() { "" } else { prefixes[level] };
+    for (level, Level { variable, rows }) in levels.iter().enumerate() {
+        for (name, ty) in sums {
+            text.line(format!("var {}{name} = {ty}();", derivatives(level)));
+        }
+        text.line(format!("var {}error = 0.0;", prefixes[level]));
+        let (first, last) = match level.checked_sub(1).map(|outer| &levels[outer]) {
+            None => ("0u", "batch.rows".to_owned()),
+            Some(outer) => (outer.variable, format!("min({} + {}u, batch.rows)", outer.variable, outer.rows)),
+        };
+        text.line(format!("for (var {variable} = {first}; {variable} < {last}; {variable} += {rows}u) {{"));
+    }
+    sample(text, "batch.position + row");
+    for level in (0..levels.len()).rev() {
+        if level + 1 == levels.len() {
+            text.line(format!("{}error += error;", prefixes[level]));
+        } else {
+            for (name, _) in sums {
+                text.line(format!("{}{name} += {}{name};", derivatives(level), derivatives(level + 1)));
+            }
+            text.line(format!("{}error += {}error;", prefixes[level], prefixes[level + 1]));
+        }
+        text.line("}");
+    }
+    derivatives(0)
+}
+
 /// WGSL that is being written, indented by its braces.
 #[derive(Default)]
 pub(super) struct Text {
@@ -226,13 +323,13 @@ impl Text {
     }
 
     /// The texts that every kernel begins with, under its own heading.
-    pub fn begin(task: &Task, heading: &[&str]) -> Self {
+    pub fn begin(task: &Task, batch: &str, heading: &[&str]) -> Self {
         let mut text = Text::default();
         let work = match task.work {
             Work::Train => "trains",
             Work::Evaluate => "measures the loss of",
         };
-        text.line(format!("// persistent   {work} {}, batch size {}", task.network, task.batch_size));
+        text.line(format!("// persistent   {work} {}, {batch}", task.network));
         text.line("//");
         for line in heading {
             text.line(format!("// {line}"));
