@@ -1,7 +1,7 @@
 // persistent   training steps in a loop: forward, squared error, backward, weight update, step     reference: Training
 //
 // What every text of the persistent plan begins with; the entry point follows, written for one network (its layers, its
-// batch size) by src/trainer/persistent.
+// batch size) by src/trainer/persistent. Inputs and Targets are f32, or vectors where the rows' places allow.
 //
 //   inputs          [samples, inputs]       the data set
 //   targets         [samples, outputs]
@@ -10,7 +10,7 @@
 //   states          [networks]              where each network's training stands
 
 struct Persistent {
-    inputs_view: vec2<u32>, // a matrix's first place in its buffer, and its stride from row to row
+    inputs_view: vec2<u32>, // a matrix's first place in its buffer, and its stride from row to row, in numbers
     targets_view: vec2<u32>,
     seed: vec2<u32>, // of the order of the samples, low and high word
     samples: u32,
@@ -20,8 +20,8 @@ struct Persistent {
 }
 
 @group(0) @binding(0) var<uniform> p: Persistent;
-@group(0) @binding(1) var<storage, read> inputs: array<f32>;
-@group(0) @binding(2) var<storage, read> targets: array<f32>;
+@group(0) @binding(1) var<storage, read> inputs: array<Inputs>;
+@group(0) @binding(2) var<storage, read> targets: array<Targets>;
 @group(0) @binding(3) var<storage, read> learning_rates: array<f32>;
 @group(0) @binding(4) var<storage, read_write> parameters: array<f32>;
 @group(0) @binding(5) var<storage, read_write> states: array<State>;

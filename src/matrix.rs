@@ -170,6 +170,13 @@ impl Operand<'_> {
         self.rows * self.width
     }
 
+    /// How many numbers of a row a shader can read at once: 4 or 2 where every row's place and the width are multiples.
+    pub fn at_once(&self) -> u32 {
+        let [first, stride] = self.view;
+        let fits = |numbers: &u32| [first, stride, self.width].iter().all(|place| place.is_multiple_of(*numbers));
+        [4, 2].into_iter().find(fits).unwrap_or(1)
+    }
+
     pub fn binding(&self) -> wgpu::BindingResource<'_> {
         wgpu::BindingResource::Buffer(wgpu::BufferBinding {
             buffer: self.buffer,

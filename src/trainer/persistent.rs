@@ -78,7 +78,8 @@ impl Persistent {
         }
         // The batch fits in 32 bits, since the data set's samples do.
         let task = Task::new(network.mlp(), config.batch_size as u32, config.shuffle, work);
-        let task = Task { networks: state.networks(), ..task };
+        let at_once = [inputs.at_once(), targets.at_once()];
+        let task = Task { networks: state.networks(), at_once, ..task };
         let (candidate, refusals) = choose(gpu, &task, inputs.rows, variants)?;
         let refusals = refusals.iter().map(|(plan, refusal)| format!("; not {plan}: {}", in_brief(refusal)));
         let description = format!(

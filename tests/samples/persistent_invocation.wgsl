@@ -7,6 +7,10 @@
 
 // Here stands shaders/state.wgsl.
 
+// How many numbers of a row are read at once.
+alias Inputs = vec2<f32>;
+alias Targets = f32;
+
 // Here stands shaders/persistent.wgsl.
 
 override WORKGROUP: u32;
@@ -69,12 +73,17 @@ fn persistent(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgro
     let learning_rate = learning_rates[network];
     var batch = states[network].batch;
     var errors = states[network].errors;
+    let inputs_view = p.inputs_view / 2u;
+    let targets_view = p.targets_view;
+    let samples = p.samples;
+    let batch_size = p.batch_size;
+    let steps = p.steps;
 
-    for (var step = 0u; step < p.steps; step++) {
+    for (var step = 0u; step < steps; step++) {
         let sample = batch.position;
-        let x_at = p.inputs_view.x + sample * p.inputs_view.y;
-        let x_0 = vec2<f32>(inputs[x_at], inputs[x_at + 1u]);
-        let t_at = p.targets_view.x + sample * p.targets_view.y;
+        let x_at = inputs_view.x + sample * inputs_view.y;
+        let x_0 = inputs[x_at];
+        let t_at = targets_view.x + sample * targets_view.y;
         let t_0 = targets[t_at];
 
         // layer 0
@@ -96,23 +105,22 @@ fn persistent(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgro
         let d1_0 = learning_rate * e_0 * y1_0 * (1.0 - y1_0);
 
         let d0_0 = vec4<f32>(w1_0_0 * d1_0, w1_1_0 * d1_0, w1_2_0 * d1_0, w1_3_0 * d1_0) * y0_0 * (1.0 - y0_0);
-        let d0_1 = vec2<f32>(w1_4_0 * d1_0, w1_5_0 * d1_0) * y0_1 * (1.0 - y0_1);
-
         w1_0_0 -= y0_0.x * d1_0;
         w1_1_0 -= y0_0.y * d1_0;
         w1_2_0 -= y0_0.z * d1_0;
         w1_3_0 -= y0_0.w * d1_0;
+        w0_0_0 -= x_0.x * d0_0;
+        w0_1_0 -= x_0.y * d0_0;
+        b0_0 -= d0_0;
+
+        let d0_1 = vec2<f32>(w1_4_0 * d1_0, w1_5_0 * d1_0) * y0_1 * (1.0 - y0_1);
         w1_4_0 -= y0_1.x * d1_0;
         w1_5_0 -= y0_1.y * d1_0;
-
-        w0_0_0 -= x_0.x * d0_0;
         w0_0_1 -= x_0.x * d0_1;
-        w0_1_0 -= x_0.y * d0_0;
         w0_1_1 -= x_0.y * d0_1;
-        b0_0 -= d0_0;
         b0_1 -= d0_1;
-        errors = add_error(errors, batch, p.samples, error);
-        batch = next_batch(batch, p.samples, p.batch_size);
+        errors = add_error(errors, batch, samples, error);
+        batch = next_batch(batch, samples, batch_size);
     }
 
     write4(first, w0_0_0);

@@ -9,6 +9,10 @@
 
 // Here stands shaders/state.wgsl.
 
+// How many numbers of a row are read at once.
+alias Inputs = f32;
+alias Targets = f32;
+
 // Here stands shaders/persistent.wgsl.
 
 override WORKGROUP: u32;
@@ -69,15 +73,19 @@ fn persistent(
         errors = states[network].errors;
     }
     var batch = workgroupUniformLoad(&first_batch);
+    let inputs_view = p.inputs_view;
+    let targets_view = p.targets_view;
+    let samples = p.samples;
+    let batch_size = p.batch_size;
     // Subgroups of another size than the device named would give wrong numbers: then no step is counted.
     let steps = select(0u, p.steps, lanes == 4u);
 
     for (var step = 0u; step < steps; step++) {
         let sample = batch.position;
-        let x_at = p.inputs_view.x + sample * p.inputs_view.y;
+        let x_at = inputs_view.x + sample * inputs_view.y;
         let x_own0 = inputs[x_at + min(lane, 1u)];
         let x_0 = vec2<f32>(subgroupBroadcast(x_own0, 0u), subgroupBroadcast(x_own0, 1u));
-        let t_at = p.targets_view.x + sample * p.targets_view.y;
+        let t_at = targets_view.x + sample * targets_view.y;
         let t_own0 = targets[t_at + min(lane, 0u)];
         let t_0 = subgroupBroadcast(t_own0, 0u);
 
@@ -105,8 +113,8 @@ fn persistent(
         w0_0_0 -= x_0.x * d0_0;
         w0_1_0 -= x_0.y * d0_0;
         b0_0 -= d0_0;
-        errors = add_error(errors, batch, p.samples, error);
-        batch = next_batch(batch, p.samples, p.batch_size);
+        errors = add_error(errors, batch, samples, error);
+        batch = next_batch(batch, samples, batch_size);
     }
 
     if inside0_0.x {

@@ -9,6 +9,10 @@
 
 // Here stands shaders/permutation.wgsl.
 
+// How many numbers of a row are read at once.
+alias Inputs = f32;
+alias Targets = f32;
+
 // Here stands shaders/persistent.wgsl.
 
 override WORKGROUP: u32;
@@ -57,7 +61,7 @@ var<workgroup> d0: array<vec4<f32>, 16>;
 var<workgroup> w1: array<vec4<f32>, 8>;
 var<workgroup> d1: array<vec4<f32>, 8>;
 var<workgroup> tile_errors: array<f32, 2>;
-var<workgroup> samples: array<u32, 8>;
+var<workgroup> order: array<u32, 8>;
 
 @compute @workgroup_size(WORKGROUP)
 fn persistent(
@@ -89,12 +93,18 @@ fn persistent(
         errors = states[network].errors;
     }
     var batch = workgroupUniformLoad(&first_batch);
+    let inputs_view = p.inputs_view;
+    let targets_view = p.targets_view;
+    let samples = p.samples;
+    let batch_size = p.batch_size;
+    let seed = p.seed;
+    let steps = p.steps;
 
-    for (var step = 0u; step < p.steps; step++) {
+    for (var step = 0u; step < steps; step++) {
         // the batch: rows past its end are zeros
         for (var row = lane; row < 6u; row += WORKGROUP) {
             if row < batch.rows {
-                samples[row] = permutation(batch.position + row, p.samples, p.seed, batch.epoch);
+                order[row] = permutation(batch.position + row, samples, seed, batch.epoch);
             }
         }
         workgroupBarrier();
@@ -102,7 +112,7 @@ fn persistent(
             let row = i / 1u;
             var numbers = vec4<f32>();
             if row < batch.rows {
-                let at = p.inputs_view.x + samples[row] * p.inputs_view.y;
+                let at = inputs_view.x + order[row] * inputs_view.y;
                 numbers = read_inputs(at, i % 1u, 2u);
             }
             x[i] = numbers;
@@ -181,7 +191,7 @@ fn persistent(
             y_0 = select(vec4<f32>(), y_0, 4u * column + vec4(0u, 1u, 2u, 3u) < vec4(1u));
             var e_0 = vec4<f32>();
             if row < batch.rows {
-                let at = p.targets_view.x + samples[row] * p.targets_view.y;
+                let at = targets_view.x + order[row] * targets_view.y;
                 e_0 = y_0 - read_targets(at, column, 1u);
             }
             tile_error += dot(e_0, e_0);
@@ -193,7 +203,7 @@ fn persistent(
             y_1 = select(vec4<f32>(), y_1, 4u * column + vec4(0u, 1u, 2u, 3u) < vec4(1u));
             var e_1 = vec4<f32>();
             if row + 1u < batch.rows {
-                let at = p.targets_view.x + samples[row + 1u] * p.targets_view.y;
+                let at = targets_view.x + order[row + 1u] * targets_view.y;
                 e_1 = y_1 - read_targets(at, column, 1u);
             }
             tile_error += dot(e_1, e_1);
@@ -205,7 +215,7 @@ fn persistent(
             y_2 = select(vec4<f32>(), y_2, 4u * column + vec4(0u, 1u, 2u, 3u) < vec4(1u));
             var e_2 = vec4<f32>();
             if row + 2u < batch.rows {
-                let at = p.targets_view.x + samples[row + 2u] * p.targets_view.y;
+                let at = targets_view.x + order[row + 2u] * targets_view.y;
                 e_2 = y_2 - read_targets(at, column, 1u);
             }
             tile_error += dot(e_2, e_2);
@@ -217,7 +227,7 @@ fn persistent(
             y_3 = select(vec4<f32>(), y_3, 4u * column + vec4(0u, 1u, 2u, 3u) < vec4(1u));
             var e_3 = vec4<f32>();
             if row + 3u < batch.rows {
-                let at = p.targets_view.x + samples[row + 3u] * p.targets_view.y;
+                let at = targets_view.x + order[row + 3u] * targets_view.y;
                 e_3 = y_3 - read_targets(at, column, 1u);
             }
             tile_error += dot(e_3, e_3);
@@ -232,7 +242,7 @@ fn persistent(
             for (var tile = 0u; tile < 2u; tile++) {
                 error += tile_errors[tile];
             }
-            errors = add_error(errors, batch, p.samples, error);
+            errors = add_error(errors, batch, samples, error);
         }
 
         // backward through layer 1, by the weights as they are before the update
@@ -319,7 +329,7 @@ fn persistent(
             b0[column] -= g;
         }
 
-        batch = next_batch(batch, p.samples, p.batch_size);
+        batch = next_batch(batch, samples, batch_size);
         workgroupBarrier();
     }
 

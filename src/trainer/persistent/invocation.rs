@@ -1,6 +1,8 @@
 //! One invocation trains a network: everything in registers, written out without loops over layers or numbers; no
 //! barrier and no feature. A subgroup trains as many networks as it has lanes.
 
+use std::ops::Range;
+
 use super::text::{Part, Task, Text, batch, output, parts, place, slopes, sum, weight};
 use crate::trainer::Work;
 
@@ -46,16 +48,18 @@ pub(super) fn text(task: &Task) -> String {
     }
     text.line("var batch = states[network].batch;");
     text.line("var errors = states[network].errors;");
+    text.constants(task);
+    text.line("let steps = p.steps;");
 
     text.line("");
-    text.line("for (var step = 0u; step < p.steps; step++) {");
+    text.line("for (var step = 0u; step < steps; step++) {");
     if task.batch_size == 1 {
         sample(&mut text, task, "batch.position", "learning_rate");
-        text.line("errors = add_error(errors, batch, p.samples, error);");
+        text.line("errors = add_error(errors, batch, samples, error);");
     } else {
         whole_batch(&mut text, task);
     }
-    text.line("batch = next_batch(batch, p.samples, p.batch_size);");
+    text.line("batch = next_batch(batch, samples, batch_size);");
     text.line("}");
 
     text.line("");
@@ -118,18 +122,20 @@ fn whole_batch(text: &mut Text, task: &Task) {
     for (w, (g, _)) in weights.iter().zip(&sums) {
         text.line(format!("{w} -= {prefix}{g};"));
     }
-    text.line("errors = add_error(errors, batch, p.samples, batch_error);");
+    text.line("errors = add_error(errors, batch, samples, batch_error);");
 }
 
 /// One sample forward, its error, and backward to the weights (of a batch, to the derivatives' sums).
 fn sample(text: &mut Text, task: &Task, position: &str, rate: &str) {
     text.line(format!("let sample = {};", task.sample(position)));
-    for (matrix, name, width) in [("inputs", "x", task.inputs), ("targets", "t", task.outputs())] {
-        text.line(format!("let {name}_at = p.{matrix}_view.x + sample * p.{matrix}_view.y;"));
+    let [inputs_at_once, targets_at_once] = task.at_once;
+    for (matrix, name, width, at_once) in
+        [("inputs", "x", task.inputs, inputs_at_once), ("targets", "t", task.outputs(), targets_at_once)]
+    {
+        text.line(format!("let {name}_at = {matrix}_view.x + sample * {matrix}_view.y;"));
         for part in parts(width) {
-            let at = format!("{name}_at");
-            let mut numbers =
-                part.of((part.first..part.first + part.width).map(|i| format!("{matrix}[{}]", place(&at, i))));
+            let reads = part.first / at_once..(part.first + part.width) / at_once;
+            let mut numbers = part.of(reads.map(|read| format!("{matrix}[{}]", place(&format!("{name}_at"), read))));
             for _ in 0..if name == "x" { task.sigmoids } else { 0 } {
                 numbers = format!("sigmoid{}({numbers})", part.width);
             }
@@ -181,34 +187,47 @@ fn backward(text: &mut Text, task: &Task, rate: &str) {
         let upstream = format!("{rate} * e_{}", part.index);
         text.line(format!("let d{last}_{} = {upstream}{};", part.index, slopes(last, &task.stages[last], part)));
     }
-    for s in (0..=last).rev() {
+    // Part by part, so that a part's weights are still in registers when they are updated: on Mesa's software driver a
+    // step takes 6 % less time than layer by layer.
+    for s in (1..=last).rev() {
         let stage = &task.stages[s];
-        let d = |part: Part| format!("d{s}_{}", part.index);
-        if s > 0 {
+        for part in parts(stage.inputs) {
+            let rows = part.first..part.first + part.width;
+            let products = rows.clone().map(|i| {
+                sum(parts(stage.outputs)
+                    .map(|column| column.dot(&weight("w", s, stage, i, column), &format!("d{s}_{}", column.index))))
+            });
+            let upstream = if part.width == 1 { format!("({})", part.of(products)) } else { part.of(products) };
             text.line("");
-            for part in parts(stage.inputs) {
-                let products = (part.first..part.first + part.width).map(|i| {
-                    sum(parts(stage.outputs).map(|column| column.dot(&weight("w", s, stage, i, column), &d(column))))
-                });
-                let upstream = if part.width == 1 { format!("({})", part.of(products)) } else { part.of(products) };
-                text.line(format!(
-                    "let d{}_{} = {upstream}{};",
-                    s - 1,
-                    part.index,
-                    slopes(s - 1, &task.stages[s - 1], part)
-                ));
+            text.line(format!(
+                "let d{}_{} = {upstream}{};",
+                s - 1,
+                part.index,
+                slopes(s - 1, &task.stages[s - 1], part)
+            ));
+            update(text, task, s, rows, parts(stage.outputs));
+            if s == 1 {
+                // Nothing below needs the first layer's weights as they were.
+                update(text, task, 0, 0..task.stages[0].rows(), std::iter::once(part));
             }
         }
+        update(text, task, s, stage.inputs..stage.rows(), parts(stage.outputs));
+    }
+    if last == 0 {
         text.line("");
-        for row in 0..stage.rows() {
-            for part in parts(stage.outputs) {
-                let derivative =
-                    if row < stage.inputs { format!("{} * {}", input(task, s, row), d(part)) } else { d(part) };
-                text.line(match task.batch_size {
-                    1 => format!("{} -= {derivative};", weight("w", s, stage, row, part)),
-                    _ => format!("{} += {derivative};", weight("g", s, stage, row, part)),
-                });
-            }
+        update(text, task, 0, 0..task.stages[0].rows(), parts(task.outputs()));
+    }
+}
+
+/// The update of some of a stage's weights, or the sums that it takes.
+fn update(text: &mut Text, task: &Task, s: usize, rows: Range<u32>, outputs: impl Iterator<Item = Part> + Clone) {
+    let stage = &task.stages[s];
+    let (operator, letter) = if task.batch_size == 1 { ("-=", "w") } else { ("+=", "g") };
+    for row in rows {
+        let factor = if row < stage.inputs { format!("{} * ", input(task, s, row)) } else { String::new() };
+        for part in outputs.clone() {
+            let w = weight(letter, s, stage, row, part);
+            text.line(format!("{w} {operator} {factor}d{s}_{};", part.index));
         }
     }
 }

@@ -31,6 +31,8 @@ fn is_spread(s: usize) -> bool {
 
 /// The kernel's text for subgroups of `lanes` lanes.
 pub(super) fn text(task: &Task, lanes: u32) -> String {
+    // Each lane reads numbers of its own.
+    let task = &Task { at_once: [1, 1], ..task.clone() };
     Subgroup { task, lanes, text: Text::default() }.write()
 }
 
@@ -238,6 +240,7 @@ impl Subgroup<'_> {
         self.text.line("errors = states[network].errors;");
         self.text.line("}");
         self.text.line("var batch = workgroupUniformLoad(&first_batch);");
+        self.text.constants(task);
         self.text.line(
             "// Subgroups of another size than the device named would give wrong numbers: then no step is counted.",
         );
@@ -285,7 +288,7 @@ impl Subgroup<'_> {
         let train = self.task.work == Work::Train;
         if self.task.batch_size == 1 {
             self.sample("batch.position", "learning_rate");
-            self.text.line("errors = add_error(errors, batch, p.samples, error);");
+            self.text.line("errors = add_error(errors, batch, samples, error);");
         } else {
             let weights = (0..self.task.stages.len()).filter(|_| train).flat_map(|s| self.weights(s));
             let weights = weights.collect::<Vec<_>>();
@@ -302,9 +305,9 @@ impl Subgroup<'_> {
             for (w, (g, _)) in weights.iter().zip(&sums) {
                 self.text.line(format!("{} -= {prefix}{g};", w.name));
             }
-            self.text.line("errors = add_error(errors, batch, p.samples, batch_error);");
+            self.text.line("errors = add_error(errors, batch, samples, batch_error);");
         }
-        self.text.line("batch = next_batch(batch, p.samples, p.batch_size);");
+        self.text.line("batch = next_batch(batch, samples, batch_size);");
     }
 
     /// A sample's numbers from `matrix`, as parts that all lanes have: each lane reads some and hands them to the others.
@@ -333,9 +336,9 @@ impl Subgroup<'_> {
         let task = self.task;
         let last = task.last();
         self.text.line(format!("let sample = {};", task.sample(position)));
-        self.text.line("let x_at = p.inputs_view.x + sample * p.inputs_view.y;");
+        self.text.line("let x_at = inputs_view.x + sample * inputs_view.y;");
         self.everywhere("inputs", "x", task.inputs, task.sigmoids);
-        self.text.line("let t_at = p.targets_view.x + sample * p.targets_view.y;");
+        self.text.line("let t_at = targets_view.x + sample * targets_view.y;");
         if is_spread(last) {
             let end = task.outputs() - 1;
             for part in self.outputs(last) {

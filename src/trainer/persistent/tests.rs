@@ -43,6 +43,15 @@ fn networks() -> Vec<Mlp> {
     networks
 }
 
+/// How many numbers can be read at once where rows lie one right after the other.
+fn dense(mlp: &Mlp) -> [u32; 2] {
+    [mlp.input_width(), mlp.output_width()].map(|width| match width % 4 {
+        0 => 4,
+        2 => 2,
+        _ => 1,
+    })
+}
+
 /// The text of each variant for a network, named.
 fn texts(task: &Task) -> Vec<(&'static str, String)> {
     let mut texts = vec![
@@ -92,6 +101,8 @@ fn every_text_passes_naga_and_where_it_is_installed_tint() {
             (5, true, Work::Evaluate),
         ] {
             let task = Task::new(mlp, batch_size, shuffle, work);
+            // Rows that lie dense, and rows whose numbers must be read one by one.
+            let task = if shuffle { Task { at_once: dense(mlp), ..task } } else { task };
             for (variant, text) in texts(&task) {
                 let what = || format!("{mlp}, {variant}, batch size {batch_size}");
                 let module = naga::front::wgsl::parse_str(&text)
@@ -148,7 +159,7 @@ fn iterations(text: &str, lanes: u64) -> (u64, u64) {
         let mut clauses = header.split("; ");
         let first = clauses.next().unwrap();
         let end = clauses.next().unwrap().split(" < ").nth(1).unwrap();
-        if end == "p.steps" {
+        if end == "steps" {
             blocks.push(Some(1));
             in_step = true;
             a_step += 1;
@@ -252,7 +263,7 @@ fn a_workgroup_of_any_width_gives_the_same_bits() {
 /// text as it is written now, without the files of `shaders/` that every text begins with.
 fn samples() -> [(&'static str, &'static str, String); 3] {
     let mlp = Mlp::inputs(2).linear(6).bias().sigmoid().linear(1).sigmoid();
-    let task = |batch_size| Task::new(&mlp, batch_size, batch_size > 1, Work::Train);
+    let task = |batch_size| Task { at_once: dense(&mlp), ..Task::new(&mlp, batch_size, batch_size > 1, Work::Train) };
     let own = |mut text: String| {
         for (name, part) in [
             ("state", include_str!("../../../shaders/state.wgsl")),

@@ -21,6 +21,8 @@ pub(super) struct Task {
     pub batch_size: u32,
     pub shuffle: bool,
     pub work: Work,
+    /// How many of the data set's numbers can be read at once, of the inputs and the targets: 1, 2 or 4.
+    pub at_once: [u32; 2],
     /// How many networks there are: no text depends on it.
     pub networks: u32,
 }
@@ -84,6 +86,7 @@ impl Task {
             batch_size,
             shuffle,
             work,
+            at_once: [1, 1],
             networks: 1,
         }
     }
@@ -135,11 +138,7 @@ impl Task {
 
     /// The expression for the sample at a position of the epoch's order.
     pub fn sample(&self, position: &str) -> String {
-        if self.shuffle {
-            format!("permutation({position}, p.samples, p.seed, batch.epoch)")
-        } else {
-            position.to_owned()
-        }
+        if self.shuffle { format!("permutation({position}, samples, seed, batch.epoch)") } else { position.to_owned() }
     }
 }
 
@@ -167,7 +166,7 @@ pub(super) struct Part {
 }
 
 /// A layer's numbers, four by four.
-pub(super) fn parts(width: u32) -> impl Iterator<Item = Part> {
+pub(super) fn parts(width: u32) -> impl Iterator<Item = Part> + Clone {
     (0..width.div_ceil(4)).map(move |index| Part { index, first: 4 * index, width: (width - 4 * index).min(4) })
 }
 
@@ -182,10 +181,10 @@ impl Part {
         if self.width == 1 { name.to_owned() } else { format!("{name}.{}", ["x", "y", "z", "w"][index as usize]) }
     }
 
-    /// A part of these numbers.
+    /// A part of these numbers, or vectors of them.
     pub fn of(&self, numbers: impl IntoIterator<Item = String>) -> String {
         let numbers = numbers.into_iter().collect::<Vec<_>>();
-        if self.width == 1 { numbers[0].clone() } else { format!("{}({})", self.ty(), numbers.join(", ")) }
+        if numbers.len() == 1 { numbers[0].clone() } else { format!("{}({})", self.ty(), numbers.join(", ")) }
     }
 
     /// The sum of the products of two parts' numbers.
@@ -339,9 +338,30 @@ impl Text {
         if task.shuffle {
             text.paste(include_str!("../../../shaders/permutation.wgsl"));
         }
+        text.line("// How many numbers of a row are read at once.");
+        for (name, numbers) in ["Inputs", "Targets"].iter().zip(task.at_once) {
+            text.line(format!("alias {name} = {};", vector(numbers)));
+        }
+        text.line("");
         text.paste(include_str!("../../../shaders/persistent.wgsl"));
         text.line("override WORKGROUP: u32;");
         text
+    }
+
+    /// What the steps take of the uniform, read before the loop: in it, Mesa's software driver would read each number
+    /// anew for each lane, which took a sixth of a small network's step.
+    pub fn constants(&mut self, task: &Task) {
+        for (view, numbers) in ["inputs_view", "targets_view"].iter().zip(task.at_once) {
+            self.line(match numbers {
+                1 => format!("let {view} = p.{view};"),
+                _ => format!("let {view} = p.{view} / {numbers}u;"),
+            });
+        }
+        self.line("let samples = p.samples;");
+        self.line("let batch_size = p.batch_size;");
+        if task.shuffle {
+            self.line("let seed = p.seed;");
+        }
     }
 
     /// The sigmoid of parts of these widths; e is never raised to a positive power, which could overflow.

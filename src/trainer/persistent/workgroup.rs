@@ -59,7 +59,7 @@ fn memory(task: &Task) -> Vec<(String, String, u64)> {
     let tiles = tiles(task, task.outputs());
     memory.push(("tile_errors".to_owned(), format!("array<f32, {tiles}>"), 4 * u64::from(tiles)));
     if task.shuffle {
-        memory.push(("samples".to_owned(), format!("array<u32, {rows}>"), 4 * u64::from(rows)));
+        memory.push(("order".to_owned(), format!("array<u32, {rows}>"), 4 * u64::from(rows)));
     }
     memory
 }
@@ -92,6 +92,9 @@ pub(super) struct Kernel {
 
 /// The kernel for workgroups of `lanes` invocations.
 pub(super) fn kernel(task: &Task, lanes: u32) -> Kernel {
+    // Four numbers at once, or each alone.
+    let at_once = task.at_once.map(|numbers| if numbers == 4 { 4 } else { 1 });
+    let task = &Task { at_once, ..task.clone() };
     let mut workgroup = Workgroup { task, lanes, text: Text::default(), iterations: 0 };
     workgroup.begin();
     let before = workgroup.iterations;
@@ -156,10 +159,14 @@ impl Workgroup<'_> {
         );
         let sigmoids = task.sigmoids > 0 || task.stages.iter().any(|stage| stage.sigmoids > 0);
         self.text.sigmoids(sigmoids.then_some(4));
-        for (name, matrix) in [("parameters", "parameters"), ("inputs", "inputs"), ("targets", "targets")] {
+        let [inputs_at_once, targets_at_once] = task.at_once;
+        for (matrix, at_once) in [("parameters", 1), ("inputs", inputs_at_once), ("targets", targets_at_once)] {
+            if at_once == 4 {
+                continue; // each read is four of them
+            }
             self.line("");
             self.line("// Four of the `width` numbers from `at` on; 0 for those past the end.");
-            self.line(format!("fn read_{name}(at: u32, column: u32, width: u32) -> vec4<f32> {{"));
+            self.line(format!("fn read_{matrix}(at: u32, column: u32, width: u32) -> vec4<f32> {{"));
             self.line("let numbers = 4u * column + vec4(0u, 1u, 2u, 3u);");
             self.line("let places = at + min(numbers, vec4(width - 1u));");
             let read = ["x", "y", "z", "w"].map(|i| format!("{matrix}[places.{i}]")).join(", ");
@@ -222,8 +229,10 @@ impl Workgroup<'_> {
         self.line("errors = states[network].errors;");
         self.line("}");
         self.line("var batch = workgroupUniformLoad(&first_batch);");
+        self.text.constants(task);
+        self.line("let steps = p.steps;");
         self.line("");
-        self.line("for (var step = 0u; step < p.steps; step++) {");
+        self.line("for (var step = 0u; step < steps; step++) {");
     }
 
     fn step(&mut self) {
@@ -247,7 +256,7 @@ impl Workgroup<'_> {
             }
         }
         self.line("");
-        self.line("batch = next_batch(batch, p.samples, p.batch_size);");
+        self.line("batch = next_batch(batch, samples, batch_size);");
         self.barrier();
         self.line("}");
     }
@@ -259,7 +268,7 @@ impl Workgroup<'_> {
         if task.shuffle {
             self.share("row", task.batch_size, super::LONGEST_WALK);
             self.line("if row < batch.rows {");
-            self.line(format!("samples[row] = {};", task.sample("batch.position + row")));
+            self.line(format!("order[row] = {};", task.sample("batch.position + row")));
             self.line("}");
             self.line("}");
             self.barrier();
@@ -269,8 +278,8 @@ impl Workgroup<'_> {
         self.line(format!("let row = i / {count}u;"));
         self.line("var numbers = vec4<f32>();");
         self.line("if row < batch.rows {");
-        self.line(format!("let at = p.inputs_view.x + {} * p.inputs_view.y;", self.sample("row")));
-        self.line(format!("numbers = read_inputs(at, i % {count}u, {}u);", task.inputs));
+        self.line(format!("let at = inputs_view.x + {} * inputs_view.y;", self.sample("row")));
+        self.line(format!("numbers = {};", self.read(0, &format!("i % {count}u"), task.inputs)));
         for _ in 0..task.sigmoids {
             self.line("numbers = sigmoid4(numbers);");
         }
@@ -281,9 +290,18 @@ impl Workgroup<'_> {
         self.barrier();
     }
 
+    /// Four numbers from `at` on, of the inputs or the targets.
+    fn read(&self, matrix: usize, column: &str, width: u32) -> String {
+        let name = ["inputs", "targets"][matrix];
+        match self.task.at_once[matrix] {
+            4 => format!("{name}[at + {column}]"),
+            _ => format!("read_{name}(at, {column}, {width}u)"),
+        }
+    }
+
     /// The sample of one of the batch's rows.
     fn sample(&self, row: &str) -> String {
-        if self.task.shuffle { format!("samples[{row}]") } else { format!("(batch.position + {row})") }
+        if self.task.shuffle { format!("order[{row}]") } else { format!("(batch.position + {row})") }
     }
 
     /// Sets the numbers past a row's end to 0, which a sigmoid made one half of.
@@ -357,8 +375,8 @@ impl Workgroup<'_> {
         self.line(format!("var e_{r} = vec4<f32>();"));
         self.line(format!("if {} < batch.rows {{", place("row", r)));
         let sample = self.sample(&place("row", r));
-        self.line(format!("let at = p.targets_view.x + {sample} * p.targets_view.y;"));
-        self.line(format!("e_{r} = y_{r} - read_targets(at, column, {}u);", stage.outputs));
+        self.line(format!("let at = targets_view.x + {sample} * targets_view.y;"));
+        self.line(format!("e_{r} = y_{r} - {};", self.read(1, "column", stage.outputs)));
         self.line("}");
         self.line(format!("tile_error += dot(e_{r}, e_{r});"));
         if train {
@@ -377,7 +395,7 @@ impl Workgroup<'_> {
         self.line(format!("for (var tile = 0u; tile < {tiles}u; tile++) {{"));
         self.line("error += tile_errors[tile];");
         self.line("}");
-        self.line("errors = add_error(errors, batch, p.samples, error);");
+        self.line("errors = add_error(errors, batch, samples, error);");
         self.line("}");
     }
 
