@@ -281,13 +281,18 @@ fn the_longest_dispatches_do_the_steps_of_short_ones() {
 
 #[test]
 fn samples_are_found_wherever_they_lie_in_the_apps_buffers() {
-    for plan in plans() {
-        let case = Case { mlp: xor_mlp(), samples: 13, batch_size: 3, shuffle: None };
+    // Where rows lie dense, some plans read their numbers by twos or fours.
+    let by_fours = Mlp::inputs(4).linear(3).bias().sigmoid().linear(8).sigmoid();
+    let by_twos_and_fours = Mlp::inputs(6).linear(5).sigmoid().linear(4).sigmoid();
+    for (mlp, plan) in
+        [xor_mlp(), by_fours, by_twos_and_fours].iter().flat_map(|mlp| plans().into_iter().map(move |plan| (mlp, plan)))
+    {
+        let case = Case { mlp: mlp.clone(), samples: 13, batch_size: 3, shuffle: None };
         let (inputs, targets) = case.data();
         let runs = LAYOUTS.map(|layout| {
-            let network = Network::new(gpu(), &case.mlp, 3).unwrap();
-            let inputs = Placed::new(gpu(), layout, 13, 2, Some(&inputs));
-            let targets = Placed::new(gpu(), layout, 13, 2, Some(&targets));
+            let network = Network::new(gpu(), mlp, 3).unwrap();
+            let inputs = Placed::new(gpu(), layout, 13, mlp.input_width(), Some(&inputs));
+            let targets = Placed::new(gpu(), layout, 13, mlp.output_width(), Some(&targets));
             let data = Dataset::from_buffers(gpu(), inputs.rows.clone(), targets.rows.clone()).unwrap();
             let config = TrainConfig { batch_size: 3, plan, ..Default::default() };
             record(&mut Trainer::new(&network, &data, config).unwrap(), 40);
@@ -296,7 +301,7 @@ fn samples_are_found_wherever_they_lie_in_the_apps_buffers() {
             targets.read(gpu());
             bits(&network.read_parameters().unwrap())
         });
-        assert_eq!(runs[0], runs[1], "{plan}");
+        assert_eq!(runs[0], runs[1], "{mlp}, {plan}");
     }
 }
 
