@@ -168,6 +168,8 @@ pub fn assert_l2(what: &str, found: &[f32], expected: &[f64], bound: f64) {
     assert!(difference <= bound, "{what}: relative L2 difference {difference:e}, and {bound:e} is allowed");
 }
 
+include!("networks.rs");
+
 /// The data of XOR, in the notebook's order, and its targets 0.01 and 0.99: the second output stands for 1.
 pub const XOR_INPUTS: [[f32; 2]; 4] = [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]];
 pub const XOR_TARGETS: [[f32; 2]; 4] = [[0.99, 0.01], [0.01, 0.99], [0.01, 0.99], [0.99, 0.01]];
