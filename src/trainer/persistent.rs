@@ -6,6 +6,7 @@
 
 mod invocation;
 mod subgroup;
+mod task;
 mod text;
 mod workgroup;
 
@@ -17,7 +18,7 @@ use crate::kernels::{Dispatch, LONGEST_LOOP, Parameters, TrainingState};
 use crate::matrix::Operand;
 use crate::network::Network;
 use crate::reference;
-use text::Task;
+use task::Task;
 
 /// The registers that a text may ask for, 32 bits each. Most GPUs have 255 an invocation, and keep what is beyond in
 /// memory close by; but the time that a driver takes to compile grows faster than the text: with Mesa 22.3 on an idle
@@ -44,6 +45,28 @@ pub(super) struct Persistent {
     dispatches: Vec<Dispatch>,
 }
 
+/// What trains a network.
+#[derive(Clone, Copy, Debug)]
+enum Variant {
+    Subgroup,
+    Invocation,
+    Workgroup,
+}
+
+impl Variant {
+    fn plan(self) -> Plan {
+        match self {
+            Variant::Subgroup => Plan::PersistentSubgroup,
+            Variant::Invocation => Plan::PersistentInvocation,
+            Variant::Workgroup => Plan::PersistentWorkgroup,
+        }
+    }
+
+    fn unavailable(self, reason: String) -> Error {
+        Error::PlanUnavailable { plan: self.plan().name(), reason }
+    }
+}
+
 /// A variant that can run: its text and its grid.
 struct Candidate {
     text: String,
@@ -56,16 +79,17 @@ struct Candidate {
 }
 
 impl Persistent {
-    /// The plan by the first of these variants that is possible; and in words which it is, and why not another.
+    /// The plan by the variant that the configuration names, or the best one that is possible; and in words which it is,
+    /// and why not a better one.
     ///
     /// # Errors
-    /// [`Error::PlanUnavailable`] or [`Error::TooLarge`] if none is: what forbids the last.
+    /// [`Error::PlanUnavailable`] or [`Error::TooLarge`] if none is possible: what forbids the last.
     pub fn new(
         network: &Network,
         data: &Dataset,
         state: &TrainingState,
         config: &TrainConfig,
-        (work, variants): (Work, &[Plan]),
+        work: Work,
     ) -> Result<(Self, String)> {
         let operation = work.operation();
         let gpu = network.gpu();
@@ -80,8 +104,9 @@ impl Persistent {
         let task = Task::new(network.mlp(), config.batch_size as u32, config.shuffle, work);
         let at_once = [inputs.at_once(), targets.at_once()];
         let task = Task { networks: state.networks(), at_once, ..task };
-        let (candidate, refusals) = choose(gpu, &task, inputs.rows, variants)?;
-        let refusals = refusals.iter().map(|(plan, refusal)| format!("; not {plan}: {}", in_brief(refusal)));
+        let (candidate, refusals) = choose(gpu, &task, inputs.rows, config.plan)?;
+        let refusals =
+            refusals.iter().map(|(variant, refusal)| format!("; not {}: {}", variant.plan(), in_brief(refusal)));
         let description = format!(
             "{}: the loop over the steps runs inside the shader, up to {} a dispatch{}",
             candidate.words,
@@ -169,38 +194,44 @@ fn is_cpu(gpu: &Gpu) -> bool {
     gpu.adapter_info().device_type == wgpu::DeviceType::Cpu
 }
 
-/// The variants in the order in which [`Plan::Auto`] tries them. Many networks are best off with a lane each, which
-/// does no work twice; few with a subgroup each, which has more lanes at work.
-pub(super) fn preference(gpu: &Gpu, networks: u32) -> [Plan; 3] {
+/// The variants that a plan allows: those to be tried first, in their order, and the last one, whose refusal is the plan's.
+///
+/// Many networks are best off with a lane each, which does no work twice; few with a subgroup each, which has more lanes
+/// at work. What outgrows registers goes to workgroup memory; but not to be measured alone: the text would be another for
+/// each size of a data set, where the layered plan needs none.
+fn variants(gpu: &Gpu, task: &Task, plan: Plan) -> (&'static [Variant], Variant) {
+    use Variant::{Invocation, Subgroup, Workgroup};
     let many = lanes(gpu) * if is_cpu(gpu) { 1 } else { SUBGROUPS_OF_A_GPU };
-    if networks >= many {
-        [Plan::PersistentInvocation, Plan::PersistentSubgroup, Plan::PersistentWorkgroup]
-    } else {
-        [Plan::PersistentSubgroup, Plan::PersistentInvocation, Plan::PersistentWorkgroup]
+    match plan {
+        Plan::PersistentSubgroup => (&[], Subgroup),
+        Plan::PersistentInvocation => (&[], Invocation),
+        Plan::PersistentWorkgroup => (&[], Workgroup),
+        _ if task.networks >= many => (&[Invocation, Subgroup], Workgroup),
+        _ if task.networks == 1 && task.work == Work::Evaluate => (&[Subgroup], Invocation),
+        _ => (&[Subgroup, Invocation], Workgroup),
     }
 }
 
-/// The first of the variants that is possible, and what forbids those before it.
-fn choose(gpu: &Gpu, task: &Task, samples: u32, variants: &[Plan]) -> Result<(Candidate, Vec<(Plan, Error)>)> {
+/// The first of a plan's variants that is possible, and what forbids those before it.
+fn choose(gpu: &Gpu, task: &Task, samples: u32, plan: Plan) -> Result<(Candidate, Vec<(Variant, Error)>)> {
+    let candidate = |variant| match variant {
+        Variant::Subgroup => subgroup(gpu, task, samples),
+        Variant::Invocation => invocation(gpu, task, samples),
+        Variant::Workgroup => workgroup(gpu, task),
+    };
+    let (first, last) = variants(gpu, task, plan);
     let mut refusals = Vec::new();
-    for variant in variants {
-        let candidate = match variant {
-            Plan::PersistentSubgroup => subgroup(gpu, task, samples),
-            Plan::PersistentInvocation => invocation(gpu, task, samples),
-            _ => workgroup(gpu, task),
-        };
-        match candidate {
+    for &variant in first {
+        match candidate(variant) {
             Ok(candidate) => return Ok((candidate, refusals)),
-            Err(refusal) => refusals.push((*variant, refusal)),
+            Err(refusal) => refusals.push((variant, refusal)),
         }
     }
-    let none = || Error::PlanUnavailable { plan: Plan::Persistent.name(), reason: "it has no variant".to_owned() };
-    Err(refusals.pop().map_or_else(none, |(_, refusal)| refusal))
+    Ok((candidate(last)?, refusals))
 }
 
 fn subgroup(gpu: &Gpu, task: &Task, samples: u32) -> Result<Candidate> {
-    let plan = "persistent-subgroup";
-    let unavailable = |reason: String| Err(Error::PlanUnavailable { plan, reason });
+    let unavailable = |reason: String| Err(Variant::Subgroup.unavailable(reason));
     if !gpu.device().features().contains(wgpu::Features::SUBGROUP) {
         return unavailable("the device was requested without the feature SUBGROUP".to_owned());
     }
@@ -218,25 +249,23 @@ fn subgroup(gpu: &Gpu, task: &Task, samples: u32) -> Result<Candidate> {
         text: subgroup::text(task, min),
         workgroup: min,
         lanes: min,
-        most_steps: most_steps(plan, task, samples)?,
-        words: format!("{plan}, {min} lanes train a network in registers"),
+        most_steps: most_steps(Variant::Subgroup, task, samples)?,
+        words: format!("{}, {min} lanes train a network in registers", Plan::PersistentSubgroup),
     })
 }
 
 fn invocation(gpu: &Gpu, task: &Task, samples: u32) -> Result<Candidate> {
-    let plan = "persistent-invocation";
     check_registers(task, "the network with its batch", invocation::registers(task), REGISTERS_OF_AN_INVOCATION)?;
     Ok(Candidate {
         text: invocation::text(task),
         workgroup: lanes(gpu),
         lanes: 1,
-        most_steps: most_steps(plan, task, samples)?,
-        words: format!("{plan}, each invocation trains a network in registers"),
+        most_steps: most_steps(Variant::Invocation, task, samples)?,
+        words: format!("{}, each invocation trains a network in registers", Plan::PersistentInvocation),
     })
 }
 
 fn workgroup(gpu: &Gpu, task: &Task) -> Result<Candidate> {
-    let plan = "persistent-workgroup";
     let (needed, allowed) = (workgroup::bytes(task), u64::from(gpu.limits().max_compute_workgroup_storage_size));
     if needed > allowed {
         return Err(Error::TooLarge {
@@ -254,8 +283,11 @@ fn workgroup(gpu: &Gpu, task: &Task) -> Result<Candidate> {
         false => workgroup::widest_phase(task).next_power_of_two().clamp(32, 256),
     };
     let kernel = workgroup::kernel(task, lanes);
-    let most_steps = kernel.most_steps().ok_or_else(|| too_long(plan, kernel.iterations_a_step))?;
-    let words = format!("{plan}, {lanes} invocations train a network in {needed} bytes of workgroup memory");
+    let most_steps = kernel.most_steps().ok_or_else(|| too_long(Variant::Workgroup, kernel.iterations_a_step))?;
+    let words = format!(
+        "{}, {lanes} invocations train a network in {needed} bytes of workgroup memory",
+        Plan::PersistentWorkgroup
+    );
     Ok(Candidate { text: kernel.text, workgroup: lanes, lanes, most_steps, words })
 }
 
@@ -275,14 +307,14 @@ fn check_registers(task: &Task, what: &'static str, registers: u64, allowed: u64
         operation: task.work.operation(),
         what,
         needed: 4 * registers,
-        limit: "the registers of an invocation",
+        limit: "wgrad's bound on the registers of an invocation",
         allowed: 4 * allowed,
         way_out: task.way_out(),
     })
 }
 
 /// The most steps of a dispatch, a power of two, where an invocation takes every sample of a batch.
-fn most_steps(plan: &'static str, task: &Task, samples: u32) -> Result<u32> {
+fn most_steps(variant: Variant, task: &Task, samples: u32) -> Result<u32> {
     let batch_size = u64::from(task.batch_size);
     let iterations = |steps: u64| {
         let turns = task.levels().iter().map(|level| steps * batch_size.div_ceil(level.rows.into())).sum::<u64>();
@@ -290,12 +322,12 @@ fn most_steps(plan: &'static str, task: &Task, samples: u32) -> Result<u32> {
     };
     let fits = |&bit: &u32| iterations(1 << bit) <= LONGEST_LOOP.into();
     let most = (0..=LONGEST_LOOP.ilog2()).rev().find(fits);
-    most.map(|bit| 1 << bit).ok_or_else(|| too_long(plan, iterations(1)))
+    most.map(|bit| 1 << bit).ok_or_else(|| too_long(variant, iterations(1)))
 }
 
-fn too_long(plan: &'static str, iterations: u64) -> Error {
-    let reason = format!("a step takes up to {iterations} loop iterations, and a dispatch may take {LONGEST_LOOP}");
-    Error::PlanUnavailable { plan, reason }
+fn too_long(variant: Variant, iterations: u64) -> Error {
+    variant
+        .unavailable(format!("a step takes up to {iterations} loop iterations, and a dispatch may take {LONGEST_LOOP}"))
 }
 
 /// The most loop iterations that `permutation` takes for this many consecutive positions. Each number past the samples

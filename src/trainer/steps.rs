@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::kernels::TrainingState;
 use crate::network::Network;
 
-/// The dispatches of one submission at most, or of the layered plan the steps.
+/// The dispatches of one submission at most; of the layered plan, the steps.
 const MOST_DISPATCHES_A_SUBMISSION: u64 = 1024;
 
 /// Whether steps train, or only measure the loss.
@@ -58,14 +58,10 @@ impl Steps {
             let description = format!("{}{why}", layered.description());
             Ok(Steps { plan: Made::Layered(Box::new(layered)), description })
         };
-        let persistent = |variants: &[Plan]| {
-            let (persistent, description) = Persistent::new(network, data, state, config, (work, variants))?;
+        let persistent = || {
+            let (persistent, description) = Persistent::new(network, data, state, config, work)?;
             Ok(Steps { plan: Made::Persistent(persistent), description })
         };
-        let variants = persistent::preference(network.gpu(), state.networks());
-        // A workgroup's text is another for each batch size, and an evaluation's is the data set's.
-        let few = if work == Work::Evaluate && network.count() == 1 { 2 } else { 3 };
-        let variants = &variants[..few];
         match config.plan {
             Plan::Layered => layered(String::new()),
             // Only measured: there is nothing to train.
@@ -74,15 +70,14 @@ impl Steps {
                 if !persistent::suits(network.gpu(), config.batch_size) {
                     return layered(format!("; a batch of {} has work for many workgroups", config.batch_size));
                 }
-                match persistent(variants) {
+                match persistent() {
                     Err(refusal @ (Error::PlanUnavailable { .. } | Error::TooLarge { .. })) => {
                         layered(format!("; not persistent: {}", persistent::in_brief(&refusal)))
                     }
                     steps => steps,
                 }
             }
-            Plan::Auto | Plan::Persistent => persistent(variants),
-            variant => persistent(&[variant]),
+            _ => persistent(),
         }
     }
 

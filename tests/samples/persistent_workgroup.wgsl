@@ -1,4 +1,4 @@
-// persistent   trains 2 → linear 6 with bias → sigmoid → linear 1 → sigmoid, batch size 6
+// persistent   trains 2 → linear 6 with bias → sigmoid → linear 1 → sigmoid, batch size 2
 //
 // One workgroup has one network in its memory. Matrices are rows of vec4, padded with zeros to whole ones:
 // w0 and b0 are layer 0's weights and bias, x the batch's inputs, y0 layer 0's outputs, d0 the derivatives of
@@ -53,15 +53,15 @@ fn write_parameters(at: u32, column: u32, width: u32, w: vec4<f32>) {
 }
 
 var<workgroup> first_batch: Batch;
-var<workgroup> x: array<vec4<f32>, 8>;
+var<workgroup> x: array<vec4<f32>, 2>;
 var<workgroup> w0: array<vec4<f32>, 8>;
 var<workgroup> b0: array<vec4<f32>, 2>;
-var<workgroup> y0: array<vec4<f32>, 16>;
-var<workgroup> d0: array<vec4<f32>, 16>;
+var<workgroup> y0: array<vec4<f32>, 4>;
+var<workgroup> d0: array<vec4<f32>, 4>;
 var<workgroup> w1: array<vec4<f32>, 8>;
-var<workgroup> d1: array<vec4<f32>, 8>;
-var<workgroup> tile_errors: array<f32, 2>;
-var<workgroup> order: array<u32, 8>;
+var<workgroup> d1: array<vec4<f32>, 2>;
+var<workgroup> tile_errors: array<f32, 1>;
+var<workgroup> order: array<u32, 2>;
 
 @compute @workgroup_size(WORKGROUP)
 fn persistent(
@@ -83,8 +83,8 @@ fn persistent(
         b0[i] = read_parameters(first + 12u, i, 6u);
     }
     for (var i = lane; i < 8u; i += WORKGROUP) {
-        let input = i / 1u;
-        w1[i] = select(vec4<f32>(), read_parameters(first + 18u + input * 1u, i % 1u, 1u), input < 6u);
+        let input = i;
+        w1[i] = select(vec4<f32>(), read_parameters(first + 18u + input, 0u, 1u), input < 6u);
     }
     let learning_rate = learning_rates[network];
     var errors: Errors; // the first invocation's
@@ -102,18 +102,19 @@ fn persistent(
 
     for (var step = 0u; step < steps; step++) {
         // the batch: rows past its end are zeros
-        for (var row = lane; row < 6u; row += WORKGROUP) {
+        for (var row = lane; row < 2u; row += WORKGROUP) {
             if row < batch.rows {
                 order[row] = permutation(batch.position + row, samples, seed, batch.epoch);
             }
         }
         workgroupBarrier();
-        for (var i = lane; i < 8u; i += WORKGROUP) {
-            let row = i / 1u;
+        for (var i = lane; i < 2u; i += WORKGROUP) {
+            let row = i;
+            let column = 0u;
             var numbers = vec4<f32>();
             if row < batch.rows {
                 let at = inputs_view.x + order[row] * inputs_view.y;
-                numbers = read_inputs(at, i % 1u, 2u);
+                numbers = read_inputs(at, column, 2u);
             }
             x[i] = numbers;
         }
@@ -121,67 +122,47 @@ fn persistent(
         let rate = learning_rate / f32(batch.rows);
 
         // layer 0
-        for (var tile = lane; tile < 4u; tile += WORKGROUP) {
-            let row = tile / 2u * 4u;
+        for (var tile = lane; tile < 2u; tile += WORKGROUP) {
+            let row = tile / 2u * 2u;
             let column = tile % 2u;
             var sum_0 = vec4<f32>();
             var sum_1 = vec4<f32>();
-            var sum_2 = vec4<f32>();
-            var sum_3 = vec4<f32>();
             for (var i = 0u; i < 1u; i++) {
-                let w_x = w0[(4u * i + 0u) * 2u + column];
+                let w_x = w0[4u * i * 2u + column];
                 let w_y = w0[(4u * i + 1u) * 2u + column];
                 let w_z = w0[(4u * i + 2u) * 2u + column];
                 let w_w = w0[(4u * i + 3u) * 2u + column];
-                let x_0 = x[(row) * 1u + i];
+                let x_0 = x[row];
                 sum_0 += x_0.x * w_x + x_0.y * w_y + x_0.z * w_z + x_0.w * w_w;
-                let x_1 = x[(row + 1u) * 1u + i];
+                let x_1 = x[row + 1u];
                 sum_1 += x_1.x * w_x + x_1.y * w_y + x_1.z * w_z + x_1.w * w_w;
-                let x_2 = x[(row + 2u) * 1u + i];
-                sum_2 += x_2.x * w_x + x_2.y * w_y + x_2.z * w_z + x_2.w * w_w;
-                let x_3 = x[(row + 3u) * 1u + i];
-                sum_3 += x_3.x * w_x + x_3.y * w_y + x_3.z * w_z + x_3.w * w_w;
             }
             var y_0 = sum_0 + b0[column];
             y_0 = sigmoid4(y_0);
             y_0 = select(vec4<f32>(), y_0, 4u * column + vec4(0u, 1u, 2u, 3u) < vec4(6u));
-            y0[(row) * 2u + column] = y_0;
+            y0[row * 2u + column] = y_0;
             var y_1 = sum_1 + b0[column];
             y_1 = sigmoid4(y_1);
             y_1 = select(vec4<f32>(), y_1, 4u * column + vec4(0u, 1u, 2u, 3u) < vec4(6u));
             y0[(row + 1u) * 2u + column] = y_1;
-            var y_2 = sum_2 + b0[column];
-            y_2 = sigmoid4(y_2);
-            y_2 = select(vec4<f32>(), y_2, 4u * column + vec4(0u, 1u, 2u, 3u) < vec4(6u));
-            y0[(row + 2u) * 2u + column] = y_2;
-            var y_3 = sum_3 + b0[column];
-            y_3 = sigmoid4(y_3);
-            y_3 = select(vec4<f32>(), y_3, 4u * column + vec4(0u, 1u, 2u, 3u) < vec4(6u));
-            y0[(row + 3u) * 2u + column] = y_3;
         }
         workgroupBarrier();
 
         // layer 1
-        for (var tile = lane; tile < 2u; tile += WORKGROUP) {
-            let row = tile / 1u * 4u;
-            let column = tile % 1u;
+        for (var tile = lane; tile < 1u; tile += WORKGROUP) {
+            let row = tile * 2u;
+            let column = 0u;
             var sum_0 = vec4<f32>();
             var sum_1 = vec4<f32>();
-            var sum_2 = vec4<f32>();
-            var sum_3 = vec4<f32>();
             for (var i = 0u; i < 2u; i++) {
-                let w_x = w1[(4u * i + 0u) * 1u + column];
-                let w_y = w1[(4u * i + 1u) * 1u + column];
-                let w_z = w1[(4u * i + 2u) * 1u + column];
-                let w_w = w1[(4u * i + 3u) * 1u + column];
-                let x_0 = y0[(row) * 2u + i];
+                let w_x = w1[4u * i];
+                let w_y = w1[4u * i + 1u];
+                let w_z = w1[4u * i + 2u];
+                let w_w = w1[4u * i + 3u];
+                let x_0 = y0[row * 2u + i];
                 sum_0 += x_0.x * w_x + x_0.y * w_y + x_0.z * w_z + x_0.w * w_w;
                 let x_1 = y0[(row + 1u) * 2u + i];
                 sum_1 += x_1.x * w_x + x_1.y * w_y + x_1.z * w_z + x_1.w * w_w;
-                let x_2 = y0[(row + 2u) * 2u + i];
-                sum_2 += x_2.x * w_x + x_2.y * w_y + x_2.z * w_z + x_2.w * w_w;
-                let x_3 = y0[(row + 3u) * 2u + i];
-                sum_3 += x_3.x * w_x + x_3.y * w_y + x_3.z * w_z + x_3.w * w_w;
             }
             var tile_error = 0.0;
             var y_0 = sum_0;
@@ -195,7 +176,7 @@ fn persistent(
                 e_0 = y_0 - read_targets(at, column, 1u);
             }
             tile_error += dot(e_0, e_0);
-            d1[(row) * 1u + column] = rate * e_0 * slopes_0;
+            d1[row] = rate * e_0 * slopes_0;
             var y_1 = sum_1;
             var slopes_1 = vec4<f32>(1.0);
             y_1 = sigmoid4(y_1);
@@ -207,31 +188,7 @@ fn persistent(
                 e_1 = y_1 - read_targets(at, column, 1u);
             }
             tile_error += dot(e_1, e_1);
-            d1[(row + 1u) * 1u + column] = rate * e_1 * slopes_1;
-            var y_2 = sum_2;
-            var slopes_2 = vec4<f32>(1.0);
-            y_2 = sigmoid4(y_2);
-            slopes_2 *= y_2 * (1.0 - y_2);
-            y_2 = select(vec4<f32>(), y_2, 4u * column + vec4(0u, 1u, 2u, 3u) < vec4(1u));
-            var e_2 = vec4<f32>();
-            if row + 2u < batch.rows {
-                let at = targets_view.x + order[row + 2u] * targets_view.y;
-                e_2 = y_2 - read_targets(at, column, 1u);
-            }
-            tile_error += dot(e_2, e_2);
-            d1[(row + 2u) * 1u + column] = rate * e_2 * slopes_2;
-            var y_3 = sum_3;
-            var slopes_3 = vec4<f32>(1.0);
-            y_3 = sigmoid4(y_3);
-            slopes_3 *= y_3 * (1.0 - y_3);
-            y_3 = select(vec4<f32>(), y_3, 4u * column + vec4(0u, 1u, 2u, 3u) < vec4(1u));
-            var e_3 = vec4<f32>();
-            if row + 3u < batch.rows {
-                let at = targets_view.x + order[row + 3u] * targets_view.y;
-                e_3 = y_3 - read_targets(at, column, 1u);
-            }
-            tile_error += dot(e_3, e_3);
-            d1[(row + 3u) * 1u + column] = rate * e_3 * slopes_3;
+            d1[row + 1u] = rate * e_1 * slopes_1;
             tile_errors[tile] = 0.5 * tile_error;
         }
         workgroupBarrier();
@@ -239,65 +196,55 @@ fn persistent(
         // the error, added up by one invocation while the others go on
         if lane == 0u {
             var error = 0.0;
-            for (var tile = 0u; tile < 2u; tile++) {
+            for (var tile = 0u; tile < 1u; tile++) {
                 error += tile_errors[tile];
             }
             errors = add_error(errors, batch, samples, error);
         }
 
         // backward through layer 1, by the weights as they are before the update
-        for (var tile = lane; tile < 4u; tile += WORKGROUP) {
-            let row = tile / 2u * 4u;
+        for (var tile = lane; tile < 2u; tile += WORKGROUP) {
+            let row = tile / 2u * 2u;
             let column = tile % 2u;
             var sum_0 = vec4<f32>();
             var sum_1 = vec4<f32>();
-            var sum_2 = vec4<f32>();
-            var sum_3 = vec4<f32>();
             for (var i = 0u; i < 1u; i++) {
-                let w_x = w1[(4u * column + 0u) * 1u + i];
-                let w_y = w1[(4u * column + 1u) * 1u + i];
-                let w_z = w1[(4u * column + 2u) * 1u + i];
-                let w_w = w1[(4u * column + 3u) * 1u + i];
-                let d_0 = d1[(row) * 1u + i];
+                let w_x = w1[4u * column];
+                let w_y = w1[4u * column + 1u];
+                let w_z = w1[4u * column + 2u];
+                let w_w = w1[4u * column + 3u];
+                let d_0 = d1[row];
                 sum_0 += vec4(dot(w_x, d_0), dot(w_y, d_0), dot(w_z, d_0), dot(w_w, d_0));
-                let d_1 = d1[(row + 1u) * 1u + i];
+                let d_1 = d1[row + 1u];
                 sum_1 += vec4(dot(w_x, d_1), dot(w_y, d_1), dot(w_z, d_1), dot(w_w, d_1));
-                let d_2 = d1[(row + 2u) * 1u + i];
-                sum_2 += vec4(dot(w_x, d_2), dot(w_y, d_2), dot(w_z, d_2), dot(w_w, d_2));
-                let d_3 = d1[(row + 3u) * 1u + i];
-                sum_3 += vec4(dot(w_x, d_3), dot(w_y, d_3), dot(w_z, d_3), dot(w_w, d_3));
             }
-            let y_0 = y0[(row) * 2u + column];
-            d0[(row) * 2u + column] = sum_0 * y_0 * (1.0 - y_0);
+            let y_0 = y0[row * 2u + column];
+            d0[row * 2u + column] = sum_0 * y_0 * (1.0 - y_0);
             let y_1 = y0[(row + 1u) * 2u + column];
             d0[(row + 1u) * 2u + column] = sum_1 * y_1 * (1.0 - y_1);
-            let y_2 = y0[(row + 2u) * 2u + column];
-            d0[(row + 2u) * 2u + column] = sum_2 * y_2 * (1.0 - y_2);
-            let y_3 = y0[(row + 3u) * 2u + column];
-            d0[(row + 3u) * 2u + column] = sum_3 * y_3 * (1.0 - y_3);
         }
         workgroupBarrier();
 
         // the update of layer 1
         for (var tile = lane; tile < 2u; tile += WORKGROUP) {
-            let input = tile / 1u;
-            let column = tile % 1u;
+            let input = tile;
+            let column = 0u;
             var g_x = vec4<f32>();
             var g_y = vec4<f32>();
             var g_z = vec4<f32>();
             var g_w = vec4<f32>();
-            for (var row = 0u; row < 8u; row++) {
+            for (var row = 0u; row < 2u; row++) {
                 let x_row = y0[row * 2u + input];
-                let d_row = d1[row * 1u + column];
+                let d_row = d1[row];
                 g_x += x_row.x * d_row;
                 g_y += x_row.y * d_row;
                 g_z += x_row.z * d_row;
                 g_w += x_row.w * d_row;
             }
-            w1[(4u * input + 0u) * 1u + column] -= g_x;
-            w1[(4u * input + 1u) * 1u + column] -= g_y;
-            w1[(4u * input + 2u) * 1u + column] -= g_z;
-            w1[(4u * input + 3u) * 1u + column] -= g_w;
+            w1[4u * input] -= g_x;
+            w1[4u * input + 1u] -= g_y;
+            w1[4u * input + 2u] -= g_z;
+            w1[4u * input + 3u] -= g_w;
         }
 
         // the update of layer 0
@@ -308,22 +255,22 @@ fn persistent(
             var g_y = vec4<f32>();
             var g_z = vec4<f32>();
             var g_w = vec4<f32>();
-            for (var row = 0u; row < 8u; row++) {
-                let x_row = x[row * 1u + input];
+            for (var row = 0u; row < 2u; row++) {
+                let x_row = x[row];
                 let d_row = d0[row * 2u + column];
                 g_x += x_row.x * d_row;
                 g_y += x_row.y * d_row;
                 g_z += x_row.z * d_row;
                 g_w += x_row.w * d_row;
             }
-            w0[(4u * input + 0u) * 2u + column] -= g_x;
+            w0[4u * input * 2u + column] -= g_x;
             w0[(4u * input + 1u) * 2u + column] -= g_y;
             w0[(4u * input + 2u) * 2u + column] -= g_z;
             w0[(4u * input + 3u) * 2u + column] -= g_w;
         }
         for (var column = lane; column < 2u; column += WORKGROUP) {
             var g = vec4<f32>();
-            for (var row = 0u; row < 8u; row++) {
+            for (var row = 0u; row < 2u; row++) {
                 g += d0[row * 2u + column];
             }
             b0[column] -= g;
@@ -340,7 +287,7 @@ fn persistent(
         write_parameters(first + 12u, i, 6u, b0[i]);
     }
     for (var i = lane; i < 6u; i += WORKGROUP) {
-        write_parameters(first + 18u + i / 1u * 1u, i % 1u, 1u, w1[i]);
+        write_parameters(first + 18u + i, 0u, 1u, w1[i]);
     }
     if lane == 0u {
         states[network] = State(batch, errors);

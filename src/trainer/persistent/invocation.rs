@@ -3,7 +3,8 @@
 
 use std::ops::Range;
 
-use super::text::{Part, Task, Text, batch, output, parts, place, slopes, sum, weight};
+use super::task::Task;
+use super::text::{Part, Text, batch, error, input, output, parts, place, slopes, sum, weight};
 use crate::trainer::Work;
 
 /// The registers of an invocation, 32 bits each: parameters, where a batch has several samples their derivatives, and
@@ -42,7 +43,7 @@ pub(super) fn text(task: &Task) -> String {
     text.line("}");
     text.line("");
     text.line(format!("let first = network * {}u; // its place among the parameters", task.parameters));
-    for_each_weight(task, |name, part, at| text.line(format!("var {name} = {};", read(part, at))));
+    for_each_weight(task, "w", |name, part, at| text.line(format!("var {name} = {};", read(part, at))));
     if task.work == Work::Train {
         text.line("let learning_rate = learning_rates[network];");
     }
@@ -64,7 +65,7 @@ pub(super) fn text(task: &Task) -> String {
 
     text.line("");
     if task.work == Work::Train {
-        for_each_weight(task, |name, part, at| {
+        for_each_weight(task, "w", |name, part, at| {
             text.line(match part.width {
                 1 => format!("parameters[{at}] = {name};"),
                 width => format!("write{width}({at}, {name});"),
@@ -83,39 +84,32 @@ fn read(part: Part, at: &str) -> String {
     }
 }
 
-/// The name of each part of the weights and biases, the part, and its place among the parameters.
-fn for_each_weight(task: &Task, mut action: impl FnMut(String, Part, &str)) {
+/// The name of each part of the weights and biases (with the letter `w`) or of the derivatives by them (`g`), the part,
+/// and its place among the parameters.
+fn for_each_weight(task: &Task, letter: &str, mut action: impl FnMut(String, Part, &str)) {
     for (s, stage) in task.stages.iter().enumerate() {
         for row in 0..stage.rows() {
             for part in parts(stage.outputs) {
                 let at = place("first", stage.row(row) + part.first);
-                action(weight("w", s, stage, row, part), part, &at);
+                action(weight(letter, s, stage, row, part), part, &at);
             }
         }
     }
 }
 
 /// The name of one of the numbers that a stage takes.
-fn input(task: &Task, s: usize, number: u32) -> String {
-    let (name, width) =
-        if s == 0 { ("x".to_owned(), task.inputs) } else { (format!("y{}", s - 1), task.stages[s].inputs) };
+fn input_number(task: &Task, s: usize, number: u32) -> String {
+    let width = task.stages[s].inputs;
     let part = Part { index: number / 4, first: number / 4 * 4, width: (width - number / 4 * 4).min(4) };
-    part.number(&format!("{name}_{}", part.index), number % 4)
+    part.number(&input(s, part.index), number % 4)
 }
 
 /// A batch of several samples: their derivatives added up, then the update.
 fn whole_batch(text: &mut Text, task: &Task) {
-    let train = task.work == Work::Train;
     let (mut weights, mut sums) = (Vec::new(), Vec::new());
-    for (s, stage) in task.stages.iter().enumerate().filter(|_| train) {
-        for row in 0..stage.rows() {
-            for part in parts(stage.outputs) {
-                weights.push(weight("w", s, stage, row, part));
-                sums.push((weight("g", s, stage, row, part), part.ty()));
-            }
-        }
-    }
-    if train {
+    if task.work == Work::Train {
+        for_each_weight(task, "w", |name, _, _| weights.push(name));
+        for_each_weight(task, "g", |name, part, _| sums.push((name, part.ty())));
         text.line("let rate = learning_rate / f32(batch.rows);");
     }
     let prefix = batch(text, task, &sums, |text, position| sample(text, task, position, "rate"));
@@ -148,7 +142,7 @@ fn sample(text: &mut Text, task: &Task, position: &str, rate: &str) {
         text.line(format!("// layer {s}"));
         for part in parts(stage.outputs) {
             let mut terms = (0..stage.inputs)
-                .map(|i| format!("{} * {}", input(task, s, i), weight("w", s, stage, i, part)))
+                .map(|i| format!("{} * {}", input_number(task, s, i), weight("w", s, stage, i, part)))
                 .collect::<Vec<_>>();
             terms.extend(stage.bias.then(|| weight("w", s, stage, stage.inputs, part)));
             if stage.sigmoids == 0 {
@@ -165,28 +159,15 @@ fn sample(text: &mut Text, task: &Task, position: &str, rate: &str) {
         }
     }
 
-    let last = task.last();
-    text.line("");
-    text.line("// the error");
-    for part in parts(task.outputs()) {
-        text.line(format!("let e_{0} = y{last}_{0} - t_{0};", part.index));
-    }
-    let squares =
-        parts(task.outputs()).map(|part| part.dot(&format!("e_{}", part.index), &format!("e_{}", part.index)));
-    text.line(format!("let error = 0.5 * ({});", sum(squares)));
+    error(text, task, parts(task.outputs()), rate, |squares| format!("({squares})"));
     if task.work == Work::Train {
-        backward(text, task, rate);
+        backward(text, task);
     }
 }
 
-fn backward(text: &mut Text, task: &Task, rate: &str) {
+/// From the derivatives by the last stage's sums to those by the weights, and the update.
+fn backward(text: &mut Text, task: &Task) {
     let last = task.last();
-    text.line("");
-    text.line("// backward, by the weights as they are before the update");
-    for part in parts(task.outputs()) {
-        let upstream = format!("{rate} * e_{}", part.index);
-        text.line(format!("let d{last}_{} = {upstream}{};", part.index, slopes(last, &task.stages[last], part)));
-    }
     // Part by part, so that a part's weights are still in registers when they are updated: on Mesa's software driver a
     // step takes 6 % less time than layer by layer.
     for s in (1..=last).rev() {
@@ -224,7 +205,7 @@ fn update(text: &mut Text, task: &Task, s: usize, rows: Range<u32>, outputs: imp
     let stage = &task.stages[s];
     let (operator, letter) = if task.batch_size == 1 { ("-=", "w") } else { ("+=", "g") };
     for row in rows {
-        let factor = if row < stage.inputs { format!("{} * ", input(task, s, row)) } else { String::new() };
+        let factor = if row < stage.inputs { format!("{} * ", input_number(task, s, row)) } else { String::new() };
         for part in outputs.clone() {
             let w = weight(letter, s, stage, row, part);
             text.line(format!("{w} {operator} {factor}d{s}_{};", part.index));

@@ -1,7 +1,8 @@
 //! One subgroup trains a network: every layer's work is shared out among the lanes, each with its share of the weights
 //! in registers; sums go from lane to lane without a barrier. For devices whose subgroups have one known size.
 
-use super::text::{Part, Stage, Task, Text, batch, parts, place, slopes, sum, weight};
+use super::task::{Stage, Task};
+use super::text::{Part, Text, batch, error, input, output, parts, place, slopes, sum, weight};
 use crate::trainer::Work;
 
 /// The registers of a lane, 32 bits each: its share of the parameters, where a batch has several samples their
@@ -45,9 +46,11 @@ struct Subgroup<'a> {
 /// A part of a row of weights that a lane has.
 struct Weights {
     name: String,
+    /// The name of the derivative by them.
+    derivative: String,
     part: Part,
     /// The place among the parameters.
-    place: String,
+    at: String,
     /// Which of its numbers exist, if not all do.
     inside: Option<String>,
     /// Whether all lanes have the same.
@@ -61,13 +64,13 @@ impl Subgroup<'_> {
     }
 
     /// The parts of a stage's output that a lane has.
-    fn outputs(&self, s: usize) -> impl Iterator<Item = Part> + use<> {
+    fn outputs(&self, s: usize) -> impl Iterator<Item = Part> + Clone + use<> {
         let outputs = self.task.stages[s].outputs;
         parts(if is_spread(s) { self.share(outputs) } else { outputs })
     }
 
     /// The parts of a stage's input that a lane has.
-    fn inputs(&self, s: usize) -> impl Iterator<Item = Part> + use<> {
+    fn inputs(&self, s: usize) -> impl Iterator<Item = Part> + Clone + use<> {
         let inputs = self.task.stages[s].inputs;
         parts(if is_spread(s) { inputs } else { self.share(inputs) })
     }
@@ -81,46 +84,37 @@ impl Subgroup<'_> {
 
     fn weights(&self, s: usize) -> Vec<Weights> {
         let stage = &self.task.stages[s];
+        let of = |row: u32, part: Part, at: String, inside: Option<String>| Weights {
+            name: weight("w", s, stage, row, part),
+            derivative: weight("g", s, stage, row, part),
+            part,
+            at,
+            inside,
+            everywhere: !is_spread(s) && row == stage.inputs,
+        };
         let mut weights = Vec::new();
         if is_spread(s) {
             for row in 0..stage.rows() {
                 for part in self.outputs(s) {
-                    let place = format!("{} + own{s}", place("first", stage.row(row) + part.first));
-                    let inside = self.inside(s, part);
-                    weights.push(Weights {
-                        name: weight("w", s, stage, row, part),
-                        part,
-                        place,
-                        inside,
-                        everywhere: false,
-                    });
+                    let at = format!("{} + own{s}", place("first", stage.row(row) + part.first));
+                    weights.push(of(row, part, at, self.inside(s, part)));
                 }
             }
             return weights;
         }
+        let times = if stage.outputs == 1 { String::new() } else { format!(" * {}u", stage.outputs) };
         for units in self.inputs(s) {
             for i in 0..units.width {
-                let inside = self.inside(s - 1, units).map(|inside| units.number(&inside, i));
+                let row = units.first + i;
                 for part in self.outputs(s) {
-                    let row = units.first + i;
-                    let place = stage.offset + row * stage.outputs + part.first;
-                    let times = if stage.outputs == 1 { String::new() } else { format!(" * {}u", stage.outputs) };
-                    let place = format!("{} + own{}{times}", super::text::place("first", place), s - 1);
-                    let inside = inside.clone();
-                    weights.push(Weights {
-                        name: row_weight("w", s, row, part),
-                        part,
-                        place,
-                        inside,
-                        everywhere: false,
-                    });
+                    let at = format!("{} + own{}{times}", place("first", stage.row(row) + part.first), s - 1);
+                    let inside = self.inside(s - 1, units).map(|inside| units.number(&inside, i));
+                    weights.push(of(row, part, at, inside));
                 }
             }
         }
         for part in self.outputs(s).filter(|_| stage.bias) {
-            let place = place("first", stage.row(stage.inputs) + part.first);
-            let name = weight("w", s, stage, stage.inputs, part);
-            weights.push(Weights { name, part, place, inside: None, everywhere: true });
+            weights.push(of(stage.inputs, part, place("first", stage.row(stage.inputs) + part.first), None));
         }
         weights
     }
@@ -142,20 +136,14 @@ impl Subgroup<'_> {
                 "layer's sums, times the learning rate, with g the derivatives by the weights, summed over a batch.",
             ],
         );
-        let widths = |spread_only: bool| {
-            let stages = 0..task.stages.len();
-            stages.filter(move |&s| !spread_only || is_spread(s)).collect::<Vec<_>>()
+        let stages = 0..task.stages.len();
+        let widths = |stages: &mut dyn Iterator<Item = usize>| {
+            stages.flat_map(|s| self.outputs(s)).map(|part| part.width).collect::<Vec<_>>()
         };
-        let all = widths(false).into_iter().flat_map(|s| self.outputs(s)).map(|part| part.width).collect::<Vec<_>>();
-        let with_sigmoids = widths(false).into_iter().filter(|&s| task.stages[s].sigmoids > 0);
-        let mut sigmoids = with_sigmoids.flat_map(|s| self.outputs(s)).map(|part| part.width).collect::<Vec<_>>();
+        let all = widths(&mut stages.clone());
+        let mut sigmoids = widths(&mut stages.clone().filter(|&s| task.stages[s].sigmoids > 0));
         sigmoids.extend(parts(task.inputs).filter(|_| task.sigmoids > 0).map(|part| part.width));
-        let mut sums = widths(false)
-            .into_iter()
-            .filter(|&s| !is_spread(s))
-            .flat_map(|s| self.outputs(s))
-            .map(|part| part.width)
-            .collect::<Vec<_>>();
+        let mut sums = widths(&mut stages.filter(|&s| !is_spread(s)));
         if is_spread(task.last()) {
             sums.push(1); // the error
         }
@@ -220,10 +208,10 @@ impl Subgroup<'_> {
             }
         }
         for s in 0..task.stages.len() {
-            for Weights { name, part, place, inside, .. } in self.weights(s) {
+            for Weights { name, part, at, inside, .. } in self.weights(s) {
                 let read = match part.width {
-                    1 => format!("parameters[{place}]"),
-                    width => format!("read{width}({place})"),
+                    1 => format!("parameters[{at}]"),
+                    width => format!("read{width}({at})"),
                 };
                 self.text.line(match inside {
                     Some(inside) => format!("var {name} = select({}(), {read}, {inside});", part.ty()),
@@ -250,7 +238,7 @@ impl Subgroup<'_> {
     fn finish(&mut self) {
         self.text.line("");
         for s in 0..self.task.stages.len() {
-            for Weights { name, part, place, inside, everywhere } in self.weights(s) {
+            for Weights { name, part, at, inside, everywhere, .. } in self.weights(s) {
                 if self.task.work == Work::Evaluate {
                     continue;
                 }
@@ -259,10 +247,10 @@ impl Subgroup<'_> {
                 for i in 0..if each { part.width } else { 1 } {
                     let write = match (each, part.width) {
                         (true, _) => {
-                            format!("parameters[{}] = {};", super::text::place(&place, i), part.number(&name, i))
+                            format!("parameters[{}] = {};", place(&at, i), part.number(&name, i))
                         }
-                        (false, 1) => format!("parameters[{place}] = {name};"),
-                        (false, width) => format!("write{width}({place}, {name});"),
+                        (false, 1) => format!("parameters[{at}] = {name};"),
+                        (false, width) => format!("write{width}({at}, {name});"),
                     };
                     let condition = match &inside {
                         Some(inside) if each => Some(part.number(inside, i)),
@@ -292,7 +280,7 @@ impl Subgroup<'_> {
         } else {
             let weights = (0..self.task.stages.len()).filter(|_| train).flat_map(|s| self.weights(s));
             let weights = weights.collect::<Vec<_>>();
-            let sums = weights.iter().map(|w| (derivative(&w.name), w.part.ty())).collect::<Vec<_>>();
+            let sums = weights.iter().map(|w| (w.derivative.clone(), w.part.ty())).collect::<Vec<_>>();
             if train {
                 self.text.line("let rate = learning_rate / f32(batch.rows);");
             }
@@ -311,7 +299,7 @@ impl Subgroup<'_> {
     }
 
     /// A sample's numbers from `matrix`, as parts that all lanes have: each lane reads some and hands them to the others.
-    fn everywhere(&mut self, matrix: &str, name: &str, width: u32, sigmoids: u32) {
+    fn broadcast(&mut self, matrix: &str, name: &str, width: u32, sigmoids: u32) {
         for chunk in 0..self.share(width) {
             let place = match (chunk, width >= (chunk + 1) * self.lanes) {
                 (0, true) => "lane".to_owned(),
@@ -337,7 +325,7 @@ impl Subgroup<'_> {
         let last = task.last();
         self.text.line(format!("let sample = {};", task.sample(position)));
         self.text.line("let x_at = inputs_view.x + sample * inputs_view.y;");
-        self.everywhere("inputs", "x", task.inputs, task.sigmoids);
+        self.broadcast("inputs", "x", task.inputs, task.sigmoids);
         self.text.line("let t_at = targets_view.x + sample * targets_view.y;");
         if is_spread(last) {
             let end = task.outputs() - 1;
@@ -351,32 +339,16 @@ impl Subgroup<'_> {
                 self.text.line(format!("let t_{} = {numbers};", part.index));
             }
         } else {
-            self.everywhere("targets", "t", task.outputs(), 0);
+            self.broadcast("targets", "t", task.outputs(), 0);
         }
         for s in 0..task.stages.len() {
             self.forward(s);
         }
-        self.text.line("");
-        self.text.line("// the error");
-        for part in self.outputs(last) {
-            self.text.line(format!("let e_{0} = y{last}_{0} - t_{0};", part.index));
-        }
-        let squares = sum(self.outputs(last).map(|part| {
-            let e = format!("e_{}", part.index);
-            part.dot(&e, &e)
-        }));
-        self.text.line(if is_spread(last) {
-            format!("let error = 0.5 * subgroup_sum1({squares});")
-        } else {
-            format!("let error = 0.5 * ({squares});")
+        let parts = self.outputs(last);
+        error(&mut self.text, task, parts, rate, |squares| {
+            if is_spread(last) { format!("subgroup_sum1({squares})") } else { format!("({squares})") }
         });
         if task.work == Work::Train {
-            self.text.line("");
-            self.text.line("// backward, by the weights as they are before the update");
-            for part in self.outputs(last) {
-                let slopes = slopes(last, &task.stages[last], part);
-                self.text.line(format!("let d{last}_{0} = {rate} * e_{0}{slopes};", part.index));
-            }
             for s in (0..=last).rev() {
                 self.backward(s);
             }
@@ -391,9 +363,13 @@ impl Subgroup<'_> {
             let index = part.index;
             let mut terms = Vec::new();
             for units in self.inputs(s) {
-                let name = if s == 0 { format!("x_{}", units.index) } else { format!("y{}_{}", s - 1, units.index) };
+                let name = input(s, units.index);
                 for i in 0..units.width {
-                    terms.push(format!("{} * {}", units.number(&name, i), row_weight("w", s, units.first + i, part)));
+                    terms.push(format!(
+                        "{} * {}",
+                        units.number(&name, i),
+                        weight("w", s, stage, units.first + i, part)
+                    ));
                 }
             }
             let bias = stage.bias.then(|| weight("w", s, stage, stage.inputs, part));
@@ -416,7 +392,7 @@ impl Subgroup<'_> {
                     name = value;
                     break;
                 }
-                name = format!("z{s}_{sigmoids}_{index}");
+                name = output(s, stage, sigmoids, part);
                 self.text.line(format!("let {name} = {value};"));
             }
             self.text.line(match self.inside(s, part) {
@@ -436,7 +412,7 @@ impl Subgroup<'_> {
                 let products = (units.first..units.first + units.width).map(|row| {
                     let terms = self
                         .outputs(s)
-                        .map(|part| part.dot(&row_weight("w", s, row, part), &format!("d{s}_{}", part.index)));
+                        .map(|part| part.dot(&weight("w", s, stage, row, part), &format!("d{s}_{}", part.index)));
                     sum(terms)
                 });
                 let mut upstream = units.of(products);
@@ -452,10 +428,10 @@ impl Subgroup<'_> {
         self.text.line("");
         let (operator, letter) = if self.task.batch_size == 1 { ("-=", "w") } else { ("+=", "g") };
         for units in self.inputs(s) {
-            let name = if s == 0 { format!("x_{}", units.index) } else { format!("y{}_{}", s - 1, units.index) };
+            let name = input(s, units.index);
             for i in 0..units.width {
                 for part in self.outputs(s) {
-                    let w = row_weight(letter, s, units.first + i, part);
+                    let w = weight(letter, s, stage, units.first + i, part);
                     self.text.line(format!("{w} {operator} {} * d{s}_{};", units.number(&name, i), part.index));
                 }
             }
@@ -464,18 +440,5 @@ impl Subgroup<'_> {
             let w = weight(letter, s, stage, stage.inputs, part);
             self.text.line(format!("{w} {operator} d{s}_{};", part.index));
         }
-    }
-}
-
-/// The name of a part of an input's weights; of a stage that takes spread inputs, the input is the lane's own.
-fn row_weight(letter: &str, s: usize, row: u32, part: Part) -> String {
-    format!("{letter}{s}_{row}_{}", part.index)
-}
-
-/// The name of the derivative by weights or a bias.
-fn derivative(name: &str) -> String {
-    match name.strip_prefix('w') {
-        Some(rest) => format!("g{rest}"),
-        None => format!("g{name}"),
     }
 }

@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 
 use naga::valid::{Capabilities, ValidationFlags, Validator};
 
-use super::text::Task;
+use super::task::Task;
 use super::{Candidate, LONGEST_LOOP, Persistent, invocation, subgroup, walk_iterations, workgroup};
 use crate::data::Dataset;
 use crate::gpu::Gpu;
@@ -258,7 +258,7 @@ fn samples() -> [(&'static str, &'static str, String); 3] {
     [
         sample!("persistent_subgroup.wgsl", subgroup::text(&task(1), 4)),
         sample!("persistent_invocation.wgsl", invocation::text(&task(1))),
-        sample!("persistent_workgroup.wgsl", workgroup::kernel(&task(6), 8).text),
+        sample!("persistent_workgroup.wgsl", workgroup::kernel(&task(2), 8).text),
     ]
 }
 

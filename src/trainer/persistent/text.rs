@@ -1,158 +1,9 @@
-//! What the three variants share: the network as stages, its numbers as parts of vectors, and WGSL line by line.
+//! What the three variants' texts share: a network's numbers as parts of vectors, and WGSL line by line.
 
 use std::fmt::Write;
 
-use crate::mlp::{LayerKind, Mlp};
+use super::task::{Level, Stage, Task};
 use crate::trainer::Work;
-
-/// What a kernel is written for.
-#[derive(Clone, Debug)]
-pub(super) struct Task {
-    /// The network in words.
-    pub network: String,
-    /// The numbers of a sample's input.
-    pub inputs: u32,
-    /// The sigmoid layers before the first linear one, whose inputs nobody needs the derivatives by.
-    pub sigmoids: u32,
-    /// The linear layers, each with the sigmoid layers that follow it.
-    pub stages: Vec<Stage>,
-    /// The numbers of a network's parameters.
-    pub parameters: u32,
-    pub batch_size: u32,
-    pub shuffle: bool,
-    pub work: Work,
-    /// How many of the data set's numbers can be read at once, of the inputs and the targets: 1, 2 or 4.
-    pub at_once: [u32; 2],
-    /// How many networks there are: no text depends on it.
-    pub networks: u32,
-}
-
-/// The rows whose derivatives are added up in a row, before they are added to those of the rows before; and the blocks
-/// of rows likewise: hundreds of f32 added in a row lose digits.
-pub(super) const BLOCK: u32 = 128;
-
-/// A loop over a batch's rows, which adds up what the loop within it found.
-#[derive(Debug)]
-pub(super) struct Level {
-    /// The loop's variable: the first of the rows that a turn takes.
-    variable: &'static str,
-    /// The rows of a turn.
-    pub rows: u32,
-}
-
-static LEVELS: [Level; 3] = [
-    Level { variable: "blocks", rows: BLOCK * BLOCK },
-    Level { variable: "block", rows: BLOCK },
-    Level { variable: "row", rows: 1 },
-];
-
-/// A linear layer, and how many sigmoid layers follow it.
-#[derive(Clone, Debug)]
-pub(super) struct Stage {
-    pub inputs: u32,
-    pub outputs: u32,
-    pub bias: bool,
-    pub sigmoids: u32,
-    /// The place of its weights among the network's parameters; the bias follows them.
-    pub offset: u32,
-}
-
-impl Task {
-    /// The network must have been checked: its sizes fit in 32 bits.
-    pub fn new(mlp: &Mlp, batch_size: u32, shuffle: bool, work: Work) -> Self {
-        let mut stages = Vec::<Stage>::new();
-        let mut sigmoids = 0;
-        for (layer, range) in mlp.layers().iter().zip(mlp.parameter_ranges()) {
-            match *layer {
-                LayerKind::Linear { inputs, outputs, bias } => stages.push(Stage {
-                    inputs: inputs as u32,
-                    outputs: outputs as u32,
-                    bias,
-                    sigmoids: 0,
-                    offset: range.start as u32,
-                }),
-                LayerKind::Sigmoid { .. } => match stages.last_mut() {
-                    Some(stage) => stage.sigmoids += 1,
-                    None => sigmoids += 1,
-                },
-            }
-        }
-        Task {
-            network: mlp.to_string(),
-            inputs: mlp.input_width() as u32,
-            sigmoids,
-            stages,
-            parameters: mlp.parameter_count() as u32,
-            batch_size,
-            shuffle,
-            work,
-            at_once: [1, 1],
-            networks: 1,
-        }
-    }
-
-    /// The loops in which an invocation takes a batch row by row, each within the one before: over blocks of blocks of
-    /// rows, over blocks, over rows; as many of these as the batch needs, and none for one sample.
-    pub fn levels(&self) -> &'static [Level] {
-        let needed = match self.batch_size {
-            1 => 0,
-            size if size <= BLOCK => 1,
-            size if size <= BLOCK * BLOCK => 2,
-            _ => 3,
-        };
-        &LEVELS[LEVELS.len() - needed..]
-    }
-
-    /// How many copies of the parameters an invocation has that takes a batch row by row: themselves, and of each level
-    /// their derivatives.
-    pub fn copies(&self) -> u64 {
-        match self.work {
-            Work::Evaluate => 1,
-            Work::Train => 1 + self.levels().len() as u64,
-        }
-    }
-
-    /// In words, the batch that an invocation takes row by row: the texts differ by no more than this.
-    pub fn batch_in_words(&self) -> &'static str {
-        ["one sample a step", "a batch a step", "a large batch a step", "a very large batch a step"]
-            [self.levels().len()]
-    }
-
-    /// What to do if a network is too large.
-    pub fn way_out(&self) -> &'static str {
-        match (self.work, self.networks) {
-            (Work::Evaluate, _) => "extract the networks, and evaluate each",
-            (Work::Train, 1) => "use narrower layers, a smaller batch or the layered plan",
-            (Work::Train, _) => "use narrower layers or a smaller batch, or train the networks one by one",
-        }
-    }
-
-    /// The stage that gives the network's output.
-    pub fn last(&self) -> usize {
-        self.stages.len() - 1
-    }
-
-    pub fn outputs(&self) -> u32 {
-        self.stages[self.last()].outputs
-    }
-
-    /// The expression for the sample at a position of the epoch's order.
-    pub fn sample(&self, position: &str) -> String {
-        if self.shuffle { format!("permutation({position}, samples, seed, batch.epoch)") } else { position.to_owned() }
-    }
-}
-
-impl Stage {
-    /// The place of an input's weights among the network's parameters; `input == inputs` is the bias.
-    pub fn row(&self, input: u32) -> u32 {
-        self.offset + input * self.outputs
-    }
-
-    /// The inputs, and the bias as one more.
-    pub fn rows(&self) -> u32 {
-        self.inputs + u32::from(self.bias)
-    }
-}
 
 /// Up to four of a layer's numbers, which one variable holds.
 #[derive(Clone, Copy, Debug)]
@@ -203,6 +54,14 @@ pub(super) fn weight(letter: &str, s: usize, stage: &Stage, row: u32, part: Part
     }
 }
 
+/// The name of a part of what a stage takes.
+pub(super) fn input(s: usize, part: u32) -> String {
+    match s.checked_sub(1) {
+        None => format!("x_{part}"),
+        Some(before) => format!("y{before}_{part}"),
+    }
+}
+
 /// The name of a part of a stage's output after so many of its sigmoid layers: `y0_2` after the last.
 pub(super) fn output(s: usize, stage: &Stage, sigmoids: u32, part: Part) -> String {
     if sigmoids == stage.sigmoids { format!("y{s}_{}", part.index) } else { format!("z{s}_{sigmoids}_{}", part.index) }
@@ -217,6 +76,34 @@ pub(super) fn slopes(s: usize, stage: &Stage, part: Part) -> String {
     factors.collect()
 }
 
+/// The error of these parts of the output, and where it trains, the derivatives by the last stage's sums. `sum` writes
+/// the sum over whatever has the parts.
+pub(super) fn error(
+    text: &mut Text,
+    task: &Task,
+    parts: impl Iterator<Item = Part> + Clone,
+    rate: &str,
+    sum_of: impl FnOnce(&str) -> String,
+) {
+    let last = task.last();
+    text.line("");
+    text.line("// the error");
+    for part in parts.clone() {
+        text.line(format!("let e_{0} = y{last}_{0} - t_{0};", part.index));
+    }
+    let e = |part: Part| format!("e_{}", part.index);
+    let squares = sum(parts.clone().map(|part| part.dot(&e(part), &e(part))));
+    text.line(format!("let error = 0.5 * {};", sum_of(&squares)));
+    if task.work == Work::Train {
+        text.line("");
+        text.line("// backward, by the weights as they are before the update");
+        for part in parts {
+            let slopes = slopes(last, &task.stages[last], part);
+            text.line(format!("let d{last}_{} = {rate} * {}{slopes};", part.index, e(part)));
+        }
+    }
+}
+
 /// The WGSL type of this many numbers.
 pub(super) fn vector(width: u32) -> &'static str {
     ["f32", "vec2<f32>", "vec3<f32>", "vec4<f32>"][width as usize - 1]
@@ -225,6 +112,25 @@ pub(super) fn vector(width: u32) -> &'static str {
 /// The place `offset` after `base`.
 pub(super) fn place(base: &str, offset: u32) -> String {
     if offset == 0 { base.to_owned() } else { format!("{base} + {offset}u") }
+}
+
+/// A product; sums get parentheses.
+pub(super) fn times(left: &str, right: u32) -> String {
+    match right {
+        1 => left.to_owned(),
+        _ if left.contains('+') => format!("({left}) * {right}u"),
+        _ => format!("{left} * {right}u"),
+    }
+}
+
+/// A quotient, rounded down.
+pub(super) fn divided(left: &str, right: u32) -> String {
+    if right == 1 { left.to_owned() } else { format!("{left} / {right}u") }
+}
+
+/// What the quotient leaves.
+pub(super) fn remainder(left: &str, right: u32) -> String {
+    if right == 1 { "0u".to_owned() } else { format!("{left} % {right}u") }
 }
 
 /// Terms with plus signs between.
@@ -279,7 +185,7 @@ pub(super) struct Text {
 }
 
 impl Text {
-    /// A line. One that begins with `}` ends a block, one that ends with `{` begins one.
+    /// A line. One that begins with `}` or `)` ends a block, one that ends with `{` or `(` begins one.
     pub fn line(&mut self, line: impl AsRef<str>) {
         let line = line.as_ref();
         if line.starts_with(['}', ')']) {
