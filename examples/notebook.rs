@@ -14,6 +14,9 @@ const D_Y: [f32; 3] = [0.1, 0.2, -0.3];
 const TARGETS: [f32; 3] = [0.0, 0.0, 1.0];
 const LEARNING_RATE: f32 = 0.1;
 
+/// How close to the reference everything must be, the outputs after 10,000 steps too.
+const CLOSE: f64 = 1e-5;
+
 fn main() -> ExitCode {
     match run() {
         Ok(()) => ExitCode::SUCCESS,
@@ -49,11 +52,11 @@ fn linear_layer(gpu: &Gpu) -> Result<(), Box<dyn Error>> {
     println!("a linear layer, 2 inputs and 3 outputs");
     println!("w                 {}", numbers(&weights));
     println!("x                 {}", numbers(&X));
-    show("y = x · w", &read(gpu, &y)?, expected_y.as_slice());
+    show("y = x · w", &read(gpu, &y)?, expected_y.as_slice())?;
     println!("dy                {}", numbers(&D_Y));
-    show("dx = dy · wᵀ", &read(gpu, &d_x)?, expected_d_x.as_slice());
+    show("dx = dy · wᵀ", &read(gpu, &d_x)?, expected_d_x.as_slice())?;
     let expected_d_w = layer.d_parameters().map_or(&[][..], Matrix::as_slice);
-    show("dw = xᵀ · dy", &backward.read_d_parameters()?, expected_d_w);
+    show("dw = xᵀ · dy", &backward.read_d_parameters()?, expected_d_w)?;
     Ok(())
 }
 
@@ -76,7 +79,7 @@ fn sigmoid_network(gpu: &Gpu) -> Result<(), Box<dyn Error>> {
             expected.train_step(&row(&X)?, &row(&TARGETS)?, f64::from(LEARNING_RATE))?;
         }
         steps = goal;
-        show(&format!("after {steps} steps"), &network.predict(&X)?, expected.forward(&row(&X)?)?.as_slice());
+        show(&format!("after {steps} steps"), &network.predict(&X)?, expected.forward(&row(&X)?)?.as_slice())?;
     }
     Ok(())
 }
@@ -99,18 +102,20 @@ fn derivative(gpu: &Gpu) -> Result<(), Box<dyn Error>> {
 
     println!("\nthe derivative of the sigmoid");
     println!("x                 {}", numbers(&x));
-    show("y · (1 - y)", &read(gpu, &d_x)?, expected.as_slice());
+    show("y · (1 - y)", &read(gpu, &d_x)?, expected.as_slice())?;
     println!("numerical         {}", numbers(&numerical.map(|number| number as f32).collect::<Vec<_>>()));
     Ok(())
 }
 
-/// Prints what the GPU computed, and below it what the reference did.
-fn show(name: &str, gpu: &[f32], reference: &[f64]) {
+/// Prints what the GPU computed, and below it what the reference did; an error if they are far apart.
+fn show(name: &str, gpu: &[f32], reference: &[f64]) -> Result<(), String> {
     let away = gpu.iter().zip(reference).map(|(&gpu, reference)| (f64::from(gpu) - reference).abs());
     let worst = away.max_by(f64::total_cmp).unwrap_or(f64::NAN);
     println!("{name:17} {}  GPU", numbers(gpu));
     let reference = reference.iter().map(|&number| number as f32).collect::<Vec<_>>();
     println!("{:17} {}  reference, at most {worst:.0e} away", "", numbers(&reference));
+    // Written so that NaN is far.
+    if worst <= CLOSE { Ok(()) } else { Err(format!("{name} is more than {CLOSE:.0e} from the reference")) }
 }
 
 fn numbers(numbers: &[f32]) -> String {

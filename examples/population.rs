@@ -23,14 +23,14 @@ const LEARNED: f32 = 0.06;
 #[derive(Parser)]
 struct Options {
     /// How often the four samples are gone through
-    #[arg(long, default_value_t = 10_000)]
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..))]
     epochs: u64,
     /// The networks of each width
     #[arg(long, default_value_t = 142)]
     count: usize,
     /// The widths of the hidden layer, from 2 to this one
-    #[arg(long, default_value_t = 30)]
-    widest: usize,
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u16).range(2..))]
+    widest: u16,
     /// The networks of the large population, of the widest
     #[arg(long, default_value_t = 4_096)]
     large: usize,
@@ -58,7 +58,8 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     println!("each     {} networks, {} epochs of 4 steps\n", options.count, options.epochs);
 
     println!("network   learned         median loss");
-    for hidden in 2..=options.widest.max(2) {
+    let widest = usize::from(options.widest);
+    for hidden in 2..=widest {
         let (losses, ..) = train(&gpu, options, hidden, options.count)?;
         let learned = losses.iter().filter(|&&loss| loss < LEARNED).count();
         let share = learned as f64 / losses.len() as f64;
@@ -72,9 +73,8 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
         );
     }
 
-    let hidden = options.widest.max(2);
-    println!("\na population of {} networks 2-{hidden}-2", options.large);
-    let (losses, plan, seconds) = train(&gpu, options, hidden, options.large)?;
+    println!("\na population of {} networks 2-{widest}-2", options.large);
+    let (losses, plan, seconds) = train(&gpu, options, widest, options.large)?;
     let learned = losses.iter().filter(|&&loss| loss < LEARNED).count();
     println!("{plan}");
     println!("learned  {learned} of {}", losses.len());

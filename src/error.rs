@@ -245,7 +245,7 @@ pub enum Error {
         value: String,
     },
 
-    /// Something does not fit in 32-bit sizes or in the device's limits.
+    /// Something does not fit in 32-bit sizes, in the device's limits, or in a bound of wgrad's own.
     #[error("{operation}: {what} needs {needed} bytes, and {limit} allows {allowed}; {way_out}")]
     TooLarge {
         /// The operation that refused.
@@ -359,12 +359,14 @@ pub enum Error {
     },
 
     /// The plan that was asked for by name cannot run here: let [`Plan::Auto`](crate::Plan::Auto) choose.
-    #[error("the plan {plan} is not possible here: {reason}; choose another, or auto")]
+    #[error("the plan {plan} is not possible here: {reason}; {way_out}")]
     PlanUnavailable {
         /// The plan's name.
         plan: &'static str,
-        /// Why not.
+        /// Why not; of a plan with variants, why none of them.
         reason: String,
+        /// What to do instead.
+        way_out: &'static str,
     },
 
     /// A file cannot be read or written. The network in memory is unchanged; so is a file that was there before.

@@ -13,14 +13,14 @@ impl Network {
     /// `½ Σ_outputs (y - t)²`. Not finite for a network that has diverged. Waits.
     ///
     /// # Errors
-    /// Those of [`Trainer::new`] and [`Trainer::read_losses`].
+    /// Those of [`Trainer::new`], [`Trainer::train`] and [`Trainer::read_losses`].
     pub fn evaluate(&self, data: &Dataset) -> Result<Vec<f32>> {
         if self.mlp().parameter_count() == 0 && self.count() > 1 {
             // All are the same, and no plan for populations takes what has nothing to train.
             return Ok(vec![self.extract(0)?.evaluate(data)?[0]; self.count()]);
         }
         // A population's networks take sample after sample, which any of them has the memory for.
-        let batch_size = if self.count() == 1 { data.samples().min(BATCH_SIZE) } else { 1 };
+        let batch_size = if self.count() == 1 { data.samples().min(self.most_rows()).min(BATCH_SIZE) } else { 1 };
         let config = TrainConfig { batch_size, ..TrainConfig::default() };
         let mut evaluation = Trainer::for_work(self, data, config, Work::Evaluate)?;
         match evaluation.train(1, |_| ()) {
@@ -28,5 +28,13 @@ impl Network {
             Err(error) => return Err(error),
         }
         Ok(evaluation.read_losses()?.iter().map(|reading| reading.loss).collect())
+    }
+
+    /// The rows whose activations fit in one binding, of the widest layer.
+    fn most_rows(&self) -> usize {
+        let widths = self.mlp().layers().iter().flat_map(|layer| [layer.input_width(), layer.output_width()]);
+        let widest = widths.max().unwrap_or(1) as u64;
+        let rows = self.gpu().limits().max_storage_buffer_binding_size / (4 * widest);
+        rows.clamp(1, BATCH_SIZE as u64) as usize
     }
 }

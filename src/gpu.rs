@@ -61,7 +61,8 @@ struct Shared {
 }
 
 impl Gpu {
-    /// Finds an adapter and opens a device on it with wgpu's default limits and no optional feature.
+    /// Finds an adapter and opens a device on it with wgpu's default limits, and the feature `SUBGROUP` where the adapter
+    /// has it.
     ///
     /// `WGPU_BACKEND` (`vulkan`, `metal`, `dx12`, `gl`) and `WGPU_ADAPTER_NAME` (a part of the name) choose among
     /// several.
@@ -98,7 +99,8 @@ impl Gpu {
         Ok(Gpu { shared: Arc::new(shared), wait_timeout: WAIT_TIMEOUT })
     }
 
-    /// The same device, by a handle whose waits (and those of all that is made from it) may take `timeout`, not 10 s.
+    /// The same device, by a handle whose waits (and those of all that is made from it) may take `timeout`, not 10 s; a
+    /// [`Trainer`](crate::Trainer)'s first, in which some drivers compile its shaders, six times as long.
     pub fn with_wait_timeout(self, timeout: Duration) -> Self {
         Gpu { wait_timeout: timeout, ..self }
     }

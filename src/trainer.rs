@@ -114,6 +114,8 @@ pub struct Trainer {
     latest: Option<Reading>,
     steps_per_epoch: u64,
     steps_a_submission: u64,
+    /// The steps done when this trainer was made: once there are more, its shaders have run.
+    first_step: u64,
 }
 
 impl Trainer {
@@ -122,8 +124,9 @@ impl Trainer {
     /// # Errors
     /// [`Error::OtherGpu`] for a data set of another [`Gpu`], [`Error::Shapes`] for one that does not fit the network,
     /// [`Error::NoParameters`] for a network without linear layers, [`Error::BatchSize`], [`Error::LearningRate`],
-    /// [`Error::PlanUnavailable`] for a plan by name that the device or the network does not allow,
-    /// [`Error::TooLarge`], [`Error::OutOfMemory`].
+    /// [`Error::PlanUnavailable`] for a plan by name that the device or the network does not allow, or a population that
+    /// no persistent plan can train; [`Error::BufferAliased`] for samples among the parameters,
+    /// [`Error::BufferRefused`], [`Error::TooLarge`], [`Error::OutOfMemory`].
     pub fn new(network: &Network, data: &Dataset, config: TrainConfig) -> Result<Self> {
         Trainer::for_work(network, data, config, Work::Train)
     }
@@ -160,6 +163,7 @@ impl Trainer {
             latest: None,
             steps_per_epoch: samples.div_ceil(config.batch_size) as u64,
             steps_a_submission: 1,
+            first_step: 0,
             config,
         })
     }
@@ -229,7 +233,8 @@ impl Trainer {
     /// Reads the loss, waiting for what was submitted before; `None` before the first step.
     ///
     /// # Errors
-    /// Those of [`Trainer::latest_loss`]; [`Error::Timeout`], [`Error::OutOfMemory`].
+    /// Those of [`Trainer::latest_loss`]; [`Error::OutOfMemory`], [`Error::Timeout`] (after six times as long before the
+    /// first reading: some drivers compile a shader only when it first runs).
     pub fn read_loss(&mut self) -> Result<Option<LossReading>> {
         self.read()?;
         self.latest.as_ref().map(Reading::together).transpose()
@@ -272,8 +277,8 @@ impl Trainer {
         self.state.write_learning_rate(&self.gpu, learning_rate)
     }
 
-    /// Trains `epochs` epochs more and waits for them, with hundreds of steps a submission. Calls `progress` whenever a
-    /// submission is done, and at the end with all epochs done.
+    /// Trains `epochs` epochs more and waits for them, with as many steps a submission as take just below 100 ms. Calls
+    /// `progress` whenever a submission is done, and at the end with all epochs done.
     ///
     /// # Errors
     /// Those of [`Trainer::read_loss`]; [`Error::BufferRefused`] for a data set in a buffer that the app has mapped or
@@ -283,8 +288,11 @@ impl Trainer {
     pub fn train(&mut self, epochs: u64, mut progress: impl FnMut(Progress)) -> Result<()> {
         let first = self.read_loss()?.map_or(0, |reading| reading.step);
         let last = first.saturating_add(epochs.saturating_mul(self.steps_per_epoch));
+        if first == last {
+            return Ok(());
+        }
         let mut submitted = first;
-        let mut in_flight = None;
+        let mut in_flight: Option<(wgpu::SubmissionIndex, u64)> = None;
         let mut last_done = Instant::now();
         let gpu = self.gpu_for_a_wait();
         while submitted < last {
@@ -292,18 +300,28 @@ impl Trainer {
             let steps = self.steps_a_submission.min(last - submitted);
             let next = gpu.submit("wgrad train", |encoder| self.record_steps(encoder, steps))?;
             submitted += steps;
-            if let Some((submission, steps)) = in_flight.replace((next, steps)) {
-                gpu.wait(&submission, || true)?;
-                self.adapt_submissions(steps, last_done.elapsed());
-                last_done = Instant::now();
-                if let Some(reading) = self.latest_loss()?.filter(|reading| reading.step < last) {
-                    let epoch = reading.step.saturating_sub(first) / self.steps_per_epoch;
-                    progress(Progress { epoch, epochs, reading });
+            let Some((submission, steps)) = in_flight.replace((next, steps)) else { continue };
+            gpu.wait(&submission, || true)?;
+            let took = last_done.elapsed();
+            last_done = Instant::now();
+            let most = self.steps.most_a_submission();
+            self.steps_a_submission = adapted(self.steps_a_submission, steps, took).min(most);
+            if let Some(reading) = self.latest_loss()?.filter(|reading| reading.step < last) {
+                let epoch = reading.step.saturating_sub(first) / self.steps_per_epoch;
+                progress(Progress { epoch, epochs, reading });
+            }
+            // Where the caller takes long, the GPU may be done before the next look at the clock, which would count the
+            // caller's time as the GPU's: then begin anew, with nothing in flight.
+            if last_done.elapsed() > took / 2 {
+                if let Some((submission, _)) = in_flight.take() {
+                    gpu.wait(&submission, || true)?;
                 }
+                last_done = Instant::now();
             }
         }
-        let Some((submission, _)) = in_flight else { return Ok(()) };
-        gpu.wait(&submission, || true)?;
+        if let Some((submission, _)) = in_flight {
+            gpu.wait(&submission, || true)?;
+        }
         match self.read_loss()? {
             Some(reading) if reading.step >= last => progress(Progress { epoch: epochs, epochs, reading }),
             reading => {
@@ -313,20 +331,19 @@ impl Trainer {
         Ok(())
     }
 
-    /// Chooses the steps of the next submission, a power of two, from what so many steps took: three quarters of what
-    /// a submission may take, growing by no more than a half of that at once.
-    fn adapt_submissions(&mut self, steps: u64, took: Duration) {
-        let fit = steps as f64 * (0.75 * LONGEST_SUBMISSION.as_secs_f64() / took.as_secs_f64().max(1e-6));
-        let fit = (fit as u64).clamp(1, 2 * self.steps_a_submission).min(self.steps.most_a_submission());
-        self.steps_a_submission = 1 << fit.ilog2();
-    }
-
-    /// The device, with patience where nothing has been done yet: some drivers compile a shader only when it first
-    /// runs.
+    /// The device, with patience where this trainer has done nothing yet: some drivers compile a shader only when it
+    /// first runs.
     fn gpu_for_a_wait(&self) -> Gpu {
-        let patience = if self.latest.is_none() { COMPILING } else { 1 };
-        self.gpu.clone().with_patience(patience)
+        let has_run = self.latest.as_ref().is_some_and(|latest| latest.step > self.first_step);
+        self.gpu.clone().with_patience(if has_run { 1 } else { COMPILING })
     }
+}
+
+/// The steps of the next submission, a power of two, where submissions have so many and the last one's `steps` took so
+/// long: as many as take three quarters of what a submission may take, but no more than twice as many as before.
+fn adapted(steps_a_submission: u64, steps: u64, took: Duration) -> u64 {
+    let fit = steps as f64 * (0.75 * LONGEST_SUBMISSION.as_secs_f64() / took.as_secs_f64().max(1e-6));
+    1 << (fit as u64).clamp(1, 2 * steps_a_submission).ilog2()
 }
 
 /// What a file of a training run holds beside its network.
@@ -351,7 +368,31 @@ impl Trainer {
     /// Goes on where this state stands.
     pub(crate) fn write_state(&mut self, words: &[u32]) -> Result<()> {
         self.gpu.write_buffer(self.state.buffer(), 0, words_as_bytes(words))?;
-        self.ring.goes_on_from(TrainingState::steps(words));
+        self.first_step = TrainingState::steps(words);
+        self.ring.goes_on_from(self.first_step);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn submissions_grow_to_three_quarters_of_the_longest_and_shrink_at_once() {
+        let step = Duration::from_nanos(100);
+        let mut steps = 1;
+        for _ in 0..30 {
+            let next = adapted(steps, steps, step * steps as u32);
+            assert!(next <= 2 * steps);
+            steps = next;
+        }
+        // 750,000 steps take three quarters of 100 ms.
+        assert_eq!(steps, 1 << 19);
+        assert_eq!(adapted(steps, steps, Duration::from_secs(10)), 2_048);
+        assert_eq!(adapted(1, 1, Duration::from_secs(10)), 1);
+        // A remainder says how long steps take, and does not shrink what follows.
+        assert_eq!(adapted(steps, 1_000, step * 1_000), 1 << 19);
+        assert_eq!(adapted(64, 64, Duration::ZERO), 128);
     }
 }

@@ -215,9 +215,34 @@ fn refuses_plans_that_a_network_or_a_device_does_not_allow() {
         "registers of an invocation",
         "layered plan"
     );
-    // By the family's name: what forbids the last variant.
-    assert_refused!(by(&gpu, &wide, 4, 1, Plan::Persistent), Error::TooLarge { needed: 16_992, .. }, "workgroup");
-    assert!(by(&gpu, &wide, 4, 1, Plan::Auto).unwrap().plan().starts_with("layered"));
+    // By the family's name: what forbids each variant. And so it is said where a plan is chosen for itself.
+    let refusals = [
+        "persistent-subgroup: the device was requested without the feature SUBGROUP",
+        "persistent-invocation: the network with its batch needs 17152 bytes",
+        "persistent-workgroup: the network with its batch in a workgroup needs 16992 bytes",
+    ];
+    let error = by(&gpu, &wide, 4, 1, Plan::Persistent).unwrap_err();
+    let words = error.to_string();
+    assert!(matches!(error, Error::PlanUnavailable { plan: "persistent", .. }), "{words}");
+    assert!(words.contains("narrower") && refusals.iter().all(|refusal| words.contains(refusal)), "{words}");
+    let plan = by(&gpu, &wide, 4, 1, Plan::Auto).unwrap().plan();
+    assert!(plan.starts_with("layered") && refusals.iter().all(|refusal| plan.contains(refusal)), "{plan}");
+    let plan = by(&noop_with_subgroups(), &wide, 4, 1, Plan::Auto).unwrap().plan();
+    assert!(plan.starts_with("layered") && plan.contains("no size that is pinned down, but 4 to 128"), "{plan}");
+
+    // A text grows with each sigmoid layer: there is an end to it.
+    let sigmoids = |before, after| {
+        let mlp = (0..before).fold(Mlp::inputs(3), |mlp, _| mlp.sigmoid());
+        (0..after).fold(mlp.linear(2), |mlp, _| mlp.sigmoid())
+    };
+    for plan in [Plan::PersistentInvocation, Plan::PersistentWorkgroup] {
+        assert!(by(&gpu, &sigmoids(64, 0), 4, 3, plan).is_ok() && by(&gpu, &sigmoids(0, 64), 4, 3, plan).is_ok());
+        for mlp in [sigmoids(65, 0), sigmoids(0, 65), sigmoids(200, 0)] {
+            let unavailable = by(&gpu, &mlp, 4, 3, plan);
+            assert_refused!(unavailable, Error::PlanUnavailable { .. }, "sigmoid layers", "up to 64", "layered plan");
+        }
+    }
+    assert!(by(&gpu, &sigmoids(200, 0), 4, 1, Plan::Auto).unwrap().plan().starts_with("layered"));
 
     let small = Mlp::inputs(1).linear(1).sigmoid();
     assert_refused!(
@@ -268,7 +293,13 @@ fn refuses_populations_where_they_cannot_be() {
     let layered = Trainer::new(&three, &data, TrainConfig { plan: Plan::Layered, ..Default::default() });
     assert_refused!(layered, Error::PlanUnavailable { plan: "layered", .. }, "population", "auto");
     let wide = Network::population(&gpu, &Mlp::inputs(2).linear(3_000).linear(2), 2, 0).unwrap();
-    assert_refused!(Trainer::new(&wide, &data, TrainConfig::default()), Error::TooLarge { .. }, "workgroup");
+    assert_refused!(
+        Trainer::new(&wide, &data, TrainConfig::default()),
+        Error::PlanUnavailable { plan: "persistent", .. },
+        "needs 120080 bytes",
+        "max_compute_workgroup_storage_size allows 16384",
+        "one by one"
+    );
     assert_refused!(three.extract(3), Error::NoSuchNetwork { index: 3, count: 3 }, "no network 3 among 3");
     assert_refused!(three.predict(&[0.0; 2]), Error::Population { count: 3, .. }, "Network::predict", "extract");
     let forward = three.forward(&rows(&gpu, 4, 2), &rows(&gpu, 4, 2));

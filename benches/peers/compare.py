@@ -5,11 +5,14 @@ usage: compare.py [--rounds N] [--python PYTHON] [--burn PROGRAM]
 
 Builds examples/throughput and rust_loop.rs with cargo and rustc, and runs them in turns with numpy_peer.py,
 torch_peer.py (where PYTHON has numpy, torch) and burn (where its program was built). Prints Markdown tables:
-microseconds a network-step, and how many times as long as wgrad's each took. Needs Python 3.9 alone.
+microseconds a network-step, and how many times as long as the first row's each took. The yardsticks train one network
+in one thread; wgrad has all that its device has. Exits 1 if a program of wgrad's, or a check of what was learned,
+failed. Needs Python 3.9 alone.
 """
 import argparse
 import json
 import os
+import platform
 import re
 import statistics
 import subprocess
@@ -18,11 +21,22 @@ from pathlib import Path
 
 PEERS = Path(__file__).resolve().parent
 ROOT = PEERS.parent.parent
-TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
+TARGET = ROOT / os.environ.get("CARGO_TARGET_DIR", "target")
+
+
+class Failed(Exception):
+    """A program failed; its last words."""
 
 
 def run(command):
-    return subprocess.run([str(word) for word in command], cwd=ROOT, capture_output=True, text=True)
+    """What a program prints."""
+    try:
+        result = subprocess.run([str(word) for word in command], cwd=ROOT, capture_output=True, text=True)
+    except OSError as error:
+        raise Failed(str(error)) from error
+    if result.returncode != 0:
+        raise Failed((result.stderr.strip().splitlines() or ["no words"])[-1])
+    return result.stdout
 
 
 def wgrad(network, plan, batch_size=1, networks=1, steps=None):
@@ -43,92 +57,102 @@ def peer(*command):
 
 
 def measure(title, programs, rounds):
-    """Runs the programs in turns; the first is what the others are compared with."""
+    """Runs the programs in turns; all are compared with the first that ran. Says whether none failed."""
     print(f"\n#### {title}\n")
     figures = {name: [] for name, _ in programs}
-    failed = {}
+    failures = {}
     for _ in range(rounds):
         for name, (command, microseconds) in programs:
-            if name in failed:
+            if name in failures:
                 continue
-            result = run(command)
-            if result.returncode != 0:
-                failed[name] = (result.stderr.strip().splitlines() or ["no words"])[-1]
-                continue
-            figures[name].append(microseconds(result.stdout))
-    medians = {name: statistics.median(found) for name, found in figures.items() if found}
-    first = programs[0][0]
+            try:
+                figures[name].append(microseconds(run(command)))
+            except Failed as failure:
+                failures[name] = failure
+    medians = {name: statistics.median(found) for name, found in figures.items() if name not in failures}
+    first = next(iter(medians.values()), None)
     print("| program | µs a network-step, median | least to most | times as long |")
     print("| --- | ---: | ---: | ---: |")
     for name, _ in programs:
-        if name in medians:
-            found, median = figures[name], medians[name]
-            ratio = f"{median / medians[first]:.3g}" if first in medians else ""
-            print(f"| {name} | {median:.4g} | {min(found):.4g} to {max(found):.4g} | {ratio} |")
+        if name in failures:
+            print(f"| {name} | failed in round {len(figures[name]) + 1}: {failures[name]} | | |")
         else:
-            print(f"| {name} | not measured: {failed.get(name)} | | |")
+            found, median = figures[name], medians[name]
+            print(f"| {name} | {median:.4g} | {min(found):.4g} to {max(found):.4g} | {median / first:.3g} |")
     sys.stdout.flush()
+    return not failures
+
+
+def processor():
+    """The processor's name and how many of its cores there are."""
+    name = platform.processor() or platform.machine()
+    try:
+        name = re.search(r"model name\s*:\s*(.*)", Path("/proc/cpuinfo").read_text()).group(1)
+    except (OSError, AttributeError):
+        pass
+    return f"{name}, {os.cpu_count()} cores"
+
+
+def program(name):
+    """A program's path from the folder of the caller; a bare name is looked up as a shell does."""
+    return os.path.abspath(name) if os.sep in name else name
 
 
 def main():
     parser = argparse.ArgumentParser(description="Measures wgrad beside its yardsticks, and prints Markdown")
     parser.add_argument("--rounds", type=int, default=7, help="how often each program runs")
-    parser.add_argument("--python", default=sys.executable, help="a Python that has numpy, torch or both")
-    parser.add_argument("--burn", help="burn's program, target/release/burn-peer of benches/peers/burn")
+    parser.add_argument("--python", type=program, default=sys.executable, help="a Python that has numpy, torch or both")
+    parser.add_argument("--burn", type=program, help="burn's program, target/release/burn-peer of benches/peers/burn")
     options = parser.parse_args()
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    for threads in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ[threads] = "1"
 
     rust_loop = TARGET / "peers" / "rust_loop"
     rust_loop.parent.mkdir(parents=True, exist_ok=True)
-    for command in (
-        ["cargo", "build", "--release", "--example", "throughput"],
-        ["rustc", "--edition", "2024", "-Copt-level=3", "-Ctarget-cpu=native", PEERS / "rust_loop.rs", "-o", rust_loop],
-    ):
-        result = run(command)
-        if result.returncode != 0:
-            sys.exit(result.stderr)
-    first = run(wgrad("2-30-2", "auto", steps=4)[0])
-    if first.returncode != 0:
-        sys.exit(first.stderr)
-    heading = json.loads(first.stdout)
+    run(["cargo", "build", "--release", "--example", "throughput"])
+    run(["rustc", "--edition", "2024", "-Copt-level=3", "-Ctarget-cpu=native", PEERS / "rust_loop.rs", "-o", rust_loop])
+    heading = json.loads(run(wgrad("2-30-2", "auto", steps=4)[0]))
     print(f"### {heading['adapter']}, {heading['backend']}, {heading['driver']}, wgpu {heading['wgpu']}")
+    print(f"\nProcessor: {processor()}. The yardsticks train one network in one thread.")
 
     python = []
-    for module, script, name in (("numpy", "numpy_peer.py", "NumPy float64"), ("torch", "torch_peer.py", "PyTorch, CPU")):
-        version = run([options.python, "-c", f"import {module}; print({module}.__version__)"])
-        if version.returncode == 0:
-            python.append((f"{name} ({module} {version.stdout.strip()})", PEERS / script))
-        else:
-            print(f"\n{module} is not there: not measured", file=sys.stderr)
+    for module, script, name in (("numpy", "numpy_peer.py", "NumPy float64"), ("torch", "torch_peer.py", "PyTorch eager, CPU")):
+        try:
+            version = run([options.python, "-c", f"import {module}; print({module}.__version__)"]).strip()
+            python.append((f"{name} ({module} {version})", PEERS / script))
+        except Failed as failure:
+            print(f"{module} is not measured: {failure}", file=sys.stderr)
+    if options.burn:
+        run([options.burn, 20_000])  # so many steps that it must have learned the classes
 
     def peers(job):
         found = [(name, peer(options.python, script, job)) for name, script in python]
-        found.append(("plain Rust loop, f32, one thread", peer(rust_loop, job)))
-        if job == "xor" and options.burn:
-            found.append(("burn, wgpu backend", peer(options.burn)))
+        found.append(("plain Rust loop, f32", peer(rust_loop, job)))
         return found
 
-    measure(
+    burn = [("burn, wgpu backend", peer(options.burn))] if options.burn else []
+    fine = measure(
         "XOR 2-30-2, one sample a step",
         [
             ("wgrad, persistent-subgroup", wgrad("2-30-2", "persistent-subgroup", steps=400_000)),
             ("wgrad, persistent-invocation (no feature)", wgrad("2-30-2", "persistent-invocation", steps=400_000)),
-            ("wgrad, persistent-workgroup", wgrad("2-30-2", "persistent-workgroup", steps=40_000)),
+            ("wgrad, persistent-workgroup (no feature)", wgrad("2-30-2", "persistent-workgroup", steps=40_000)),
             ("wgrad, layered", wgrad("2-30-2", "layered", steps=2_000)),
             *peers("xor"),
+            *burn,
         ],
         options.rounds,
     )
-    measure(
+    fine &= measure(
         "64 networks 2-30-2 at once, one sample a step",
         [
             ("wgrad, persistent-invocation", wgrad("2-30-2", "persistent-invocation", networks=64, steps=100_000)),
             ("wgrad, persistent-subgroup", wgrad("2-30-2", "persistent-subgroup", networks=64, steps=40_000)),
-            *[program for program in peers("xor") if not program[0].startswith("burn")],
+            *peers("xor"),
         ],
         options.rounds,
     )
-    measure(
+    fine &= measure(
         "8-32-32-4, batch size 8",
         [
             ("wgrad, persistent-workgroup", wgrad("8-32-32-4", "persistent-workgroup", batch_size=8, steps=10_000)),
@@ -138,7 +162,11 @@ def main():
         ],
         options.rounds,
     )
+    sys.exit(0 if fine else 1)
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except Failed as failure:
+        sys.exit(f"compare.py: {failure}")

@@ -5,7 +5,8 @@ usage: numpy_peer.py [xor | mlp] [STEPS]
 
 xor: 2-30-2, batch 1, the four samples in order. mlp: 8-32-32-4, batch 8, 64 random samples in order.
 Both: linear layers without bias, sigmoid after each, loss 1/2 * sum (y - t)^2 (its mean over the batch),
-plain gradient descent at learning rate 0.1.
+plain gradient descent at learning rate 0.1. As in the notebook, each layer computes the derivatives by its input, the
+first one too, and nobody adds the losses up.
 
 Prints one line: name, job, steps, seconds, microseconds a step. After 20,000 steps of xor or more it also
 checks that the four classes are right, and exits 1 where they are not. Needs numpy. One thread is enough:

@@ -1,5 +1,5 @@
 //! The yardstick without a GPU and without a library: the notebook's training as plain loops over f32, in one thread, all
-//! sizes known to the compiler.
+//! sizes known to the compiler. As in the notebook, nobody adds the losses up.
 //!
 //! rustc --edition 2024 -Copt-level=3 -Ctarget-cpu=native benches/peers/rust_loop.rs -o rust_loop && ./rust_loop xor|mlp [STEPS]
 

@@ -31,6 +31,9 @@ const REGISTERS_OF_AN_INVOCATION: u64 = 384;
 /// whatever the batch.
 const LARGEST_BATCH_OF_A_GPU: usize = 256;
 
+/// The sigmoid layers that a text is written for: it grows with each.
+const MOST_SIGMOIDS: u32 = 64;
+
 /// The longest walk of `permutation`: the loop iterations that one can take.
 const LONGEST_WALK: u64 = reference::LONGEST_WALK as u64;
 
@@ -63,7 +66,7 @@ impl Variant {
     }
 
     fn unavailable(self, reason: String) -> Error {
-        Error::PlanUnavailable { plan: self.plan().name(), reason }
+        Error::PlanUnavailable { plan: self.plan().name(), reason, way_out: "choose another, or auto" }
     }
 }
 
@@ -83,7 +86,7 @@ impl Persistent {
     /// and why not a better one.
     ///
     /// # Errors
-    /// [`Error::PlanUnavailable`] or [`Error::TooLarge`] if none is possible: what forbids the last.
+    /// [`Error::PlanUnavailable`] or [`Error::TooLarge`] if none is possible.
     pub fn new(
         network: &Network,
         data: &Dataset,
@@ -105,8 +108,7 @@ impl Persistent {
         let at_once = [inputs.at_once(), targets.at_once()];
         let task = Task { networks: state.networks(), at_once, ..task };
         let (candidate, refusals) = choose(gpu, &task, inputs.rows, config.plan)?;
-        let refusals =
-            refusals.iter().map(|(variant, refusal)| format!("; not {}: {}", variant.plan(), in_brief(refusal)));
+        let refusals = refusals.iter().map(|refusal| format!("; not {refusal}"));
         let description = format!(
             "{}: the loop over the steps runs inside the shader, up to {} a dispatch{}",
             candidate.words,
@@ -194,40 +196,47 @@ fn is_cpu(gpu: &Gpu) -> bool {
     gpu.adapter_info().device_type == wgpu::DeviceType::Cpu
 }
 
-/// The variants that a plan allows: those to be tried first, in their order, and the last one, whose refusal is the plan's.
+/// The variants that a plan allows, in the order in which they are tried.
 ///
 /// Many networks are best off with a lane each, which does no work twice; few with a subgroup each, which has more lanes
 /// at work. What outgrows registers goes to workgroup memory; but not to be measured alone: the text would be another for
 /// each size of a data set, where the layered plan needs none.
-fn variants(gpu: &Gpu, task: &Task, plan: Plan) -> (&'static [Variant], Variant) {
+fn variants(gpu: &Gpu, task: &Task, plan: Plan) -> &'static [Variant] {
     use Variant::{Invocation, Subgroup, Workgroup};
     let many = lanes(gpu) * if is_cpu(gpu) { 1 } else { SUBGROUPS_OF_A_GPU };
     match plan {
-        Plan::PersistentSubgroup => (&[], Subgroup),
-        Plan::PersistentInvocation => (&[], Invocation),
-        Plan::PersistentWorkgroup => (&[], Workgroup),
-        _ if task.networks >= many => (&[Invocation, Subgroup], Workgroup),
-        _ if task.networks == 1 && task.work == Work::Evaluate => (&[Subgroup], Invocation),
-        _ => (&[Subgroup, Invocation], Workgroup),
+        Plan::PersistentSubgroup => &[Subgroup],
+        Plan::PersistentInvocation => &[Invocation],
+        Plan::PersistentWorkgroup => &[Workgroup],
+        _ if task.networks >= many => &[Invocation, Subgroup, Workgroup],
+        _ if task.networks == 1 && task.work == Work::Evaluate => &[Subgroup, Invocation],
+        _ => &[Subgroup, Invocation, Workgroup],
     }
 }
 
 /// The first of a plan's variants that is possible, and what forbids those before it.
-fn choose(gpu: &Gpu, task: &Task, samples: u32, plan: Plan) -> Result<(Candidate, Vec<(Variant, Error)>)> {
-    let candidate = |variant| match variant {
-        Variant::Subgroup => subgroup(gpu, task, samples),
-        Variant::Invocation => invocation(gpu, task, samples),
-        Variant::Workgroup => workgroup(gpu, task),
-    };
-    let (first, last) = variants(gpu, task, plan);
+fn choose(gpu: &Gpu, task: &Task, samples: u32, plan: Plan) -> Result<(Candidate, Vec<String>)> {
+    let sigmoids = task.sigmoids + task.stages.iter().map(|stage| stage.sigmoids).sum::<u32>();
+    if sigmoids > MOST_SIGMOIDS {
+        let reason = format!("there are {sigmoids} sigmoid layers, and shaders are written for up to {MOST_SIGMOIDS}");
+        return Err(Error::PlanUnavailable { plan: plan.name(), reason, way_out: task.way_out() });
+    }
+    let variants = variants(gpu, task, plan);
     let mut refusals = Vec::new();
-    for &variant in first {
-        match candidate(variant) {
+    for &variant in variants {
+        let candidate = match variant {
+            Variant::Subgroup => subgroup(gpu, task, samples),
+            Variant::Invocation => invocation(gpu, task, samples),
+            Variant::Workgroup => workgroup(gpu, task),
+        };
+        match candidate {
             Ok(candidate) => return Ok((candidate, refusals)),
-            Err(refusal) => refusals.push((variant, refusal)),
+            Err(refusal) if variants.len() == 1 => return Err(refusal),
+            Err(refusal) => refusals.push(format!("{}: {}", variant.plan(), in_brief(&refusal))),
         }
     }
-    Ok((candidate(last)?, refusals))
+    let plan = Plan::Persistent.name();
+    Err(Error::PlanUnavailable { plan, reason: refusals.join("; "), way_out: task.way_out() })
 }
 
 fn subgroup(gpu: &Gpu, task: &Task, samples: u32) -> Result<Candidate> {
@@ -283,7 +292,8 @@ fn workgroup(gpu: &Gpu, task: &Task) -> Result<Candidate> {
         false => workgroup::widest_phase(task).next_power_of_two().clamp(32, 256),
     };
     let kernel = workgroup::kernel(task, lanes);
-    let most_steps = kernel.most_steps().ok_or_else(|| too_long(Variant::Workgroup, kernel.iterations_a_step))?;
+    let iterations = kernel.iterations + kernel.iterations_a_step;
+    let most_steps = kernel.most_steps().ok_or_else(|| too_long(Variant::Workgroup, iterations))?;
     let words = format!(
         "{}, {lanes} invocations train a network in {needed} bytes of workgroup memory",
         Plan::PersistentWorkgroup
@@ -315,14 +325,16 @@ fn check_registers(task: &Task, what: &'static str, registers: u64, allowed: u64
 
 /// The most steps of a dispatch, a power of two, where an invocation takes every sample of a batch.
 fn most_steps(variant: Variant, task: &Task, samples: u32) -> Result<u32> {
-    let batch_size = u64::from(task.batch_size);
-    let iterations = |steps: u64| {
-        let turns = task.levels().iter().map(|level| steps * batch_size.div_ceil(level.rows.into())).sum::<u64>();
-        steps + turns + if task.shuffle { walk_iterations(samples, steps * batch_size) } else { 0 }
-    };
-    let fits = |&bit: &u32| iterations(1 << bit) <= LONGEST_LOOP.into();
+    let fits = |&bit: &u32| iterations(task, samples, 1 << bit) <= LONGEST_LOOP.into();
     let most = (0..=LONGEST_LOOP.ilog2()).rev().find(fits);
-    most.map(|bit| 1 << bit).ok_or_else(|| too_long(variant, iterations(1)))
+    most.map(|bit| 1 << bit).ok_or_else(|| too_long(variant, iterations(task, samples, 1)))
+}
+
+/// The loop iterations of so many steps, where an invocation takes every sample of a batch.
+fn iterations(task: &Task, samples: u32, steps: u64) -> u64 {
+    let batch_size = u64::from(task.batch_size);
+    let turns = task.levels().iter().map(|level| steps * batch_size.div_ceil(level.rows.into())).sum::<u64>();
+    steps + turns + if task.shuffle { walk_iterations(samples, steps * batch_size) } else { 0 }
 }
 
 fn too_long(variant: Variant, iterations: u64) -> Error {

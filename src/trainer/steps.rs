@@ -52,7 +52,8 @@ impl Steps {
         let layered = |why: String| {
             if network.count() > 1 {
                 let reason = "it trains one network, and this is a population".to_owned();
-                return Err(Error::PlanUnavailable { plan: Plan::Layered.name(), reason });
+                let way_out = "choose another, or auto";
+                return Err(Error::PlanUnavailable { plan: Plan::Layered.name(), reason, way_out });
             }
             let layered = Layered::new(network, data, state, config, work)?;
             let description = format!("{}{why}", layered.description());

@@ -26,6 +26,13 @@ pub fn gpu() -> &'static Gpu {
     })
 }
 
+/// Whether the device has subgroups of one known size: then every plan must be possible.
+pub fn has_subgroups() -> bool {
+    let info = gpu().adapter_info();
+    let pinned_down = info.subgroup_min_size == info.subgroup_max_size && info.subgroup_max_size > 1;
+    pinned_down && gpu().device().features().contains(wgpu::Features::SUBGROUP)
+}
+
 /// Prints a line past the test harness, which would swallow it.
 pub fn say(line: &str) {
     let mut stderr = std::io::stderr();
@@ -88,6 +95,8 @@ pub enum Layout {
     Dense,
     /// At an odd offset, with gaps between the rows and after the last.
     Scattered,
+    /// At an offset and with gaps that are multiples of four numbers.
+    Spaced,
 }
 
 pub const LAYOUTS: [Layout; 2] = [Layout::Dense, Layout::Scattered];
@@ -107,6 +116,7 @@ impl Placed {
         let (offset, stride, after) = match layout {
             Layout::Dense => (0, width, 0),
             Layout::Scattered => (77, width + 3, 5),
+            Layout::Spaced => (84, width + 4, 4),
         };
         let mut words = vec![POISON; offset + (height - 1) * stride + width + after];
         if let Some(numbers) = numbers {

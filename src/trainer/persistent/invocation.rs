@@ -10,7 +10,7 @@ use crate::trainer::Work;
 /// The registers of an invocation, 32 bits each: parameters, where a batch has several samples their derivatives, and
 /// the activations.
 pub(super) fn registers(task: &Task) -> u64 {
-    let activations = task.stages.iter().map(|stage| u64::from(stage.outputs)).sum::<u64>();
+    let activations = task.stages.iter().map(|stage| u64::from(stage.outputs) * stage.kept()).sum::<u64>();
     task.copies() * u64::from(task.parameters) + u64::from(task.inputs) + activations + u64::from(task.outputs())
 }
 
@@ -129,11 +129,9 @@ fn sample(text: &mut Text, task: &Task, position: &str, rate: &str) {
         text.line(format!("let {name}_at = {matrix}_view.x + sample * {matrix}_view.y;"));
         for part in parts(width) {
             let reads = part.first / at_once..(part.first + part.width) / at_once;
-            let mut numbers = part.of(reads.map(|read| format!("{matrix}[{}]", place(&format!("{name}_at"), read))));
-            for _ in 0..if name == "x" { task.sigmoids } else { 0 } {
-                numbers = format!("sigmoid{}({numbers})", part.width);
-            }
-            text.line(format!("let {name}_{} = {numbers};", part.index));
+            let numbers = part.of(reads.map(|read| format!("{matrix}[{}]", place(&format!("{name}_at"), read))));
+            let sigmoids = if name == "x" { task.sigmoids } else { 0 };
+            text.numbers(&format!("{name}_{}", part.index), numbers, part, sigmoids);
         }
     }
 

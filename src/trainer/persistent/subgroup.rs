@@ -11,10 +11,10 @@ pub(super) fn registers(task: &Task, lanes: u32) -> u64 {
     let numbers = |s: usize, stage: &Stage| {
         let share = |width: u32| u64::from(width.div_ceil(lanes));
         if is_spread(s) {
-            [u64::from(stage.rows()) * share(stage.outputs), share(stage.outputs)]
+            [u64::from(stage.rows()) * share(stage.outputs), share(stage.outputs) * stage.kept()]
         } else {
             let bias = u64::from(stage.bias);
-            [(share(stage.inputs) + bias) * u64::from(stage.outputs), stage.outputs.into()]
+            [(share(stage.inputs) + bias) * u64::from(stage.outputs), u64::from(stage.outputs) * stage.kept()]
         }
     };
     let stages = task.stages.iter().enumerate().map(|(s, stage)| {
@@ -311,11 +311,8 @@ impl Subgroup<'_> {
         }
         for part in parts(width) {
             let number = |i: u32| format!("subgroupBroadcast({name}_own{}, {}u)", i / self.lanes, i % self.lanes);
-            let mut numbers = part.of((part.first..part.first + part.width).map(number));
-            for _ in 0..sigmoids {
-                numbers = format!("sigmoid{}({numbers})", part.width);
-            }
-            self.text.line(format!("let {name}_{} = {numbers};", part.index));
+            let numbers = part.of((part.first..part.first + part.width).map(number));
+            self.text.numbers(&format!("{name}_{}", part.index), numbers, part, sigmoids);
         }
     }
 

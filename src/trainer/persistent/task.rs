@@ -141,6 +141,11 @@ impl Task {
 }
 
 impl Stage {
+    /// The numbers that are kept of each output until the derivatives need them: after each sigmoid layer, or one.
+    pub fn kept(&self) -> u64 {
+        self.sigmoids.max(1).into()
+    }
+
     /// The place of an input's weights among the network's parameters; `input == inputs` is the bias.
     pub fn row(&self, input: u32) -> u32 {
         self.offset + input * self.outputs

@@ -170,6 +170,38 @@ fn loops_are_as_long_as_planned() {
     }
 }
 
+/// The iterations of a step's loops over a batch's rows, read off a text of the other variants.
+fn iterations_over_rows(text: &str, batch_size: u64) -> u64 {
+    let in_step = text.split("step < steps; step++) {").nth(1).unwrap();
+    let headers = in_step.lines().filter_map(|line| line.trim().strip_prefix("for ("));
+    let turns = headers.map(|header| {
+        let rows = header.split(" += ").nth(1).unwrap().trim_end_matches("u) {").parse::<u64>().unwrap();
+        // Taken together, a loop's turns take every row of the batch once.
+        assert!(header.contains("batch.rows"), "{header}");
+        batch_size.div_ceil(rows)
+    });
+    turns.sum()
+}
+
+#[test]
+fn loops_over_a_batchs_rows_are_as_long_as_planned() {
+    for mlp in &networks()[..5] {
+        for (batch_size, loops) in [(1, 0), (2, 1), (128, 1), (129, 2), (16_384, 2), (16_385, 3), (30_000, 3)] {
+            let task = Task::new(mlp, batch_size, false, Work::Train);
+            for text in [invocation::text(&task), subgroup::text(&task, 8)] {
+                let rows = iterations_over_rows(&text, batch_size.into());
+                assert_eq!(text.matches("batch.rows; ").count() + text.matches("batch.rows); ").count(), loops);
+                assert_eq!(super::iterations(&task, 30_000, 1), 1 + rows, "batch size {batch_size}");
+                assert_eq!(super::iterations(&task, 30_000, 64), 64 * (1 + rows), "batch size {batch_size}");
+            }
+            // Shuffled, the walks of a batch's positions are added.
+            let shuffled = super::iterations(&Task { shuffle: true, ..task.clone() }, 30_000, 1);
+            let walks = walk_iterations(30_000, batch_size.into());
+            assert_eq!(shuffled, super::iterations(&task, 30_000, 1) + walks);
+        }
+    }
+}
+
 /// Trains 45 steps by a text of one's own.
 fn train(gpu: &Gpu, mlp: &Mlp, config: &TrainConfig, candidate: &Candidate) -> (Vec<u32>, Vec<u32>) {
     let numbers = |width: usize| (0..40 * width).map(|i| (i * 37 % 101) as f32 / 101.0).collect::<Vec<_>>();

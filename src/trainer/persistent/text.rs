@@ -270,6 +270,17 @@ impl Text {
         }
     }
 
+    /// A part of a sample's numbers, after the sigmoid layers that stand before the first linear one.
+    pub fn numbers(&mut self, name: &str, numbers: String, part: Part, sigmoids: u32) {
+        if sigmoids == 0 {
+            return self.line(format!("let {name} = {numbers};"));
+        }
+        self.line(format!("var {name} = {numbers};"));
+        for _ in 0..sigmoids {
+            self.line(format!("{name} = sigmoid{}({name});", part.width));
+        }
+    }
+
     /// The sigmoid of parts of these widths; e is never raised to a positive power, which could overflow.
     pub fn sigmoids(&mut self, widths: impl IntoIterator<Item = u32>) {
         for width in distinct(widths) {
