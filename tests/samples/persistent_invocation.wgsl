@@ -102,9 +102,9 @@ fn persistent(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgro
         let error = 0.5 * (e_0 * e_0);
 
         // backward, by the weights as they are before the update
-        let d1_0 = learning_rate * e_0 * y1_0 * (1.0 - y1_0);
+        let d1_0 = learning_rate * e_0 * (y1_0 * (1.0 - y1_0));
 
-        let d0_0 = vec4<f32>(w1_0_0 * d1_0, w1_1_0 * d1_0, w1_2_0 * d1_0, w1_3_0 * d1_0) * y0_0 * (1.0 - y0_0);
+        let d0_0 = vec4<f32>(w1_0_0 * d1_0, w1_1_0 * d1_0, w1_2_0 * d1_0, w1_3_0 * d1_0) * (y0_0 * (1.0 - y0_0));
         w1_0_0 -= y0_0.x * d1_0;
         w1_1_0 -= y0_0.y * d1_0;
         w1_2_0 -= y0_0.z * d1_0;
@@ -113,7 +113,7 @@ fn persistent(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgro
         w0_1_0 -= x_0.y * d0_0;
         b0_0 -= d0_0;
 
-        let d0_1 = vec2<f32>(w1_4_0 * d1_0, w1_5_0 * d1_0) * y0_1 * (1.0 - y0_1);
+        let d0_1 = vec2<f32>(w1_4_0 * d1_0, w1_5_0 * d1_0) * (y0_1 * (1.0 - y0_1));
         w1_4_0 -= y0_1.x * d1_0;
         w1_5_0 -= y0_1.y * d1_0;
         w0_0_1 -= x_0.x * d0_1;

@@ -103,9 +103,9 @@ fn persistent(
         let error = 0.5 * (e_0 * e_0);
 
         // backward, by the weights as they are before the update
-        let d1_0 = learning_rate * e_0 * y1_0 * (1.0 - y1_0);
+        let d1_0 = learning_rate * e_0 * (y1_0 * (1.0 - y1_0));
 
-        let d0_0 = vec2<f32>(w1_0_0 * d1_0, w1_1_0 * d1_0) * y0_0 * (1.0 - y0_0);
+        let d0_0 = vec2<f32>(w1_0_0 * d1_0, w1_1_0 * d1_0) * (y0_0 * (1.0 - y0_0));
 
         w1_0_0 -= y0_0.x * d1_0;
         w1_1_0 -= y0_0.y * d1_0;

@@ -67,11 +67,12 @@ pub(super) fn output(s: usize, stage: &Stage, sigmoids: u32, part: Part) -> Stri
     if sigmoids == stage.sigmoids { format!("y{s}_{}", part.index) } else { format!("z{s}_{sigmoids}_{}", part.index) }
 }
 
-/// The factors that a stage's sigmoid layers put to the derivative, y · (1 - y) each.
+/// The factors that a stage's sigmoid layers put to the derivative, y · (1 - y) each: in parentheses, since these can be
+/// computed while the derivative is waited for.
 pub(super) fn slopes(s: usize, stage: &Stage, part: Part) -> String {
     let factors = (1..=stage.sigmoids).rev().map(|sigmoids| {
         let y = output(s, stage, sigmoids, part);
-        format!(" * {y} * (1.0 - {y})")
+        format!(" * ({y} * (1.0 - {y}))")
     });
     factors.collect()
 }
