@@ -9,7 +9,8 @@ use crate::error::{Error, Result};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Plan {
-    /// The fastest plan that the network and the device allow.
+    /// The persistent plan where the network and the device allow it, otherwise the layered one (of a population there is
+    /// none). On a GPU also the layered one for batches above 256, which have work for many workgroups.
     #[default]
     Auto,
     /// Each kernel is a dispatch: any size, readable, and the measure of every other plan.

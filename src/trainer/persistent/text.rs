@@ -147,16 +147,19 @@ pub(super) fn batch(
     task: &Task,
     sums: &[(String, &str)],
     sample: impl FnOnce(&mut Text, &str),
-) -> &'static str {
+) -> String {
     let levels = task.levels();
-    // The names of the outermost sums, and of those within; the innermost are `sample`'s.
-    let prefixes = &["batch_", "blocks_", "block_"][..levels.len()];
-    let derivatives = |level: usize| if level + 1 == levels.len() { "" } else { prefixes[level] };
+    // What stands before the names of a level's sums: the outermost are the batch's, the derivatives' innermost `sample`'s.
+    let prefix = |level: usize| match level.checked_sub(1) {
+        None => "batch_".to_owned(),
+        Some(outer) => format!("{}_", levels[outer].variable),
+    };
+    let derivatives = |level: usize| if level + 1 == levels.len() { String::new() } else { prefix(level) };
     for (level, Level { variable, rows }) in levels.iter().enumerate() {
         for (name, ty) in sums {
             text.line(format!("var {}{name} = {ty}();", derivatives(level)));
         }
-        text.line(format!("var {}error = 0.0;", prefixes[level]));
+        text.line(format!("var {}error = 0.0;", prefix(level)));
         let (first, last) = match level.checked_sub(1).map(|outer| &levels[outer]) {
             None => ("0u", "batch.rows".to_owned()),
             Some(outer) => (outer.variable, format!("min({} + {}u, batch.rows)", outer.variable, outer.rows)),
@@ -166,12 +169,12 @@ pub(super) fn batch(
     sample(text, "batch.position + row");
     for level in (0..levels.len()).rev() {
         if level + 1 == levels.len() {
-            text.line(format!("{}error += error;", prefixes[level]));
+            text.line(format!("{}error += error;", prefix(level)));
         } else {
             for (name, _) in sums {
                 text.line(format!("{}{name} += {}{name};", derivatives(level), derivatives(level + 1)));
             }
-            text.line(format!("{}error += {}error;", prefixes[level], prefixes[level + 1]));
+            text.line(format!("{}error += {}error;", prefix(level), prefix(level + 1)));
         }
         text.line("}");
     }
