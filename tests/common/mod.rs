@@ -1,6 +1,8 @@
 //! What the tests share: a device, operands poisoned with NaN, and comparisons that NaN fails.
 #![allow(dead_code)] // each test file is a crate of its own and uses a part
 
+pub mod case;
+
 use std::io::Write;
 use std::sync::OnceLock;
 

@@ -1,0 +1,241 @@
+//! Every plan takes the reference's steps, whatever the network, however the work is cut and wherever the samples lie.
+
+mod common;
+
+use common::case::*;
+use common::*;
+use wgrad::reference::Order;
+use wgrad::{Dataset, Error, Mlp, Network, Plan, TrainConfig, Trainer};
+
+fn cases() -> Vec<Case> {
+    let five = Mlp::inputs(4).linear(9).sigmoid().linear(8).bias().sigmoid().linear(7).sigmoid().linear(6).sigmoid();
+    let five = five.linear(5).bias().sigmoid();
+    let case = |mlp, samples, batch_size, shuffle| Case { mlp, samples, batch_size, shuffle };
+    vec![
+        case(Mlp::inputs(3).linear(2).sigmoid(), 5, 1, None),
+        case(xor_mlp(), 4, 1, None),
+        case(xor_mlp(), 13, 1, Some(1)),
+        case(Mlp::inputs(2).linear(30).bias().sigmoid().linear(2).bias().sigmoid(), 13, 5, Some(1 << 33)),
+        case(Mlp::inputs(8).linear(32).sigmoid().linear(32).bias().sigmoid().linear(4).sigmoid(), 67, 8, None),
+        case(five.clone(), 29, 1, None),
+        case(five, 29, 7, Some(3)),
+        case(Mlp::inputs(1).linear(1).bias().sigmoid(), 3, 1, None),
+        case(Mlp::inputs(64).linear(5).bias().sigmoid(), 150, 3, None),
+        case(Mlp::inputs(2).linear(64).bias().sigmoid().linear(1).sigmoid(), 13, 1, Some(4)),
+        case(Mlp::inputs(7).linear(33).sigmoid().linear(3).linear(10).bias().sigmoid(), 21, 4, Some(5)),
+        case(Mlp::inputs(5).sigmoid().linear(6).sigmoid().sigmoid().linear(2).sigmoid().sigmoid(), 9, 2, None),
+        case(Mlp::inputs(3).linear(17).sigmoid().linear(9).bias(), 8, 3, None),
+    ]
+}
+
+/// The table of networks, some a sample at a time, some in batches, some shuffled.
+fn table() -> Vec<Case> {
+    let case = |(i, mlp)| Case {
+        mlp,
+        samples: 11 + i,
+        batch_size: [1, 4, 1, 5][i % 4],
+        shuffle: (i % 3 == 1).then_some(i as u64),
+    };
+    networks().into_iter().enumerate().map(case).collect()
+}
+
+#[test]
+fn weights_follow_the_reference_step_by_step_in_every_plan() {
+    let trained = follow_the_reference(cases());
+    assert_eq!(trained[0], cases().len());
+    assert!(trained[2] >= 8 && trained[3] == trained[0]);
+    assert!(trained[1] >= 8 || !has_subgroups());
+}
+
+#[test]
+fn weights_of_thirty_networks_follow_the_reference_in_every_plan() {
+    let trained = follow_the_reference(table());
+    assert_eq!(trained[0], 30);
+    assert!(trained[2] >= 26 && trained[3] == trained[0]);
+    assert!(trained[1] >= 26 || !has_subgroups());
+}
+
+/// Trains each network by each plan that can; gives how many networks were trained by each.
+fn follow_the_reference(cases: Vec<Case>) -> [usize; 4] {
+    let mut trained = [0; 4];
+    for (seed, case) in cases.into_iter().enumerate() {
+        let plans = [Plan::Layered].into_iter().chain(PERSISTENT).enumerate();
+        let mut trainers = Vec::new();
+        for (place, plan) in plans {
+            match case.trainer_by(plan, seed as u64) {
+                Ok((network, trainer)) => {
+                    assert!(trainer.plan().starts_with(plan.name()), "{plan}: {}", trainer.plan());
+                    trained[place] += 1;
+                    trainers.push((plan, network, trainer));
+                }
+                Err(Error::TooLarge { .. }) if plan != Plan::Layered => {}
+                Err(Error::PlanUnavailable { .. }) if plan == Plan::PersistentSubgroup && !has_subgroups() => {}
+                Err(error) => panic!("{}, {plan}: {error}", case.mlp),
+            }
+        }
+        let (inputs, targets) = case.data();
+        let mut reference = reference_training(&case.mlp, seed as u64, (&inputs, &targets), case.order(), 0.1);
+        for (steps, bound) in [(100, 2e-6), (1_000, 5e-6), (2_000, 1e-5)] {
+            let more = steps - reference.step();
+            reference.train_steps(more).unwrap();
+            for (plan, network, trainer) in &mut trainers {
+                record(trainer, more);
+                let case = format!("{} by {} of {}", case.mlp, case.batch_size, case.samples);
+                let what = format!("{case}, {plan}, after {steps} steps");
+                let parameters = network.read_parameters().unwrap();
+                assert_l2(&what, &parameters, &reference.network.parameters(), bound);
+
+                let reading = trainer.read_loss().unwrap().unwrap();
+                assert_eq!((reading.step, reading.epoch), (reference.step(), reference.epoch()), "{what}");
+                let loss = reference.loss().unwrap();
+                assert_close(&format!("{what}: loss"), &[reading.loss], &[loss], |_| 1e-5 * loss);
+            }
+        }
+    }
+    let [layered, subgroup, invocation, workgroup] = trained;
+    say(&format!(
+        "weights followed: layered {layered} networks, persistent-subgroup {subgroup}, persistent-invocation {invocation}, \
+         persistent-workgroup {workgroup}"
+    ));
+    trained
+}
+
+/// Two samples over and over make the worst of sums: equal addends are rounded the same way each time.
+#[test]
+fn large_batches_lose_no_digits_in_any_plan() {
+    let mlp = Mlp::inputs(3).linear(2).bias().sigmoid();
+    let mut checked = 0;
+    for (samples, steps) in [(400, 3), (4_000, 3), (30_000, 2)] {
+        let repeated = |numbers: &[f32]| numbers.repeat(samples / 2);
+        let (inputs, targets) = (repeated(&normal(60, 6)), repeated(&[0.9, 0.2, 0.35, 0.6]));
+        let order = Order { samples: samples as u32, batch_size: samples as u32, shuffle: None };
+        for plan in plans() {
+            let network = Network::new(gpu(), &mlp, 5).unwrap();
+            let data = Dataset::from_slices(gpu(), samples, &inputs, &targets).unwrap();
+            let config = TrainConfig { batch_size: samples, learning_rate: 8.0, plan, ..Default::default() };
+            let mut trainer = match Trainer::new(&network, &data, config) {
+                Ok(trainer) => trainer,
+                Err(Error::TooLarge { .. }) if plan == Plan::PersistentWorkgroup && samples > 400 => continue,
+                Err(error) => panic!("{plan}: {error}"),
+            };
+            let mut reference = reference_training(&mlp, 5, (&inputs, &targets), order, 8.0);
+            let start = reference.network.parameters();
+            for step in 1..=steps {
+                record(&mut trainer, 1);
+                reference.train_steps(1).unwrap();
+                let what = format!("{plan}, {samples} samples, step {step}");
+                // Of the first step, what it changed: the gradient.
+                let parameters = network.read_parameters().unwrap();
+                let weights = reference.network.parameters();
+                if step == 1 {
+                    let found = parameters.iter().zip(&start).map(|(w, start)| (f64::from(*w) - start) as f32);
+                    let expected = weights.iter().zip(&start).map(|(w, start)| w - start).collect::<Vec<_>>();
+                    assert_l2(&what, &found.collect::<Vec<_>>(), &expected, 2e-6);
+                }
+                assert_l2(&what, &parameters, &weights, 2e-6);
+                let loss = reference.loss().unwrap();
+                let found = trainer.read_loss().unwrap().unwrap().loss;
+                assert_close(&what, &[found], &[loss], |_| 1e-6 + 1e-6 * loss);
+                checked += 1;
+            }
+        }
+    }
+    assert!(checked >= 2 * 3 + 2 * 3 + 2 * 2);
+}
+
+#[test]
+fn the_same_seed_gives_the_same_bits_however_the_work_is_cut() {
+    for plan in plans() {
+        let case = Case { mlp: xor_mlp(), samples: 13, batch_size: 3, shuffle: Some(5) };
+        let run = |cuts: &[u64]| {
+            let (network, mut trainer) = case.trainer_by(plan, 6).unwrap();
+            cuts.iter().for_each(|&steps| record(&mut trainer, steps));
+            let parameters = network.read_parameters().unwrap();
+            (bits(&parameters), trainer.read_loss().unwrap().unwrap().loss.to_bits())
+        };
+        let whole = run(&[60]);
+        for _ in 0..49 {
+            assert_eq!(run(&[60]), whole, "{plan}");
+        }
+        assert_eq!(run(&[1, 2, 3, 4, 0, 50]), whole, "{plan}");
+        assert_eq!(run(&[1; 60]), whole, "{plan}");
+        assert_ne!(run(&[61]), whole, "{plan}");
+    }
+}
+
+/// The longest dispatches that are planned: on a driver that stops long loops, a plan that counted its iterations
+/// short would leave some of them undone.
+#[test]
+fn the_longest_dispatches_do_the_steps_of_short_ones() {
+    let wide = Mlp::inputs(9).linear(21).bias().sigmoid().linear(6).sigmoid();
+    let mut compared = 0;
+    for plan in PERSISTENT {
+        for (mlp, samples, batch_size, shuffle) in
+            [(xor_mlp(), 4, 1, None), (xor_mlp(), 33, 2, Some(9)), (wide.clone(), 129, 5, Some(1))]
+        {
+            let case = Case { mlp, samples, batch_size, shuffle };
+            let (network, mut trainer) = match case.trainer_by(plan, 2) {
+                Ok(made) => made,
+                Err(Error::TooLarge { .. }) if case.mlp == wide => continue,
+                Err(Error::PlanUnavailable { .. }) if plan == Plan::PersistentSubgroup && !has_subgroups() => continue,
+                Err(error) => panic!("{plan}: {error}"),
+            };
+            compared += 1;
+            let words = trainer.plan();
+            let most = words.split("up to ").nth(1).and_then(|words| words.split(' ').next()).unwrap();
+            let most = most.parse::<u64>().unwrap();
+            record(&mut trainer, most);
+            let (same, mut short) = case.trainer_by(plan, 2).unwrap();
+            (0..most.div_ceil(64)).for_each(|_| record(&mut short, most.min(64)));
+            assert_eq!(trainer.read_loss().unwrap(), short.read_loss().unwrap(), "{words}");
+            assert_eq!(bits(&network.read_parameters().unwrap()), bits(&same.read_parameters().unwrap()), "{words}");
+        }
+    }
+    assert!(compared >= if has_subgroups() { 7 } else { 5 }, "{compared}");
+}
+
+#[test]
+fn samples_are_found_wherever_they_lie_in_the_apps_buffers() {
+    // Where rows lie dense, some plans read their numbers by twos or fours.
+    let by_fours = Mlp::inputs(4).linear(3).bias().sigmoid().linear(8).sigmoid();
+    let by_twos_and_fours = Mlp::inputs(6).linear(5).sigmoid().linear(4).sigmoid();
+    for (mlp, plan) in
+        [xor_mlp(), by_fours, by_twos_and_fours].iter().flat_map(|mlp| plans().into_iter().map(move |plan| (mlp, plan)))
+    {
+        let case = Case { mlp: mlp.clone(), samples: 13, batch_size: 3, shuffle: None };
+        let (inputs, targets) = case.data();
+        let runs = [Layout::Dense, Layout::Scattered, Layout::Spaced].map(|layout| {
+            let network = Network::new(gpu(), mlp, 3).unwrap();
+            let inputs = Placed::new(gpu(), layout, 13, mlp.input_width(), Some(&inputs));
+            let targets = Placed::new(gpu(), layout, 13, mlp.output_width(), Some(&targets));
+            let data = Dataset::from_buffers(gpu(), inputs.rows.clone(), targets.rows.clone()).unwrap();
+            let config = TrainConfig { batch_size: 3, plan, ..Default::default() };
+            record(&mut Trainer::new(&network, &data, config).unwrap(), 40);
+            // Nothing but the matrices is read, and nothing of them written.
+            inputs.read(gpu());
+            targets.read(gpu());
+            bits(&network.read_parameters().unwrap())
+        });
+        assert_eq!(runs[0], runs[1], "{mlp}, {plan}");
+        assert_eq!(runs[0], runs[2], "{mlp}, {plan}");
+    }
+}
+
+#[test]
+fn the_plan_says_in_words_which_it_is() {
+    let case = Case { mlp: xor_mlp(), samples: 4, batch_size: 1, shuffle: None };
+    let (_, trainer) = case.trainer(0);
+    assert!(trainer.plan().starts_with("layered: "), "{}", trainer.plan());
+    for plan in Plan::ALL {
+        assert_eq!(plan.to_string().parse::<Plan>().unwrap(), plan);
+    }
+    // A small network is persistent by itself, one that no variant can hold is layered.
+    let (_, trainer) = case.trainer_by(Plan::Auto, 0).unwrap();
+    assert!(trainer.plan().starts_with("persistent-"), "{}", trainer.plan());
+    let large = Case { mlp: Mlp::inputs(100).linear(100).sigmoid(), samples: 2, batch_size: 1, shuffle: None };
+    let (_, trainer) = large.trainer_by(Plan::Auto, 0).unwrap();
+    let plan = trainer.plan();
+    assert!(plan.starts_with("layered: ") && plan.contains("not persistent: persistent-subgroup: "), "{plan}");
+    let words = "layerd".parse::<Plan>().unwrap_err().to_string();
+    assert!(words.contains("layerd") && words.contains("auto, layered"), "{words}");
+}
