@@ -20,7 +20,7 @@ impl Network {
             return Ok(vec![self.extract(0)?.evaluate(data)?[0]; self.count()]);
         }
         // A population's networks take sample after sample, which any of them has the memory for.
-        let batch_size = if self.count() == 1 { data.samples().min(self.most_rows()).min(BATCH_SIZE) } else { 1 };
+        let batch_size = if self.count() == 1 { data.samples().min(self.most_rows()) } else { 1 };
         let config = TrainConfig { batch_size, ..TrainConfig::default() };
         let mut evaluation = Trainer::for_work(self, data, config, Work::Evaluate)?;
         match evaluation.train(1, |_| ()) {
@@ -30,7 +30,7 @@ impl Network {
         Ok(evaluation.read_losses()?.iter().map(|reading| reading.loss).collect())
     }
 
-    /// The rows whose activations fit in one binding, of the widest layer.
+    /// The rows to take at a time: no more than have activations, of the widest layer, that fit in one binding.
     fn most_rows(&self) -> usize {
         let widths = self.mlp().layers().iter().flat_map(|layer| [layer.input_width(), layer.output_width()]);
         let widest = widths.max().unwrap_or(1) as u64;

@@ -2,7 +2,7 @@
 //! in registers; sums go from lane to lane without a barrier. For devices whose subgroups have one known size.
 
 use super::task::{Stage, Task};
-use super::text::{Part, Text, batch, error, input, output, parts, place, slopes, sum, weight};
+use super::text::{Part, Text, batch, distinct, error, input, output, parts, place, slopes, sum, vector, weight};
 use crate::trainer::Work;
 
 /// The registers of a lane, 32 bits each: its share of the parameters, where a batch has several samples their
@@ -177,8 +177,8 @@ impl Subgroup<'_> {
 
     /// The sums over the lanes: a tree of fixed shape, so that the same numbers give the same bits.
     fn sums(&mut self, widths: Vec<u32>) {
-        for width in std::collections::BTreeSet::from_iter(widths) {
-            let ty = Part { index: 0, first: 0, width }.ty();
+        for width in distinct(widths) {
+            let ty = vector(width);
             self.text.line("");
             self.text.line(format!("fn subgroup_sum{width}(share: {ty}) -> {ty} {{"));
             self.text.line("var sum = share;");

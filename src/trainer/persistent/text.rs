@@ -320,6 +320,6 @@ impl Text {
 }
 
 /// Each width once, the smallest first.
-fn distinct(widths: impl IntoIterator<Item = u32>) -> std::collections::BTreeSet<u32> {
+pub(super) fn distinct(widths: impl IntoIterator<Item = u32>) -> std::collections::BTreeSet<u32> {
     widths.into_iter().collect()
 }
