@@ -2,9 +2,10 @@
 //
 //   inputs   [samples, input_width]     x  [batch_size, input_width]
 //   targets  [samples, target_width]    t  [batch_size, target_width]
+//   sample_count  [1], how many samples there are: an app may add some
 //
-// One invocation copies one number of x or of t. Rows past the batch's end, which the last batch of an epoch may have,
-// become 0.
+// One invocation makes one number of x or of t: a copy, a byte scaled, or of a class its own output and the others. Rows
+// past the batch's end, which the last batch of an epoch may have, become 0.
 
 override WORKGROUP: u32;
 
@@ -19,8 +20,11 @@ struct Gather {
     x_view: vec2<u32>,
     t_view: vec2<u32>,
     seed: vec2<u32>, // low and high word
+    inputs_scale: vec2<f32>, // of bytes: factor and offset; of classes: the output of a sample's own, and of the others
+    targets_scale: vec2<f32>,
+    inputs_coding: u32, // FLOATS, BYTES or CLASS
+    targets_coding: u32,
     shuffle: u32, // 1 for a new order each epoch, 0 for the data set's own
-    samples: u32,
     batch_size: u32,
     input_width: u32,
     target_width: u32,
@@ -28,10 +32,33 @@ struct Gather {
 
 @group(0) @binding(0) var<uniform> p: Gather;
 @group(0) @binding(1) var<storage, read> batch: Batch;
-@group(0) @binding(2) var<storage, read> inputs: array<f32>;
-@group(0) @binding(3) var<storage, read> targets: array<f32>;
+@group(0) @binding(2) var<storage, read> inputs: array<u32>;
+@group(0) @binding(3) var<storage, read> targets: array<u32>;
 @group(0) @binding(4) var<storage, read_write> x: array<f32>;
 @group(0) @binding(5) var<storage, read_write> t: array<f32>;
+@group(0) @binding(6) var<storage, read> sample_count: array<u32>;
+
+const FLOATS = 0u; // a number a word
+const BYTES = 1u; // four a word, the first the lowest
+const CLASS = 2u; // a row is one word
+
+// The place of the word that a number stands in.
+fn word_at(coding: u32, view: vec2<u32>, row: u32, column: u32) -> u32 {
+    if coding == CLASS {
+        return at(view, row, 0u);
+    }
+    return at(view, row, select(column, column / 4u, coding == BYTES));
+}
+
+fn number_of(coding: u32, word: u32, column: u32, scale: vec2<f32>) -> f32 {
+    if coding == FLOATS {
+        return bitcast<f32>(word);
+    }
+    if coding == CLASS {
+        return select(scale.y, scale.x, word == column);
+    }
+    return f32(extractBits(word, 8u * (column % 4u), 8u)) * scale.x + scale.y;
+}
 
 @compute @workgroup_size(WORKGROUP)
 fn gather(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) grid: vec3<u32>) {
@@ -47,14 +74,18 @@ fn gather(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups)
     if inside {
         sample = batch.position + row;
         if p.shuffle == 1u {
-            sample = permutation(sample, p.samples, p.seed, batch.epoch);
+            sample = permutation(sample, sample_count[0], p.seed, batch.epoch);
         }
     }
 
     if column < p.input_width {
-        x[at(p.x_view, row, column)] = select(0.0, inputs[at(p.inputs_view, sample, column)], inside);
+        let word = inputs[word_at(p.inputs_coding, p.inputs_view, sample, column)];
+        let number = number_of(p.inputs_coding, word, column, p.inputs_scale);
+        x[at(p.x_view, row, column)] = select(0.0, number, inside);
     } else {
         let target_column = column - p.input_width;
-        t[at(p.t_view, row, target_column)] = select(0.0, targets[at(p.targets_view, sample, target_column)], inside);
+        let word = targets[word_at(p.targets_coding, p.targets_view, sample, target_column)];
+        let number = number_of(p.targets_coding, word, target_column, p.targets_scale);
+        t[at(p.t_view, row, target_column)] = select(0.0, number, inside);
     }
 }

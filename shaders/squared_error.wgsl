@@ -6,21 +6,7 @@
 //
 // squared_error: one invocation computes one number of d_output, one workgroup the error of its numbers.
 // squared_error_sum: one workgroup adds the partial errors up, each invocation every WORKGROUP-th of them.
-// Both add by a tree whose shape depends on nothing but the sizes, so that the same batch gives the same bits.
-
-override WORKGROUP: u32; // a power of two
-
-var<workgroup> errors: array<f32, WORKGROUP>;
-
-// Adds `errors` up into errors[0], by halves.
-fn sum_errors(lane: u32) {
-    for (var half = WORKGROUP / 2u; half > 0u; half /= 2u) {
-        workgroupBarrier();
-        if lane < half {
-            errors[lane] += errors[lane + half];
-        }
-    }
-}
+// Both add by tree_sum.
 
 // The place in its buffer of one number of a matrix; `view` is the matrix's first place, and its stride from row to row.
 fn at(view: vec2<u32>, row: u32, column: u32) -> u32 {
@@ -52,7 +38,7 @@ fn squared_error(
     let workgroup = id.y * grid.x + id.x;
     let i = workgroup * WORKGROUP + lane;
 
-    errors[lane] = 0.0;
+    addends[lane] = 0.0;
     if i < p.rows * p.outputs {
         let row = i / p.outputs;
         let output = i % p.outputs;
@@ -61,11 +47,11 @@ fn squared_error(
             difference = y[at(p.y_view, row, output)] - t[at(p.t_view, row, output)];
         }
         d_output[at(p.d_output_view, row, output)] = difference;
-        errors[lane] = 0.5 * difference * difference;
+        addends[lane] = 0.5 * difference * difference;
     }
-    sum_errors(lane);
+    tree_sum(lane);
     if lane == 0u && workgroup < p.partials {
-        partial_errors[workgroup] = errors[0];
+        partial_errors[workgroup] = addends[0];
     }
 }
 
@@ -74,18 +60,18 @@ struct SquaredErrorSum {
 }
 
 @group(0) @binding(0) var<uniform> q: SquaredErrorSum;
-@group(0) @binding(1) var<storage, read> addends: array<f32>; // partial_errors
+@group(0) @binding(1) var<storage, read> partials: array<f32>; // partial_errors
 @group(0) @binding(2) var<storage, read_write> error: array<f32>;
 
 @compute @workgroup_size(WORKGROUP)
 fn squared_error_sum(@builtin(local_invocation_index) lane: u32) {
     var sum = 0.0;
     for (var i = lane; i < q.partials; i += WORKGROUP) {
-        sum += addends[i];
+        sum += partials[i];
     }
-    errors[lane] = sum;
-    sum_errors(lane);
+    addends[lane] = sum;
+    tree_sum(lane);
     if lane == 0u {
-        error[0] = errors[0];
+        error[0] = addends[0];
     }
 }

@@ -14,7 +14,7 @@ struct Batch {
 }
 
 struct Errors {
-    epoch: f32, // of the last complete epoch
+    epoch: f32, // of the last complete epoch, the mean over its samples
     partial: array<f32, 3>, // of the current one
 }
 
@@ -34,7 +34,7 @@ fn next_batch(batch: Batch, samples: u32, batch_size: u32) -> Batch {
     next.step = increment(batch.step);
     next.number += 1u;
     next.position += batch.rows;
-    if next.position == samples {
+    if next.position >= samples {
         next.number = 0u;
         next.position = 0u;
         next.epoch = increment(batch.epoch);
@@ -56,8 +56,8 @@ fn add_error(errors: Errors, batch: Batch, samples: u32, error: f32) -> Errors {
         sum.partial[2] += sum.partial[1];
         sum.partial[1] = 0.0;
     }
-    if batch.position + batch.rows == samples {
-        sum.epoch = sum.partial[0] + sum.partial[1] + sum.partial[2];
+    if batch.position + batch.rows >= samples {
+        sum.epoch = (sum.partial[0] + sum.partial[1] + sum.partial[2]) / f32(samples);
         sum.partial = array<f32, 3>();
     }
     return sum;

@@ -1,22 +1,36 @@
-// step   the end of a training step: adds the batch's error up, and moves on to the next batch     reference: Training, Order
+// step              the end of a training step: adds the batch's error up, and moves on to the next batch
+// step_of_partials  the same, from a batch's error in parts                               reference: Training, Order
 //
-//   error  [1], the batch's, as squared_error_sum left it
-//   state  the GPU's own record of where training stands
+//   error           [1], the batch's, as squared_error_sum left it
+//   partial_errors  [partials], whose sum is the batch's error
+//   state           the GPU's own record of where training stands
+//   sample_count    [1], how many samples there are: an app may add some
 //
-// One invocation.
+// One workgroup; step does with one invocation of it.
 
 struct Step {
-    samples: u32,
     batch_size: u32,
 }
 
 @group(0) @binding(0) var<uniform> p: Step;
 @group(0) @binding(1) var<storage, read> error: array<f32>;
 @group(0) @binding(2) var<storage, read_write> state: State;
+@group(0) @binding(3) var<storage, read> sample_count: array<u32>;
 
 @compute @workgroup_size(1)
 fn step() {
-    let batch = state.batch;
-    state.errors = add_error(state.errors, batch, p.samples, error[0]);
-    state.batch = next_batch(batch, p.samples, p.batch_size);
+    end_step(error[0], p.batch_size);
+}
+
+struct StepOfPartials {
+    batch_size: u32,
+    partials: u32,
+}
+
+@group(0) @binding(0) var<uniform> q: StepOfPartials;
+@group(0) @binding(1) var<storage, read> partial_errors: array<f32>;
+
+@compute @workgroup_size(WORKGROUP)
+fn step_of_partials(@builtin(local_invocation_index) lane: u32) {
+    end_step_of_partials(lane, q.partials, q.batch_size);
 }

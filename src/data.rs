@@ -1,16 +1,102 @@
 //! The samples that a network is trained on, in GPU memory.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use crate::error::{Error, Result, Shape};
-use crate::gpu::Gpu;
+use crate::gpu::{Gpu, words_as_bytes};
 use crate::matrix::{Rows, check_finite};
 
 /// Samples in GPU memory: a row of inputs and a row of targets each. Cheap to clone: clones are handles to the same
 /// samples.
+///
+/// The numbers are f32, or, by [`Dataset::from_bytes`], bytes and classes, a quarter as large.
 #[derive(Clone, Debug)]
 pub struct Dataset {
     gpu: Gpu,
-    inputs: Rows,
-    targets: Rows,
+    inputs: Numbers,
+    targets: Numbers,
+    samples: SampleCount,
+}
+
+/// What bytes and classes stand for; unless said otherwise that of digits: bytes become 0.01 to 1, and the targets of ten
+/// classes 0.01 and 0.99, which a sigmoid can reach.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct BytesConfig {
+    /// How many classes: the width of the targets.
+    pub classes: usize,
+    /// The inputs that the bytes 0 and 255 stand for; those between are in proportion.
+    pub inputs: [f32; 2],
+    /// The targets of the other classes, and of a sample's own.
+    pub targets: [f32; 2],
+}
+
+impl Default for BytesConfig {
+    fn default() -> Self {
+        BytesConfig { classes: 10, inputs: [0.01, 1.0], targets: [0.01, 0.99] }
+    }
+}
+
+/// A data set's inputs or targets: how they stand in their buffer, and how many numbers a sample has.
+#[derive(Clone, Debug)]
+pub(crate) struct Numbers {
+    pub rows: Rows,
+    pub coding: Coding,
+    pub width: usize,
+}
+
+impl Numbers {
+    /// Rows of f32.
+    pub fn floats(rows: Rows) -> Self {
+        Numbers { width: rows.shape().columns as usize, rows, coding: Coding::Floats }
+    }
+}
+
+/// What the 32-bit words of a row are.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Coding {
+    /// A number each.
+    Floats,
+    /// Four bytes each, the first the lowest; a byte stands for `byte · scale + offset`.
+    Bytes { scale: f32, offset: f32 },
+    /// The sample's class, the only word: the number of that place is `on`, all others are `off`.
+    Class { off: f32, on: f32 },
+}
+
+/// How many samples there are, here and on the GPU: more as an app adds rows, up to as many as there is room for.
+#[derive(Clone, Debug)]
+pub(crate) struct SampleCount {
+    buffer: wgpu::Buffer,
+    count: Arc<AtomicU32>,
+    /// How many samples there is room for.
+    pub capacity: u32,
+}
+
+impl SampleCount {
+    pub fn new(operation: &'static str, gpu: &Gpu, count: u32, capacity: u32) -> Result<Self> {
+        let buffer = gpu.storage_buffer(operation, "number of samples", 4)?;
+        let samples = SampleCount { buffer, count: Arc::default(), capacity };
+        samples.set(gpu, count)?;
+        Ok(samples)
+    }
+
+    pub fn get(&self) -> u32 {
+        self.count.load(Ordering::Acquire)
+    }
+
+    fn set(&self, gpu: &Gpu, count: u32) -> Result<()> {
+        gpu.write_buffer(&self.buffer, 0, words_as_bytes(&[count]))?;
+        self.count.store(count, Ordering::Release);
+        Ok(())
+    }
+
+    pub fn binding(&self) -> wgpu::BindingResource<'_> {
+        self.buffer.as_entire_binding()
+    }
+
+    pub fn is_in(&self, buffer: &wgpu::Buffer) -> bool {
+        self.buffer == *buffer
+    }
 }
 
 impl Dataset {
@@ -43,36 +129,151 @@ impl Dataset {
     ///
     /// # Errors
     /// [`Error::Zero`] without samples or with rows of width 0, [`Error::Length`] for a length that is not whole rows,
-    /// [`Error::NotFinite`] for NaN or infinity, [`Error::TooLarge`] where the device's limits are too low,
-    /// [`Error::OutOfMemory`].
+    /// [`Error::NotFinite`] for NaN or infinity, [`Error::TooLarge`] where the device's limits are too low (bytes take a
+    /// quarter: [`Dataset::from_bytes`]), [`Error::OutOfMemory`].
     pub fn from_slices(gpu: &Gpu, samples: usize, inputs: &[f32], targets: &[f32]) -> Result<Self> {
         Dataset::upload("Dataset::from_slices", gpu, samples, inputs, targets)
     }
 
     fn upload(operation: &'static str, gpu: &Gpu, samples: usize, inputs: &[f32], targets: &[f32]) -> Result<Self> {
-        if samples == 0 {
-            return Err(Error::Zero { operation, what: "the number of samples" });
+        let width_of = |what: &'static str, numbers: &[f32]| {
+            let width = row_width(operation, what, samples, numbers.len())?;
+            check_finite(operation, what, numbers)?;
+            Ok(width)
+        };
+        let widths = [width_of("inputs", inputs)?, width_of("targets", targets)?];
+        let data = Dataset::floats(operation, gpu, samples, samples, widths)?;
+        gpu.upload(data.inputs.rows.buffer(), 0, bytemuck::cast_slice(inputs))?;
+        gpu.upload(data.targets.rows.buffer(), 0, bytemuck::cast_slice(targets))?;
+        Ok(data)
+    }
+
+    fn floats(
+        operation: &'static str,
+        gpu: &Gpu,
+        samples: usize,
+        capacity: usize,
+        [inputs, targets]: [usize; 2],
+    ) -> Result<Self> {
+        let create = |what: &'static str, width: usize| {
+            let rows = Rows::create(gpu, operation, what, capacity as u64, width as u64).map_err(smaller_as_bytes)?;
+            Ok(Numbers { rows, coding: Coding::Floats, width })
+        };
+        let (inputs, targets) = (create("inputs", inputs)?, create("targets", targets)?);
+        // Both fit in 32 bits, since the rows' bytes do.
+        let samples = SampleCount::new(operation, gpu, samples as u32, capacity as u32)?;
+        Ok(Dataset { gpu: gpu.clone(), inputs, targets, samples })
+    }
+
+    /// `samples` samples of bytes, one row after the other, and the class of each: what they stand for says `config`.
+    /// They stay bytes in GPU memory; the kernels scale them. Trained by the layered plan.
+    ///
+    /// # Errors
+    /// [`Error::Zero`] without samples, with rows of width 0 or without classes, [`Error::Length`] for inputs that are
+    /// not whole rows or another number of classes than samples, [`Error::NoSuchClass`] for a class that is not below
+    /// `config.classes`, [`Error::NotFinite`] for NaN or infinity in `config`, [`Error::TooLarge`] where the device's
+    /// limits are too low, [`Error::OutOfMemory`].
+    pub fn from_bytes(gpu: &Gpu, samples: usize, inputs: &[u8], classes: &[u8], config: BytesConfig) -> Result<Self> {
+        let operation = "Dataset::from_bytes";
+        let width = row_width(operation, "inputs", samples, inputs.len())?;
+        if config.classes == 0 {
+            return Err(Error::Zero { operation, what: "the number of classes" });
         }
-        let upload = |what: &'static str, numbers: &[f32]| {
-            if numbers.is_empty() {
-                return Err(Error::Zero { operation, what: "the width of the inputs or of the targets" });
+        if classes.len() != samples {
+            return Err(Error::Length {
+                operation,
+                what: "classes",
+                expected: samples as u64,
+                found: classes.len() as u64,
+                rule: "one a sample",
+            });
+        }
+        check_finite(operation, "config.inputs", &config.inputs)?;
+        check_finite(operation, "config.targets", &config.targets)?;
+        if let Some(index) = classes.iter().position(|&class| usize::from(class) >= config.classes) {
+            return Err(Error::NoSuchClass { operation, index, class: classes[index].into(), classes: config.classes });
+        }
+
+        let words = width.div_ceil(4);
+        let rows = Rows::create(gpu, operation, "inputs", samples as u64, words as u64)?;
+        if width.is_multiple_of(4) {
+            gpu.upload(rows.buffer(), 0, inputs)?;
+        } else {
+            // Each row begins with a new word.
+            let rows_at_a_time = (1 << 20) / width + 1;
+            for (part, inputs) in inputs.chunks(rows_at_a_time * width).enumerate() {
+                let mut padded = Vec::with_capacity(rows_at_a_time * words * 4);
+                for row in inputs.chunks(width) {
+                    padded.extend_from_slice(row);
+                    padded.resize(padded.len().next_multiple_of(4), 0);
+                }
+                gpu.upload(rows.buffer(), (part * rows_at_a_time * words * 4) as u64, &padded)?;
             }
-            if !numbers.len().is_multiple_of(samples) {
+        }
+        let [low, high] = config.inputs;
+        let coding = Coding::Bytes { scale: ((f64::from(high) - f64::from(low)) / 255.0) as f32, offset: low };
+        let inputs = Numbers { rows, coding, width };
+
+        let rows = Rows::create(gpu, operation, "classes", samples as u64, 1)?;
+        let classes = classes.iter().map(|&class| u32::from(class)).collect::<Vec<_>>();
+        gpu.upload(rows.buffer(), 0, words_as_bytes(&classes))?;
+        let [off, on] = config.targets;
+        let targets = Numbers { rows, coding: Coding::Class { off, on }, width: config.classes };
+        let samples = SampleCount::new(operation, gpu, samples as u32, samples as u32)?;
+        Ok(Dataset { gpu: gpu.clone(), inputs, targets, samples })
+    }
+
+    /// Room for `capacity` samples, with `inputs` and `targets` numbers each, of which there are none yet:
+    /// [`Dataset::write_rows`] adds them, also while a trainer is at work.
+    ///
+    /// # Errors
+    /// [`Error::Zero`] for no capacity or rows of width 0, [`Error::TooLarge`], [`Error::OutOfMemory`].
+    pub fn with_capacity(gpu: &Gpu, capacity: usize, inputs: usize, targets: usize) -> Result<Self> {
+        let operation = "Dataset::with_capacity";
+        let sizes = [("the capacity", capacity), ("the width of the inputs or of the targets", inputs.min(targets))];
+        match sizes.into_iter().find(|&(_, size)| size == 0) {
+            Some((what, _)) => Err(Error::Zero { operation, what }),
+            None => Dataset::floats(operation, gpu, 0, capacity, [inputs, targets]),
+        }
+    }
+
+    /// Writes rows of inputs and of targets, flat, from sample `first` on: over what is there, and after it as far as
+    /// there is room. It counts from the next submission on. A trainer goes on to the new rows in the epoch that it is
+    /// in; where it shuffles, that one epoch may take some samples twice and others not.
+    ///
+    /// # Errors
+    /// [`Error::Length`] unless both have as many whole rows, [`Error::NotFinite`], [`Error::NoRoom`] for rows past the
+    /// capacity or with a gap before them, [`Error::NotFloats`] for a data set of bytes, [`Error::BufferUsage`] for an
+    /// app's buffer without `COPY_DST`: then nothing is written.
+    pub fn write_rows(&self, first: usize, inputs: &[f32], targets: &[f32]) -> Result<()> {
+        let operation = "Dataset::write_rows";
+        if self.inputs.coding != Coding::Floats {
+            return Err(Error::NotFloats { operation });
+        }
+        let rows = inputs.len() / self.inputs.width;
+        for (what, numbers, of) in [("inputs", inputs, &self.inputs), ("targets", targets, &self.targets)] {
+            if numbers.len() != rows * of.width {
                 return Err(Error::Length {
                     operation,
                     what,
-                    expected: numbers.len().next_multiple_of(samples) as u64,
+                    expected: (rows * of.width) as u64,
                     found: numbers.len() as u64,
-                    rule: "a multiple of the number of samples",
+                    rule: "whole rows, as many of inputs as of targets",
                 });
             }
             check_finite(operation, what, numbers)?;
-            let rows = Rows::create(gpu, operation, what, samples as u64, (numbers.len() / samples) as u64)?;
-            gpu.write_buffer(rows.buffer(), 0, bytemuck::cast_slice(numbers))?;
-            Ok(rows)
-        };
-        let (inputs, targets) = (upload("inputs", inputs)?, upload("targets", targets)?);
-        Ok(Dataset { gpu: gpu.clone(), inputs, targets })
+            if !of.rows.buffer().usage().contains(wgpu::BufferUsages::COPY_DST) {
+                return Err(Error::BufferUsage { operation, what, missing: "BufferUsages::COPY_DST".to_owned() });
+            }
+        }
+        let (count, capacity) = (self.samples(), self.samples.capacity as usize);
+        let end = first.saturating_add(rows);
+        if first > count || end > capacity {
+            return Err(Error::NoRoom { first, rows, count, capacity });
+        }
+        self.inputs.rows.write(&self.gpu, first, inputs)?;
+        self.targets.rows.write(&self.gpu, first, targets)?;
+        if end > count { self.samples.set(&self.gpu, end as u32) } else { Ok(()) }
     }
 
     /// Samples that stand in the app's own buffers, used where they are: what the app writes there is what is trained
@@ -82,12 +283,33 @@ impl Dataset {
     /// [`Error::Shapes`] unless there are as many inputs as targets, and what [`Rows`] are refused for.
     pub fn from_buffers(gpu: &Gpu, inputs: Rows, targets: Rows) -> Result<Self> {
         let operation = "Dataset::from_buffers";
-        {
+        let count = {
             let inputs = inputs.operand(gpu, operation, "inputs")?;
             let targets = targets.operand(gpu, operation, "targets")?;
             inputs.check_fit(operation, &targets, inputs.rows == targets.rows, ONE_ROW_A_SAMPLE)?;
+            inputs.rows
+        };
+        let samples = SampleCount::new(operation, gpu, count, count)?;
+        let (inputs, targets) = (Numbers::floats(inputs), Numbers::floats(targets));
+        Ok(Dataset { gpu: gpu.clone(), inputs, targets, samples })
+    }
+
+    /// The first `first` samples and the others, as two data sets in the same memory.
+    ///
+    /// # Errors
+    /// [`Error::Split`] unless both have samples; [`Error::OutOfMemory`].
+    pub fn split_at(&self, first: usize) -> Result<(Dataset, Dataset)> {
+        let samples = self.samples();
+        if first == 0 || first >= samples {
+            return Err(Error::Split { first, samples });
         }
-        Ok(Dataset { gpu: gpu.clone(), inputs, targets })
+        let part = |start: usize, count: usize| {
+            let numbers = |numbers: &Numbers| Numbers { rows: numbers.rows.part(start, count), ..numbers.clone() };
+            let samples = SampleCount::new("Dataset::split_at", &self.gpu, count as u32, count as u32)?;
+            let (inputs, targets) = (numbers(&self.inputs), numbers(&self.targets));
+            Ok(Dataset { gpu: self.gpu.clone(), inputs, targets, samples })
+        };
+        Ok((part(0, first)?, part(first, samples - first)?))
     }
 
     /// The device that the samples are on.
@@ -97,18 +319,81 @@ impl Dataset {
 
     /// How many samples.
     pub fn samples(&self) -> usize {
-        self.inputs.shape().rows as usize
+        self.samples.get() as usize
     }
 
-    /// The inputs, `[samples, inputs]`.
-    pub(crate) fn inputs(&self) -> &Rows {
+    /// The bytes that the samples take.
+    pub(crate) fn bytes(&self) -> u64 {
+        [&self.inputs, &self.targets].map(|numbers| numbers.rows.bytes()).iter().sum()
+    }
+
+    /// The inputs, a row a sample.
+    pub(crate) fn inputs(&self) -> &Numbers {
         &self.inputs
     }
 
-    /// The targets, `[samples, outputs]`.
-    pub(crate) fn targets(&self) -> &Rows {
+    /// The targets, a row a sample.
+    pub(crate) fn targets(&self) -> &Numbers {
         &self.targets
+    }
+
+    /// The number of samples as the GPU knows it.
+    pub(crate) fn sample_count(&self) -> &SampleCount {
+        &self.samples
+    }
+
+    /// Refuses a data set whose samples do not fit the network.
+    pub(crate) fn check_widths(&self, operation: &'static str, inputs: usize, outputs: usize) -> Result<()> {
+        let check = |left_name, numbers: &Numbers, right_name, width: usize| {
+            if numbers.width == width {
+                return Ok(());
+            }
+            let shape = |columns: usize| Shape { rows: self.samples() as u64, columns: columns as u64 };
+            let rule = "both must have the same number of columns";
+            Err(Error::Shapes {
+                operation,
+                left_name,
+                left: shape(numbers.width),
+                right_name,
+                right: shape(width),
+                rule,
+            })
+        };
+        check("the data set's inputs", &self.inputs, "the network's input", inputs)?;
+        check("the data set's targets", &self.targets, "the network's output", outputs)
     }
 }
 
 const ONE_ROW_A_SAMPLE: &str = "both must have one row a sample";
+
+/// How many of `length` numbers each sample has.
+fn row_width(operation: &'static str, what: &'static str, samples: usize, length: usize) -> Result<usize> {
+    if samples == 0 {
+        return Err(Error::Zero { operation, what: "the number of samples" });
+    }
+    if length == 0 {
+        return Err(Error::Zero { operation, what: "the width of the inputs or of the targets" });
+    }
+    if !length.is_multiple_of(samples) {
+        return Err(Error::Length {
+            operation,
+            what,
+            expected: length.next_multiple_of(samples) as u64,
+            found: length as u64,
+            rule: "a multiple of the number of samples",
+        });
+    }
+    Ok(length / samples)
+}
+
+/// What does not fit as f32 may as bytes.
+fn smaller_as_bytes(error: Error) -> Error {
+    match error {
+        Error::TooLarge { operation, what, needed, limit, allowed, .. } => {
+            let way_out = "keep the samples as bytes, a quarter of that, by Dataset::from_bytes; or use fewer samples, or \
+                           request a device with a higher limit";
+            Error::TooLarge { operation, what, needed, limit, allowed, way_out }
+        }
+        other => other,
+    }
+}

@@ -228,6 +228,53 @@ pub enum Error {
         samples: u64,
     },
 
+    /// A data set cannot be split there.
+    #[error("Dataset::split_at: {first} of {samples} samples; both parts need one at least: choose 1 to {samples} - 1")]
+    Split {
+        /// The samples of the first part.
+        first: usize,
+        /// How many samples there are.
+        samples: usize,
+    },
+
+    /// Rows that a data set has no room for, or that would leave a gap.
+    #[error(
+        "Dataset::write_rows: {rows} rows from {first} on, and the data set has {count} with room for {capacity}; begin at \
+         {count} or before, and end at {capacity}"
+    )]
+    NoRoom {
+        /// The first row to write.
+        first: usize,
+        /// How many rows.
+        rows: usize,
+        /// The samples that there are.
+        count: usize,
+        /// The samples that there is room for.
+        capacity: usize,
+    },
+
+    /// A data set of bytes where one of f32 is wanted.
+    #[error(
+        "{operation}: the data set is of bytes and classes; make one of f32, by Dataset::from_slices or with_capacity"
+    )]
+    NotFloats {
+        /// The operation that refused.
+        operation: &'static str,
+    },
+
+    /// A class that is not among those that there are.
+    #[error("{operation}: classes[{index}] is {class}, and there are {classes} classes, numbered from 0")]
+    NoSuchClass {
+        /// The operation that refused.
+        operation: &'static str,
+        /// The sample.
+        index: usize,
+        /// Its class.
+        class: u32,
+        /// How many classes there are.
+        classes: usize,
+    },
+
     /// The learning rate is not a finite number.
     #[error("the learning rate is {0}; it must be a finite number, for example 0.1")]
     LearningRate(String),

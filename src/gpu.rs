@@ -22,14 +22,17 @@ use crate::error::{Error, Result};
 /// How long a wait may take unless [`Gpu::with_wait_timeout`] says otherwise.
 const WAIT_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// The bytes that are uploaded at a time.
+const PART_OF_AN_UPLOAD: usize = 4 << 20;
+
 /// A limit's name in [`wgpu::Limits`], what the kernels need of it, and where it is.
 type NeededLimit = (&'static str, u64, fn(&wgpu::Limits) -> u64);
 
 /// The limits that the kernels need; wgpu's defaults have enough of each.
 const NEEDED_LIMITS: [NeededLimit; 7] = [
     ("max_bind_groups", 1, |limits| limits.max_bind_groups.into()),
-    ("max_bindings_per_bind_group", 6, |limits| limits.max_bindings_per_bind_group.into()),
-    ("max_storage_buffers_per_shader_stage", 5, |limits| limits.max_storage_buffers_per_shader_stage.into()),
+    ("max_bindings_per_bind_group", 9, |limits| limits.max_bindings_per_bind_group.into()),
+    ("max_storage_buffers_per_shader_stage", 8, |limits| limits.max_storage_buffers_per_shader_stage.into()),
     ("max_uniform_buffers_per_shader_stage", 1, |limits| limits.max_uniform_buffers_per_shader_stage.into()),
     ("max_compute_workgroup_storage_size", 1024, |limits| limits.max_compute_workgroup_storage_size.into()),
     ("max_compute_invocations_per_workgroup", 256, |limits| limits.max_compute_invocations_per_workgroup.into()),
@@ -131,6 +134,11 @@ impl Gpu {
         &self.shared.adapter_info
     }
 
+    /// Whether the device is a driver's that computes on a processor.
+    pub(crate) fn is_cpu(&self) -> bool {
+        self.adapter_info().device_type == wgpu::DeviceType::Cpu
+    }
+
     /// The adapter in words: its name, backend and driver.
     pub fn description(&self) -> String {
         let wgpu::AdapterInfo { name, backend, driver, driver_info, .. } = self.adapter_info();
@@ -182,6 +190,19 @@ impl Gpu {
     /// Writes to a buffer, before whatever is submitted next.
     pub(crate) fn write_buffer(&self, buffer: &wgpu::Buffer, offset: u64, bytes: &[u8]) -> Result<()> {
         self.checked("an upload", || self.queue().write_buffer(buffer, offset, bytes))
+    }
+
+    /// Writes what may be large, before whatever is submitted next, part by part: wgpu keeps a copy of each until it is
+    /// done.
+    pub(crate) fn upload(&self, buffer: &wgpu::Buffer, offset: u64, bytes: &[u8]) -> Result<()> {
+        for (part, bytes) in (0..).zip(bytes.chunks(PART_OF_AN_UPLOAD)) {
+            self.write_buffer(buffer, offset + part * PART_OF_AN_UPLOAD as u64, bytes)?;
+            if bytes.len() == PART_OF_AN_UPLOAD {
+                let submission = self.submit("wgrad upload", |_| ())?;
+                self.wait(&submission, || true)?;
+            }
+        }
+        Ok(())
     }
 
     /// The compiled kernel: compiled once a device.

@@ -22,13 +22,16 @@ mod outer_product;
 mod sigmoid;
 mod squared_error;
 mod step;
+pub(crate) mod tiles;
 mod weight_update;
 
+pub(crate) use gather::gather_numbers;
 pub use gather::{GatherConfig, gather};
 pub use matmul::{matmul, matmul_transposed};
 pub use outer_product::outer_product;
 pub use sigmoid::{sigmoid, sigmoid_backward};
 pub use squared_error::squared_error;
+pub(crate) use step::step_of_partials;
 pub use step::{TrainingState, step};
 pub use weight_update::weight_update;
 
@@ -41,7 +44,7 @@ use crate::gpu::{Gpu, Pipeline, words_as_bytes};
 use crate::matrix::Operand;
 
 /// All kernels: their texts and what they bind.
-pub const SHADERS: [&Shader<'static>; 10] = [
+pub const SHADERS: [&Shader<'static>; 11] = [
     &matmul::MATMUL,
     &matmul::MATMUL_TRANSPOSED,
     &sigmoid::SIGMOID,
@@ -52,6 +55,7 @@ pub const SHADERS: [&Shader<'static>; 10] = [
     &weight_update::WEIGHT_UPDATE,
     &gather::GATHER,
     &step::STEP,
+    &step::STEP_OF_PARTIALS,
 ];
 
 /// The invocations of a workgroup in kernels that compute one number an invocation.
@@ -86,9 +90,20 @@ impl Dispatch {
         storage: &[wgpu::BindingResource<'_>],
         invocations: impl Into<u64>,
     ) -> Result<Self> {
+        let workgroups = grid(gpu, shader, invocations.into())?;
+        Dispatch::of_workgroups(gpu, shader, parameters, storage, workgroups)
+    }
+
+    /// The kernel `shader` over a grid of workgroups.
+    pub(crate) fn of_workgroups(
+        gpu: &Gpu,
+        shader: &Shader<'_>,
+        parameters: Parameters,
+        storage: &[wgpu::BindingResource<'_>],
+        workgroups: [u32; 2],
+    ) -> Result<Self> {
         debug_assert_eq!(parameters.names, shader.parameters, "{}", shader.entry_point);
         debug_assert_eq!(storage.len(), shader.storage.len(), "{}", shader.entry_point);
-        let workgroups = grid(gpu, shader, invocations.into())?;
         let pipeline = gpu.pipeline(shader)?;
         let uniform = parameters.upload(gpu, shader.entry_point)?;
         let resources = std::iter::once(uniform.as_entire_binding()).chain(storage.iter().cloned());
@@ -115,6 +130,10 @@ impl Parameters {
 
     pub(crate) fn pair(self, name: &'static str, pair: [u32; 2]) -> Self {
         self.words(name, &pair)
+    }
+
+    fn names(&self) -> &[&'static str] {
+        &self.names
     }
 
     fn words(mut self, name: &'static str, words: &[u32]) -> Self {

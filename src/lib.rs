@@ -13,13 +13,14 @@ mod network;
 mod readback;
 pub mod reference;
 mod trainer;
+mod wgsl;
 
 pub use wgpu;
 
-pub use data::Dataset;
+pub use data::{BytesConfig, Dataset};
 pub use error::{Error, Result, Shape};
 pub use gpu::Gpu;
 pub use matrix::Rows;
 pub use mlp::{LayerKind, Mlp};
 pub use network::{Backward, Forward, Network};
-pub use trainer::{LossReading, Plan, Progress, TrainConfig, Trainer};
+pub use trainer::{LossReading, Memory, Plan, Progress, TrainConfig, Trainer};

@@ -22,12 +22,14 @@ pub struct Rows {
     offset: u64,
     stride: Option<u64>,
     rows: Option<u64>,
+    /// Whether the last row too has room for a whole stride, which belongs to the matrix.
+    in_quads: bool,
 }
 
 impl Rows {
     /// As many rows of `width` numbers as the buffer holds, one right after the other from the buffer's start.
     pub fn new(buffer: &wgpu::Buffer, width: usize) -> Self {
-        Rows { buffer: buffer.clone(), width: width as u64, offset: 0, stride: None, rows: None }
+        Rows { buffer: buffer.clone(), width: width as u64, offset: 0, stride: None, rows: None, in_quads: false }
     }
 
     /// The first row begins this many bytes into the buffer, a multiple of 4.
@@ -90,6 +92,29 @@ impl Rows {
         Err(Error::Shapes { operation, left_name: what, left, right_name: of_network, right, rule })
     }
 
+    /// Some of these rows, of which there are as many.
+    pub(crate) fn part(&self, first: usize, rows: usize) -> Self {
+        let stride = self.stride_bytes();
+        Rows { offset: self.offset + first as u64 * stride, rows: Some(rows as u64), ..self.clone() }
+    }
+
+    /// The bytes from the first row to the end of the last.
+    pub(crate) fn bytes(&self) -> u64 {
+        (self.shape().rows.max(1) - 1).saturating_mul(self.stride_bytes()).saturating_add(self.row_bytes())
+    }
+
+    /// Writes whole rows of f32 from row `first` on, before whatever is submitted next.
+    pub(crate) fn write(&self, gpu: &Gpu, first: usize, numbers: &[f32]) -> Result<()> {
+        let place = self.offset + first as u64 * self.stride_bytes();
+        if self.stride_bytes() == self.row_bytes() {
+            return gpu.write_buffer(&self.buffer, place, bytemuck::cast_slice(numbers));
+        }
+        for (row, numbers) in (0..).zip(numbers.chunks_exact(self.width as usize)) {
+            gpu.write_buffer(&self.buffer, place + row * self.stride_bytes(), bytemuck::cast_slice(numbers))?;
+        }
+        Ok(())
+    }
+
     /// A matrix of our own, one row right after the other.
     pub(crate) fn create(
         gpu: &Gpu,
@@ -100,7 +125,20 @@ impl Rows {
     ) -> Result<Self> {
         let bytes = rows.saturating_mul(width).saturating_mul(4);
         let buffer = gpu.storage_buffer(operation, what, bytes)?;
-        Ok(Rows { buffer, width, offset: 0, stride: None, rows: Some(rows) })
+        Ok(Rows { buffer, width, offset: 0, stride: None, rows: Some(rows), in_quads: false })
+    }
+
+    /// A matrix of our own whose rows begin at multiples of four numbers.
+    pub(crate) fn create_in_quads(
+        gpu: &Gpu,
+        operation: &'static str,
+        what: &'static str,
+        rows: u64,
+        width: u64,
+    ) -> Result<Self> {
+        let padded = width.saturating_add(3) & !3;
+        let rows = Rows::create(gpu, operation, what, rows, padded)?;
+        Ok(Rows { width, stride: Some(padded * 4), in_quads: true, ..rows })
     }
 
     /// Checks the rows, as the operand `what` of `operation`, and gives the place of their binding.
@@ -122,7 +160,8 @@ impl Rows {
             return Err(Error::BufferUsage { operation, what, missing: "BufferUsages::STORAGE".to_owned() });
         }
         let rows = shape.rows;
-        let needed = self.offset.saturating_add((rows.max(1) - 1).saturating_mul(stride)).saturating_add(row);
+        let last = if self.in_quads { stride } else { row };
+        let needed = self.offset.saturating_add((rows.max(1) - 1).saturating_mul(stride)).saturating_add(last);
         if needed > self.buffer.size() {
             return Err(Error::BufferTooShort { operation, what, needed, found: self.buffer.size() });
         }
@@ -143,6 +182,7 @@ impl Rows {
             view: [word(self.offset - start), word(stride)],
             rows: rows as u32,
             width: self.width as u32,
+            in_quads: self.in_quads,
         })
     }
 }
@@ -158,6 +198,8 @@ pub(crate) struct Operand<'a> {
     pub view: [u32; 2],
     pub rows: u32,
     pub width: u32,
+    /// Whether every row has room for whole fours, which belongs to it.
+    pub in_quads: bool,
 }
 
 impl Operand<'_> {
@@ -173,7 +215,8 @@ impl Operand<'_> {
     /// How many numbers of a row a shader can read at once: 4 or 2 where every row's place and the width are multiples.
     pub fn at_once(&self) -> u32 {
         let [first, stride] = self.view;
-        let fits = |numbers: &u32| [first, stride, self.width].iter().all(|place| place.is_multiple_of(*numbers));
+        let width = if self.in_quads { stride } else { self.width };
+        let fits = |numbers: &u32| [first, stride, width].iter().all(|place| place.is_multiple_of(*numbers));
         [4, 2].into_iter().find(fits).unwrap_or(1)
     }
 
@@ -203,6 +246,11 @@ impl Operand<'_> {
     /// Whether the rows are in this buffer.
     pub fn is_in(&self, buffer: &wgpu::Buffer) -> bool {
         self.buffer == buffer
+    }
+
+    /// Whether the rows are in the buffer of a number of samples.
+    pub fn is_count(&self, samples: &crate::data::SampleCount) -> bool {
+        samples.is_in(self.buffer)
     }
 
     /// The operand's name.

@@ -68,6 +68,17 @@ impl LayerKind {
     }
 }
 
+/// A linear layer and the sigmoid layer after it, if any: what one kernel computes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stage {
+    /// The linear layer's number.
+    pub layer: usize,
+    pub inputs: usize,
+    pub outputs: usize,
+    pub bias: bool,
+    pub sigmoid: bool,
+}
+
 /// A multilayer perceptron: the width of its input and its layers in order.
 ///
 /// Building one cannot fail; what takes it ([`Network::new`](crate::Network::new), [`Mlp::initial_parameters`]) checks
@@ -138,6 +149,21 @@ impl Mlp {
                 start..end
             })
             .collect()
+    }
+
+    /// The layers as stages, where each is a linear layer or the sigmoid layer after one; `None` for others.
+    pub(crate) fn stages(&self) -> Option<Vec<Stage>> {
+        let mut stages: Vec<Stage> = Vec::new();
+        for (layer, kind) in self.layers.iter().enumerate() {
+            match (*kind, stages.last_mut()) {
+                (LayerKind::Linear { inputs, outputs, bias }, _) => {
+                    stages.push(Stage { layer, inputs, outputs, bias, sigmoid: false });
+                }
+                (LayerKind::Sigmoid { .. }, Some(stage)) if !stage.sigmoid => stage.sigmoid = true,
+                (LayerKind::Sigmoid { .. }, _) => return None,
+            }
+        }
+        Some(stages).filter(|stages| !stages.is_empty())
     }
 
     /// Refuses what is not a network, for `operation`'s sake.

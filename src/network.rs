@@ -1,12 +1,14 @@
 //! A network's parameters on the GPU, and the passes through it: forward, and backward.
 
+mod tiled;
+
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
-use crate::kernels::{self, Dispatch, TrainingState, begin_pass};
+use crate::kernels::{self, Dispatch, TrainingState, begin_pass, tiles};
 use crate::matrix::{Rows, check_finite};
-use crate::mlp::{LayerKind, Mlp};
+use crate::mlp::{LayerKind, Mlp, Stage};
 
 /// A multilayer perceptron whose parameters are on the GPU, or a population of such. Cheap to clone: clones are handles
 /// to the same parameters.
@@ -173,7 +175,6 @@ impl Network {
     pub fn forward(&self, input: &Rows, output: &Rows) -> Result<Forward> {
         let operation = "Network::forward";
         self.check_single(operation)?;
-        let samples = input.shape().rows;
         let [read, written] =
             [input.operand(&self.gpu, operation, "input")?, output.operand(&self.gpu, operation, "output")?];
         read.check_fit(operation, &written, read.rows == written.rows, "both must have one row a sample")?;
@@ -184,6 +185,18 @@ impl Network {
             return Err(Error::BufferAliased { operation, read: "the parameters", written: "output" });
         }
 
+        // What tiles cannot do, the plain kernels can.
+        let Some(stages) = tiles::stages(&self.gpu, &self.mlp, read.rows) else {
+            return self.plain_forward(input, output);
+        };
+        let (activations, dispatches) = tiled::forward(self, operation, &stages, [input, output])?;
+        Ok(Forward { network: self.clone(), activations, dispatches, stages: Some(stages) })
+    }
+
+    /// The same by the plain kernels, one after the other.
+    pub(crate) fn plain_forward(&self, input: &Rows, output: &Rows) -> Result<Forward> {
+        let operation = "Network::forward";
+        let samples = input.shape().rows;
         let mut activations = vec![input.clone()];
         let mut dispatches = Vec::new();
         for (layer, kind) in self.mlp.layers().iter().enumerate() {
@@ -202,7 +215,7 @@ impl Network {
             }
             activations.push(y);
         }
-        Ok(Forward { network: self.clone(), activations, dispatches })
+        Ok(Forward { network: self.clone(), activations, dispatches, stages: None })
     }
 
     /// The network's outputs for the samples `x`, one row of inputs after the other; one row of outputs after the
@@ -238,7 +251,7 @@ impl Network {
     }
 
     /// The matrix of a layer's parameters, or of their derivatives, in a buffer laid out like the parameters.
-    fn layer_rows(&self, flat: &wgpu::Buffer, layer: usize) -> Rows {
+    pub(crate) fn layer_rows(&self, flat: &wgpu::Buffer, layer: usize) -> Rows {
         let start = self.mlp.parameter_ranges()[layer].start as u64;
         let [rows, columns] = self.mlp.layers()[layer].parameter_shape();
         Rows::new(flat, columns).offset(start * 4).rows(rows)
@@ -249,9 +262,11 @@ impl Network {
 #[derive(Clone, Debug)]
 pub struct Forward {
     network: Network,
-    /// The input, then each layer's output; the last is the output.
+    /// The input, then the output of each layer, or of each stage; the last is the output.
     activations: Vec<Rows>,
     dispatches: Vec<Dispatch>,
+    /// The stages of a pass by the tiled kernels.
+    stages: Option<Vec<Stage>>,
 }
 
 impl Forward {
@@ -277,7 +292,7 @@ impl Forward {
     pub fn backward(&self, d_output: &Rows, d_input: Option<&Rows>) -> Result<Backward> {
         let operation = "Forward::backward";
         let (gpu, mlp) = (&self.network.gpu, self.network.mlp());
-        self.check_like(operation, "d_output", d_output, mlp.layers().len())?;
+        self.check_like(operation, "d_output", d_output, self.activations.len() - 1)?;
         if let Some(d_input) = d_input {
             self.check_like(operation, "d_input", d_input, 0)?;
             let read = [("d_output", d_output.buffer()), ("the parameters", &self.network.parameters)];
@@ -291,6 +306,13 @@ impl Forward {
 
         let bytes = self.network.parameters.size();
         let d_parameters = gpu.storage_buffer(operation, "derivatives by the parameters", bytes)?;
+        let made = |dispatches: Vec<Dispatch>| {
+            let d_parameters = d_parameters.clone();
+            Backward { gpu: gpu.clone(), parameter_count: mlp.parameter_count(), d_parameters, dispatches }
+        };
+        if let Some(stages) = &self.stages {
+            return Ok(made(tiled::backward(self, operation, stages, d_output, d_input, &d_parameters)?));
+        }
         let samples = self.activations[0].shape().rows;
         let mut dispatches = Vec::new();
         let mut d_output = d_output.clone();
@@ -316,7 +338,7 @@ impl Forward {
             }
             d_output = layer_d_input;
         }
-        Ok(Backward { gpu: gpu.clone(), parameter_count: mlp.parameter_count(), d_parameters, dispatches })
+        Ok(made(dispatches))
     }
 
     /// How many dispatches a recording takes.

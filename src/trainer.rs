@@ -2,6 +2,7 @@
 
 mod layered;
 mod persistent;
+mod plain;
 mod plan;
 mod steps;
 
@@ -102,6 +103,24 @@ pub struct Progress {
     pub reading: LossReading,
 }
 
+/// The GPU memory that a training takes, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Memory {
+    /// The data set.
+    pub data: u64,
+    /// The parameters.
+    pub parameters: u64,
+    /// What the samples of a batch take: activations, derivatives, and where training stands.
+    pub batch: u64,
+}
+
+impl Memory {
+    /// All together.
+    pub fn total(&self) -> u64 {
+        self.data + self.parameters + self.batch
+    }
+}
+
 /// Trains a network, or a population, on a data set.
 #[derive(Debug)]
 pub struct Trainer {
@@ -112,7 +131,7 @@ pub struct Trainer {
     state: TrainingState,
     ring: Ring,
     latest: Option<Reading>,
-    steps_per_epoch: u64,
+    data_bytes: u64,
     steps_a_submission: u64,
     /// The steps done when this trainer was made: once there are more, its shaders have run.
     first_step: u64,
@@ -139,20 +158,15 @@ impl Trainer {
             return Err(Error::OtherGpu { operation, left: "the network", right: "the data set" });
         }
         let mlp = network.mlp();
-        data.inputs().check_width(operation, "the data set's inputs", "the network's input", mlp.input_width())?;
-        data.targets().check_width(operation, "the data set's targets", "the network's output", mlp.output_width())?;
+        data.check_widths(operation, mlp.input_width(), mlp.output_width())?;
         if work == Work::Train && mlp.parameter_count() == 0 {
             return Err(Error::NoParameters { operation });
         }
-        let samples = data.samples();
-        if config.batch_size == 0 || config.batch_size > samples {
-            return Err(Error::BatchSize { batch_size: config.batch_size as u64, samples: samples as u64 });
-        }
-        // The samples fit in 32 bits, since the data set's bytes do; and so the batch does.
-        let [samples_u32, batch_size] = [samples as u32, config.batch_size as u32];
+        let samples = data.sample_count();
+        let too_large = || Error::BatchSize { batch_size: config.batch_size as u64, samples: samples.capacity.into() };
+        let batch_size = u32::try_from(config.batch_size).map_err(|_| too_large())?;
         let networks = network.count() as u32;
-        let state =
-            TrainingState::of_population(operation, gpu, networks, [samples_u32, batch_size], config.learning_rate)?;
+        let state = TrainingState::of_population(operation, gpu, networks, samples, batch_size, config.learning_rate)?;
         Ok(Trainer {
             gpu: gpu.clone(),
             network: network.clone(),
@@ -161,7 +175,7 @@ impl Trainer {
             ring: Ring::new(gpu, (work == Work::Train).then_some(&state))?,
             state,
             latest: None,
-            steps_per_epoch: samples.div_ceil(config.batch_size) as u64,
+            data_bytes: data.bytes(),
             steps_a_submission: 1,
             first_step: 0,
             config,
@@ -183,15 +197,26 @@ impl Trainer {
         self.steps.description().to_owned()
     }
 
-    /// The batches of an epoch: how many steps it takes.
+    /// The GPU memory that the training takes, in bytes.
+    pub fn memory(&self) -> Memory {
+        let state = self.state.buffer().size() + self.state.learning_rate().size();
+        Memory {
+            data: self.data_bytes,
+            parameters: self.network.parameters().size(),
+            batch: self.steps.bytes() + state,
+        }
+    }
+
+    /// The batches of an epoch: how many steps it takes, of a data set that grows, as it is now.
     pub fn steps_per_epoch(&self) -> u64 {
-        self.steps_per_epoch
+        u64::from(self.state.samples().get()).div_ceil(self.config.batch_size as u64)
     }
 
     /// Records `steps` training steps, a batch each, going on where the last ones end: as few dispatches as the plan
-    /// allows, but each of them takes its time and memory to record. Nothing is submitted.
+    /// allows, but each of them takes its time and memory to record. Nothing is submitted; and nothing is recorded as long
+    /// as the data set has no samples.
     pub fn record_steps(&mut self, encoder: &mut wgpu::CommandEncoder, steps: u64) {
-        if steps == 0 {
+        if steps == 0 || self.state.samples().get() == 0 {
             return;
         }
         let mut pass = begin_pass(encoder, "wgrad training");
@@ -287,7 +312,8 @@ impl Trainer {
     /// it first runs.
     pub fn train(&mut self, epochs: u64, mut progress: impl FnMut(Progress)) -> Result<()> {
         let first = self.read_loss()?.map_or(0, |reading| reading.step);
-        let last = first.saturating_add(epochs.saturating_mul(self.steps_per_epoch));
+        let steps_per_epoch = self.steps_per_epoch();
+        let last = first.saturating_add(epochs.saturating_mul(steps_per_epoch));
         if first == last {
             return Ok(());
         }
@@ -307,7 +333,7 @@ impl Trainer {
             let most = self.steps.most_a_submission();
             self.steps_a_submission = adapted(self.steps_a_submission, steps, took).min(most);
             if let Some(reading) = self.latest_loss()?.filter(|reading| reading.step < last) {
-                let epoch = reading.step.saturating_sub(first) / self.steps_per_epoch;
+                let epoch = reading.step.saturating_sub(first) / steps_per_epoch;
                 progress(Progress { epoch, epochs, reading });
             }
             // Where the caller takes long, the GPU may be done before the next look at the clock, which would count the

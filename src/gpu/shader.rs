@@ -19,9 +19,9 @@ pub struct Shader<'a> {
     /// The value of the constant `WORKGROUP`, the invocations of a workgroup, if the kernel has it.
     pub workgroup: Option<u32>,
     /// The names of the uniform's members, binding 0, in order.
-    pub parameters: &'static [&'static str],
+    pub parameters: &'a [&'static str],
     /// The storage buffers, bindings 1, 2, … of group 0.
-    pub storage: &'static [Access],
+    pub storage: &'a [Access],
 }
 
 #[derive(Debug)]

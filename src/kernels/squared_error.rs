@@ -5,11 +5,14 @@ use crate::error::{Error, Result};
 use crate::gpu::{Access, Gpu, Shader};
 use crate::matrix::Rows;
 
-const SOURCE: &str =
-    concat!(include_str!("../../shaders/state.wgsl"), include_str!("../../shaders/squared_error.wgsl"));
+const SOURCE: &str = concat!(
+    include_str!("../../shaders/state.wgsl"),
+    include_str!("../../shaders/tree_sum.wgsl"),
+    include_str!("../../shaders/squared_error.wgsl")
+);
 
 /// The invocations of the one workgroup that adds the partial errors up.
-const SUM_WORKGROUP: u32 = 256;
+pub(super) const SUM_WORKGROUP: u32 = 256;
 
 /// The partial errors at most: each invocation's share, and the 8 halvings of the tree after it, stay within the
 /// longest loop.
@@ -53,16 +56,7 @@ pub fn squared_error(gpu: &Gpu, state: &TrainingState, y: &Rows, t: &Rows, d_out
     state.check_apart(operation, &[&y, &t, &d_output])?;
 
     let partials = y.len().div_ceil(WORKGROUP);
-    if partials > MOST_PARTIALS {
-        return Err(Error::TooLarge {
-            operation,
-            what: "y",
-            needed: u64::from(y.len()) * 4,
-            limit: "the error's sum",
-            allowed: u64::from(MOST_PARTIALS) * u64::from(WORKGROUP) * 4,
-            way_out: "use a smaller batch",
-        });
-    }
+    check_partials(operation, partials)?;
     let partial_errors = Rows::create(gpu, operation, "partial errors", partials.into(), 1)?;
     let partial_errors = partial_errors.operand(gpu, operation, "partial_errors")?;
 
@@ -80,4 +74,19 @@ pub fn squared_error(gpu: &Gpu, state: &TrainingState, y: &Rows, t: &Rows, d_out
     let storage = [partial_errors.binding(), state.error().as_entire_binding()];
     let sum = Dispatch::new(gpu, &SQUARED_ERROR_SUM, parameters, &storage, SUM_WORKGROUP)?;
     Ok(vec![differences, sum])
+}
+
+/// Refuses more partial errors than one workgroup adds up.
+pub(super) fn check_partials(operation: &'static str, partials: u32) -> Result<()> {
+    if partials <= MOST_PARTIALS {
+        return Ok(());
+    }
+    Err(Error::TooLarge {
+        operation,
+        what: "y",
+        needed: u64::from(partials) * u64::from(WORKGROUP) * 4,
+        limit: "the error's sum",
+        allowed: u64::from(MOST_PARTIALS) * u64::from(WORKGROUP) * 4,
+        way_out: "use a smaller batch",
+    })
 }

@@ -1,16 +1,33 @@
 //! The end of a training step, and the GPU's own record of where training stands.
 
-use super::{Dispatch, Parameters};
+use super::squared_error::{SUM_WORKGROUP, check_partials};
+use super::{Dispatch, Parameters, WORKGROUP};
+use crate::data::SampleCount;
 use crate::error::{Error, Result, Shape};
 use crate::gpu::{Access, Gpu, Shader, words_as_bytes};
-use crate::matrix::Operand;
+use crate::matrix::{Operand, Rows};
+
+const SOURCE: &str = concat!(
+    include_str!("../../shaders/state.wgsl"),
+    include_str!("../../shaders/tree_sum.wgsl"),
+    include_str!("../../shaders/end_step.wgsl"),
+    include_str!("../../shaders/step.wgsl")
+);
 
 pub(super) const STEP: Shader<'static> = Shader {
     entry_point: "step",
-    source: concat!(include_str!("../../shaders/state.wgsl"), include_str!("../../shaders/step.wgsl")),
-    workgroup: None,
-    parameters: &["samples", "batch_size"],
-    storage: &[Access::Read, Access::ReadWrite],
+    source: SOURCE,
+    workgroup: Some(WORKGROUP),
+    parameters: &["batch_size"],
+    storage: &[Access::Read, Access::ReadWrite, Access::Read],
+};
+
+pub(super) const STEP_OF_PARTIALS: Shader<'static> = Shader {
+    entry_point: "step_of_partials",
+    source: SOURCE,
+    workgroup: Some(SUM_WORKGROUP),
+    parameters: &["batch_size", "partials"],
+    storage: &[Access::Read, Access::ReadWrite, Access::Read],
 };
 
 /// Where the members of `State` in `shaders/state.wgsl` stand, counted in 32-bit words. Pairs are low and high word.
@@ -34,7 +51,7 @@ pub struct TrainingState {
     error: wgpu::Buffer,
     learning_rate: wgpu::Buffer,
     networks: u32,
-    samples: u32,
+    samples: SampleCount,
     batch_size: u32,
 }
 
@@ -55,7 +72,9 @@ impl TrainingState {
     /// [`Error::BatchSize`] for a `batch_size` of 0 or above the samples, [`Error::LearningRate`] for one that is not
     /// finite.
     pub fn new(gpu: &Gpu, samples: u32, batch_size: u32, learning_rate: f32) -> Result<Self> {
-        Self::of_population("TrainingState::new", gpu, 1, [samples, batch_size], learning_rate)
+        let operation = "TrainingState::new";
+        let samples = SampleCount::new(operation, gpu, samples, samples)?;
+        Self::of_population(operation, gpu, 1, &samples, batch_size, learning_rate)
     }
 
     /// As many of them as there are networks.
@@ -63,23 +82,25 @@ impl TrainingState {
         operation: &'static str,
         gpu: &Gpu,
         networks: u32,
-        [samples, batch_size]: [u32; 2],
+        samples: &SampleCount,
+        batch_size: u32,
         learning_rate: f32,
     ) -> Result<Self> {
-        if batch_size == 0 || batch_size > samples {
-            return Err(Error::BatchSize { batch_size: batch_size.into(), samples: samples.into() });
+        if batch_size == 0 || batch_size > samples.capacity {
+            return Err(Error::BatchSize { batch_size: batch_size.into(), samples: samples.capacity.into() });
         }
         let state = TrainingState {
             buffer: gpu.storage_buffer(operation, "training states", Self::BYTES * u64::from(networks))?,
             error: gpu.storage_buffer(operation, "error of a batch", 4)?,
             learning_rate: gpu.storage_buffer(operation, "learning rates", 4 * u64::from(networks))?,
             networks,
-            samples,
+            samples: samples.clone(),
             batch_size,
         };
         state.write_learning_rate(gpu, learning_rate)?;
         let mut words = [0; WORDS];
-        words[ROWS] = batch_size;
+        // Where there are no samples yet, the first batch will be of one.
+        words[ROWS] = batch_size.min(samples.get()).max(1);
         gpu.write_buffer(&state.buffer, 0, words_as_bytes(&words.repeat(networks as usize)))?;
         Ok(state)
     }
@@ -90,10 +111,20 @@ impl TrainingState {
         words.len() == self.networks as usize * WORDS
             && words.chunks_exact(WORDS).all(|words| {
                 let [rows, position, number] = [ROWS, POSITION, NUMBER].map(|word| words[word]);
-                position < self.samples
+                let samples = self.samples.get();
+                if samples < self.samples.capacity {
+                    // It grows: the batches of this epoch may have been smaller.
+                    return rows > 0 && u64::from(position) + u64::from(rows) <= u64::from(samples);
+                }
+                position < samples
                     && position == number.saturating_mul(self.batch_size)
-                    && rows == self.batch_size.min(self.samples - position)
+                    && rows == self.batch_size.min(samples - position)
             })
+    }
+
+    /// How many samples there are.
+    pub(crate) fn samples(&self) -> &SampleCount {
+        &self.samples
     }
 
     /// How many networks.
@@ -152,7 +183,7 @@ impl TrainingState {
 
     /// Refuses a data set of another number of samples.
     pub(super) fn check_samples(&self, operation: &'static str, inputs: &Operand<'_>) -> Result<()> {
-        self.check_rows(operation, inputs, "the training state's data set", self.samples)
+        self.check_rows(operation, inputs, "the training state's data set", self.samples.capacity)
     }
 
     /// Refuses a batch of another number of rows.
@@ -177,7 +208,10 @@ impl TrainingState {
     /// Refuses operands that are in one of the state's own buffers.
     pub(super) fn check_apart(&self, operation: &'static str, operands: &[&Operand<'_>]) -> Result<()> {
         let own = [&self.buffer, &self.error, &self.learning_rate];
-        match operands.iter().find(|operand| own.iter().any(|own| operand.is_in(own))) {
+        match operands
+            .iter()
+            .find(|operand| own.iter().any(|own| operand.is_in(own)) || operand.is_count(&self.samples))
+        {
             Some(operand) => {
                 Err(Error::BufferAliased { operation, read: "the training state", written: operand.what() })
             }
@@ -207,7 +241,7 @@ impl TrainingState {
         let loss = if Self::epochs(words) == 0 {
             current / f64::from(words[POSITION])
         } else if current.is_finite() {
-            float(EPOCH_ERROR) / f64::from(self.samples)
+            float(EPOCH_ERROR)
         } else {
             current
         };
@@ -226,9 +260,18 @@ fn pair(words: &[u32], low: usize) -> u64 {
 /// # Errors
 /// [`Error::OutOfMemory`].
 pub fn step(gpu: &Gpu, state: &TrainingState) -> Result<Dispatch> {
-    let parameters = Parameters::default().word("samples", state.samples).word("batch_size", state.batch_size);
-    let storage = [state.error.as_entire_binding(), state.buffer.as_entire_binding()];
+    let parameters = Parameters::default().word("batch_size", state.batch_size);
+    let storage = [state.error.as_entire_binding(), state.buffer.as_entire_binding(), state.samples.binding()];
     Dispatch::new(gpu, &STEP, parameters, &storage, 1u32)
+}
+
+/// The same, where the batch's error is the sum of `partial_errors`, `[partials, 1]`.
+pub(crate) fn step_of_partials(gpu: &Gpu, state: &TrainingState, partial_errors: &Rows) -> Result<Dispatch> {
+    let partial_errors = partial_errors.operand(gpu, "step_of_partials", "partial_errors")?;
+    check_partials("step_of_partials", partial_errors.rows)?;
+    let parameters = Parameters::default().word("batch_size", state.batch_size).word("partials", partial_errors.rows);
+    let storage = [partial_errors.binding(), state.buffer.as_entire_binding(), state.samples.binding()];
+    Dispatch::new(gpu, &STEP_OF_PARTIALS, parameters, &storage, SUM_WORKGROUP)
 }
 
 #[cfg(test)]

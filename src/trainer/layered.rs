@@ -1,23 +1,28 @@
-//! The layered plan: each kernel of a training step is a dispatch, for networks and batches of any size.
+//! The layered plan: a dispatch for each layer forward, backward, and for its update, with tiles in registers and all that
+//! is done number by number fused in. For networks and batches of real size.
+//!
+//! A step of a network with two linear layers is six dispatches: forward, forward with the error, backward, an update a
+//! layer, and the end of the step. The plain plan computes the same with thirteen or more.
 
-use super::{TrainConfig, Work};
+use super::{Plan, TrainConfig, Work};
 use crate::data::Dataset;
-use crate::error::Result;
-use crate::kernels::{self, Dispatch, GatherConfig, TrainingState};
+use crate::error::{Error, Result};
+use crate::kernels::tiles::{self, Batch, Input, Layer, Output, Weights};
+use crate::kernels::{self, Dispatch, TrainingState};
 use crate::matrix::Rows;
-use crate::network::{Backward, Forward, Network};
+use crate::network::Network;
 
 #[derive(Debug)]
 pub(super) struct Layered {
-    gather: Dispatch,
-    forward: Forward,
-    squared_error: Vec<Dispatch>,
-    /// None where the loss is only measured.
-    descent: Option<(Backward, Dispatch)>,
-    step: Dispatch,
+    dispatches: Vec<Dispatch>,
+    /// The bytes of a batch's activations and derivatives.
+    bytes: u64,
 }
 
 impl Layered {
+    /// # Errors
+    /// [`Error::PlanUnavailable`] for what only the plain kernels can compute; [`Error::TooLarge`],
+    /// [`Error::OutOfMemory`].
     pub fn new(
         network: &Network,
         data: &Dataset,
@@ -25,50 +30,70 @@ impl Layered {
         config: &TrainConfig,
         work: Work,
     ) -> Result<Self> {
-        let (gpu, mlp) = (network.gpu(), network.mlp());
-        let create =
-            |what, width: usize| Rows::create(gpu, work.operation(), what, config.batch_size as u64, width as u64);
-        let x = create("batch of inputs", mlp.input_width())?;
-        let t = create("batch of targets", mlp.output_width())?;
-        let y = create("batch of outputs", mlp.output_width())?;
-        let d_output = create("batch of derivatives by outputs", mlp.output_width())?;
-
-        let shuffle = config.shuffle.then_some(config.seed);
-        let gathered = GatherConfig { inputs: data.inputs(), targets: data.targets(), x: &x, t: &t, shuffle };
-        let forward = network.forward(&x, &y)?;
-        let descent = match work {
-            Work::Train => {
-                let backward = forward.backward(&d_output, None)?;
-                let parameters = Rows::new(network.parameters(), mlp.parameter_count());
-                let d_parameters = Rows::new(backward.d_parameters(), mlp.parameter_count());
-                let weight_update = kernels::weight_update(gpu, state, &d_parameters, &parameters)?;
-                Some((backward, weight_update))
-            }
-            Work::Evaluate => None,
+        let (gpu, operation) = (network.gpu(), work.operation());
+        let rows = config.batch_size as u32;
+        let Some(stages) = tiles::stages(gpu, network.mlp(), rows) else {
+            return Err(Error::PlanUnavailable {
+                plan: Plan::Layered.name(),
+                reason: format!("its kernels are {}", tiles::LIMITS),
+                way_out: "choose plain, or auto",
+            });
         };
-        Ok(Layered {
-            gather: kernels::gather(gpu, state, gathered)?,
-            squared_error: kernels::squared_error(gpu, state, &y, &t, &d_output)?,
-            step: kernels::step(gpu, state)?,
-            forward,
-            descent,
-        })
+        let mut bytes = 0;
+        let mut create = |what, width: usize| {
+            let rows = Rows::create_in_quads(gpu, operation, what, rows.into(), width as u64)?;
+            bytes += rows.buffer().size();
+            Ok::<_, Error>(rows)
+        };
+        let last = stages.len() - 1;
+        let y = stages[..last].iter().map(|stage| create("activations", stage.outputs)).collect::<Result<Vec<_>>>()?;
+        let d = stages.iter().map(|stage| create("derivatives by sums", stage.outputs)).collect::<Result<Vec<_>>>()?;
+        let partials = tiles::partial_errors(gpu, rows, stages[last].inputs as u32, stages[last].outputs as u32);
+        let partial_errors = Rows::create(gpu, operation, "partial errors", partials, 1)?;
+        let order = gpu.storage_buffer(operation, "samples of a batch", 4 * (1 + u64::from(rows)))?;
+        let batch = Batch { state, shuffle: config.shuffle.then_some(config.seed), order: &order };
+
+        let weights = stages.iter().map(|stage| network.layer_rows(network.parameters(), stage.layer));
+        let weights = weights.collect::<Vec<_>>();
+        let input = |s: usize| if s == 0 { Input::Samples(data.inputs()) } else { Input::Activation(&y[s - 1]) };
+        let mut dispatches = Vec::new();
+        for (s, (stage, w)) in stages.iter().zip(&weights).enumerate() {
+            let batch = Some(batch);
+            let layer = Layer { x: input(s), w, bias: stage.bias, sigmoid: stage.sigmoid, rows, batch };
+            let output = match y.get(s) {
+                Some(y) => Output::Activation(y),
+                None => Output::Error { d_output: &d[s], targets: data.targets(), partial_errors: &partial_errors },
+            };
+            dispatches.push(tiles::forward(gpu, layer, output)?);
+        }
+        if work == Work::Train {
+            // All derivatives by the weights as they are before any update.
+            for s in (1..stages.len()).rev() {
+                let y = stages[s - 1].sigmoid.then_some(&y[s - 1]);
+                let d_output = Input::Activation(&d[s]);
+                dispatches.push(tiles::backward(gpu, d_output, &weights[s], y, Output::Activation(&d[s - 1]))?);
+            }
+            for (s, (stage, w)) in stages.iter().zip(&weights).enumerate() {
+                let ends_step = (s == last).then_some(&partial_errors);
+                let descend = Weights::Descend { w, batch, ends_step };
+                dispatches.extend(tiles::update(gpu, input(s), Input::Activation(&d[s]), descend, stage.bias, rows)?);
+            }
+        } else {
+            dispatches.push(kernels::step_of_partials(gpu, state, &partial_errors)?);
+        }
+        bytes += partial_errors.buffer().size() + order.size();
+        Ok(Layered { dispatches, bytes })
     }
 
     pub fn record_step(&self, pass: &mut wgpu::ComputePass<'_>) {
-        self.gather.record(pass);
-        self.forward.record_into(pass);
-        self.squared_error.iter().for_each(|dispatch| dispatch.record(pass));
-        if let Some((backward, weight_update)) = &self.descent {
-            backward.record_into(pass);
-            weight_update.record(pass);
-        }
-        self.step.record(pass);
+        self.dispatches.iter().for_each(|dispatch| dispatch.record(pass));
+    }
+
+    pub fn bytes(&self) -> u64 {
+        self.bytes
     }
 
     pub fn description(&self) -> String {
-        let descent = self.descent.as_ref().map_or(0, |(backward, _)| backward.dispatch_count() + 1);
-        let dispatches = 2 + self.squared_error.len() + self.forward.dispatch_count() + descent;
-        format!("layered: each kernel is a dispatch, {dispatches} a step; the plan for networks of any size")
+        format!("layered: each layer is a dispatch forward and back, {} a step", self.dispatches.len())
     }
 }

@@ -11,7 +11,7 @@ mod text;
 mod workgroup;
 
 use super::{Plan, TrainConfig, Work};
-use crate::data::Dataset;
+use crate::data::{Coding, Dataset};
 use crate::error::{Error, Result};
 use crate::gpu::{Access, Gpu, Shader};
 use crate::kernels::{Dispatch, LONGEST_LOOP, Parameters, TrainingState};
@@ -96,8 +96,13 @@ impl Persistent {
     ) -> Result<(Self, String)> {
         let operation = work.operation();
         let gpu = network.gpu();
-        let inputs = data.inputs().operand(gpu, operation, "the data set's inputs")?;
-        let targets = data.targets().operand(gpu, operation, "the data set's targets")?;
+        if [data.inputs(), data.targets()].iter().any(|numbers| numbers.coding != Coding::Floats) {
+            let reason = "the data set is of bytes, and these shaders read f32".to_owned();
+            let way_out = "choose layered or auto, or make the data set by Dataset::from_slices";
+            return Err(Error::PlanUnavailable { plan: config.plan.name(), reason, way_out });
+        }
+        let inputs = data.inputs().rows.operand(gpu, operation, "the data set's inputs")?;
+        let targets = data.targets().rows.operand(gpu, operation, "the data set's targets")?;
         for operand in [&inputs, &targets] {
             if operand.is_in(network.parameters()) {
                 return Err(Error::BufferAliased { operation, read: operand.what(), written: "the parameters" });
@@ -106,7 +111,8 @@ impl Persistent {
         // The batch fits in 32 bits, since the data set's samples do.
         let task = Task::new(network.mlp(), config.batch_size as u32, config.shuffle, work);
         let at_once = [inputs.at_once(), targets.at_once()];
-        let task = Task { networks: state.networks(), at_once, ..task };
+        let grows = data.samples() < inputs.rows as usize;
+        let task = Task { networks: state.networks(), at_once, grows, ..task };
         let (candidate, refusals) = choose(gpu, &task, inputs.rows, config.plan)?;
         let refusals = refusals.iter().map(|refusal| format!("; not {refusal}"));
         let description = format!(
@@ -131,8 +137,8 @@ impl Persistent {
             entry_point: "persistent",
             source: &candidate.text,
             workgroup: Some(candidate.workgroup),
-            parameters: &["inputs_view", "targets_view", "seed", "samples", "batch_size", "networks", "steps"],
-            storage: &[Access::Read, Access::Read, Access::Read, Access::ReadWrite, Access::ReadWrite],
+            parameters: &["inputs_view", "targets_view", "seed", "batch_size", "networks", "steps"],
+            storage: &[Access::Read, Access::Read, Access::Read, Access::ReadWrite, Access::ReadWrite, Access::Read],
         };
         let storage = [
             inputs.binding(),
@@ -140,6 +146,7 @@ impl Persistent {
             state.learning_rate().as_entire_binding(),
             network.parameters().as_entire_binding(),
             state.buffer().as_entire_binding(),
+            state.samples().binding(),
         ];
         let networks = state.networks();
         let dispatch = |bit: u32| {
@@ -147,7 +154,6 @@ impl Persistent {
                 .pair("inputs_view", inputs.view)
                 .pair("targets_view", targets.view)
                 .pair("seed", [config.seed as u32, (config.seed >> 32) as u32])
-                .word("samples", inputs.rows)
                 .word("batch_size", config.batch_size as u32)
                 .word("networks", networks)
                 .word("steps", 1u32 << bit);
@@ -189,11 +195,7 @@ pub(super) fn in_brief(refusal: &Error) -> String {
 
 /// Whether [`Plan::Auto`] gives batches of this size to the persistent plan.
 pub(super) fn suits(gpu: &Gpu, batch_size: usize) -> bool {
-    is_cpu(gpu) || batch_size <= LARGEST_BATCH_OF_A_GPU
-}
-
-fn is_cpu(gpu: &Gpu) -> bool {
-    gpu.adapter_info().device_type == wgpu::DeviceType::Cpu
+    gpu.is_cpu() || batch_size <= LARGEST_BATCH_OF_A_GPU
 }
 
 /// The variants that a plan allows, in the order in which they are tried.
@@ -203,7 +205,7 @@ fn is_cpu(gpu: &Gpu) -> bool {
 /// each size of a data set, where the layered plan needs none.
 fn variants(gpu: &Gpu, task: &Task, plan: Plan) -> &'static [Variant] {
     use Variant::{Invocation, Subgroup, Workgroup};
-    let many = lanes(gpu) * if is_cpu(gpu) { 1 } else { SUBGROUPS_OF_A_GPU };
+    let many = lanes(gpu) * if gpu.is_cpu() { 1 } else { SUBGROUPS_OF_A_GPU };
     match plan {
         Plan::PersistentSubgroup => &[Subgroup],
         Plan::PersistentInvocation => &[Invocation],
@@ -287,7 +289,7 @@ fn workgroup(gpu: &Gpu, task: &Task) -> Result<Candidate> {
         });
     }
     // On a processor, a wider workgroup only costs more at each barrier.
-    let lanes = match is_cpu(gpu) {
+    let lanes = match gpu.is_cpu() {
         true => lanes(gpu),
         false => workgroup::widest_phase(task).next_power_of_two().clamp(32, 256),
     };
@@ -334,7 +336,12 @@ fn most_steps(variant: Variant, task: &Task, samples: u32) -> Result<u32> {
 fn iterations(task: &Task, samples: u32, steps: u64) -> u64 {
     let batch_size = u64::from(task.batch_size);
     let turns = task.levels().iter().map(|level| steps * batch_size.div_ceil(level.rows.into())).sum::<u64>();
-    steps + turns + if task.shuffle { walk_iterations(samples, steps * batch_size) } else { 0 }
+    let walks = match (task.shuffle, task.grows) {
+        (false, _) => 0,
+        (true, true) => LONGEST_WALK * steps * batch_size,
+        (true, false) => walk_iterations(samples, steps * batch_size),
+    };
+    steps + turns + walks
 }
 
 fn too_long(variant: Variant, iterations: u64) -> Error {

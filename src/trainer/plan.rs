@@ -10,10 +10,14 @@ use crate::error::{Error, Result};
 #[non_exhaustive]
 pub enum Plan {
     /// The persistent plan where the network and the device allow it, otherwise the layered one (of a population there is
-    /// none). On a GPU also the layered one for batches above 256, which have work for many workgroups.
+    /// none). On a GPU also the layered one for batches above 256, which have work for many workgroups. The plain one for
+    /// what neither can.
     #[default]
     Auto,
     /// Each kernel is a dispatch: any size, readable, and the measure of every other plan.
+    Plain,
+    /// Each layer is a dispatch forward and one back, with all that is done number by number fused in: for networks and
+    /// batches of real size.
     Layered,
     /// The loop over the steps runs inside the shader: the best variant that the network and the device allow.
     Persistent,
@@ -29,8 +33,9 @@ pub enum Plan {
 
 impl Plan {
     /// All plans, each once.
-    pub const ALL: [Plan; 6] = [
+    pub const ALL: [Plan; 7] = [
         Plan::Auto,
+        Plan::Plain,
         Plan::Layered,
         Plan::Persistent,
         Plan::PersistentSubgroup,
@@ -42,6 +47,7 @@ impl Plan {
     pub fn name(self) -> &'static str {
         match self {
             Plan::Auto => "auto",
+            Plan::Plain => "plain",
             Plan::Layered => "layered",
             Plan::Persistent => "persistent",
             Plan::PersistentSubgroup => "persistent-subgroup",

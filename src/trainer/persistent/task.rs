@@ -23,6 +23,8 @@ pub(super) struct Task {
     pub at_once: [u32; 2],
     /// How many networks there are: no text depends on it.
     pub networks: u32,
+    /// Whether samples may be added: no text depends on it.
+    pub grows: bool,
 }
 
 /// The rows whose derivatives are added up in a row, before they are added to those of the rows before; and the blocks
@@ -86,6 +88,7 @@ impl Task {
             work,
             at_once: [1, 1],
             networks: 1,
+            grows: false,
         }
     }
 

@@ -1,9 +1,8 @@
 //! What the three variants' texts share: a network's numbers as parts of vectors, and WGSL line by line.
 
-use std::fmt::Write;
-
 use super::task::{Level, Stage, Task};
 use crate::trainer::Work;
+pub(super) use crate::wgsl::Text;
 
 /// Up to four of a layer's numbers, which one variable holds.
 #[derive(Clone, Copy, Debug)]
@@ -181,33 +180,9 @@ pub(super) fn batch(
     derivatives(0)
 }
 
-/// WGSL that is being written, indented by its braces.
-#[derive(Default)]
-pub(super) struct Text {
-    text: String,
-    depth: usize,
-}
-
 impl Text {
-    /// A line. One that begins with `}` or `)` ends a block, one that ends with `{` or `(` begins one.
-    pub fn line(&mut self, line: impl AsRef<str>) {
-        let line = line.as_ref();
-        if line.starts_with(['}', ')']) {
-            self.depth -= 1;
-        }
-        if line.is_empty() {
-            self.text.push('\n');
-        } else {
-            // Writing to a string cannot fail.
-            _ = writeln!(self.text, "{:indent$}{line}", "", indent = 4 * self.depth);
-        }
-        if line.ends_with(['{', '(']) {
-            self.depth += 1;
-        }
-    }
-
     /// `target = term + term + …`, several terms a line.
-    pub fn assign(&mut self, target: &str, terms: Vec<String>) {
+    pub(super) fn assign(&mut self, target: &str, terms: Vec<String>) {
         const TERMS_A_LINE: usize = 4;
         if terms.len() <= TERMS_A_LINE {
             return self.line(format!("{target} = {};", terms.join(" + ")));
@@ -221,18 +196,8 @@ impl Text {
         self.line(format!("    + {last};"));
     }
 
-    /// A text that is complete.
-    pub fn paste(&mut self, text: &str) {
-        self.text.push_str(text);
-        self.text.push('\n');
-    }
-
-    pub fn finish(self) -> String {
-        self.text
-    }
-
     /// The texts that every kernel begins with, under its own heading.
-    pub fn begin(task: &Task, batch: &str, heading: &[&str]) -> Self {
+    pub(super) fn begin(task: &Task, batch: &str, heading: &[&str]) -> Self {
         let mut text = Text::default();
         let work = match task.work {
             Work::Train => "trains",
@@ -260,14 +225,14 @@ impl Text {
 
     /// What the steps take of the uniform, read before the loop: in it, Mesa's software driver would read each number
     /// anew for each lane, which took a sixth of a small network's step.
-    pub fn constants(&mut self, task: &Task) {
+    pub(super) fn constants(&mut self, task: &Task) {
         for (view, numbers) in ["inputs_view", "targets_view"].iter().zip(task.at_once) {
             self.line(match numbers {
                 1 => format!("let {view} = p.{view};"),
                 _ => format!("let {view} = p.{view} / {numbers}u;"),
             });
         }
-        self.line("let samples = p.samples;");
+        self.line("let samples = sample_count[0];");
         self.line("let batch_size = p.batch_size;");
         if task.shuffle {
             self.line("let seed = p.seed;");
@@ -275,7 +240,7 @@ impl Text {
     }
 
     /// A part of a sample's numbers, after the sigmoid layers that stand before the first linear one.
-    pub fn numbers(&mut self, name: &str, numbers: String, part: Part, sigmoids: u32) {
+    pub(super) fn numbers(&mut self, name: &str, numbers: String, part: Part, sigmoids: u32) {
         if sigmoids == 0 {
             return self.line(format!("let {name} = {numbers};"));
         }
@@ -286,7 +251,7 @@ impl Text {
     }
 
     /// The sigmoid of parts of these widths; e is never raised to a positive power, which could overflow.
-    pub fn sigmoids(&mut self, widths: impl IntoIterator<Item = u32>) {
+    pub(super) fn sigmoids(&mut self, widths: impl IntoIterator<Item = u32>) {
         for width in distinct(widths) {
             let ty = vector(width);
             self.line("");
@@ -298,7 +263,7 @@ impl Text {
     }
 
     /// Reading and writing parts of these widths among the parameters.
-    pub fn parameters(&mut self, widths: impl IntoIterator<Item = u32>, work: Work) {
+    pub(super) fn parameters(&mut self, widths: impl IntoIterator<Item = u32>, work: Work) {
         for width in distinct(widths).into_iter().filter(|&width| width > 1) {
             let part = Part { index: 0, first: 0, width };
             let places = (0..width).map(|i| place("at", i));

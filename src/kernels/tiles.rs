@@ -1,0 +1,545 @@
+//! The matmul family at speed: products whose tiles stay in registers, with what comes before and after them fused in.
+//!
+//! | kernel | computes | takes the place of |
+//! | --- | --- | --- |
+//! | `tiled_forward` | `y = sigmoid(x · w)`, and for a network's last layer the error and its derivative | `gather`, `matmul`, `sigmoid`, `squared_error`, `sigmoid_backward` |
+//! | `tiled_backward` | `d_input = (d_output · wᵀ) · y · (1 - y)` | `matmul_transposed`, `sigmoid_backward` |
+//! | `tiled_update` | `w -= learning_rate · xᵀ · d_output / batch size`, or only the derivatives | `outer_product`, `weight_update` |
+//!
+//! A tile is some rows by four or eight columns; an invocation accumulates one, or several share the terms of its sum
+//! where there would be too few invocations. The texts are written for the tile's shape and for how the operands lie
+//! ([`Layout`]), not for their sizes: networks share them.
+
+mod text;
+
+use super::gather::seed_words;
+use super::{Dispatch, LONGEST_LOOP, Parameters, TrainingState, dispatches_of};
+use crate::data::{Coding, Numbers};
+use crate::error::Result;
+use crate::gpu::{Access, Gpu, Shader};
+use crate::matrix::{Operand, Rows};
+use crate::mlp::{Mlp, Stage};
+
+/// How four numbers side by side are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Layout {
+    /// As a vector: every row begins at a multiple of four numbers, and has room for whole fours.
+    Quads,
+    /// One by one.
+    Numbers,
+    /// As a word of four bytes.
+    Bytes,
+}
+
+impl Layout {
+    fn of(operand: &Operand<'_>) -> Self {
+        if operand.at_once() == 4 { Layout::Quads } else { Layout::Numbers }
+    }
+}
+
+/// The shape of a tile, and who accumulates it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Tile {
+    /// How many rows of the result.
+    rows: u32,
+    /// How many times four columns of the result.
+    quads: u32,
+    /// The invocations that share the terms of its sums.
+    slices: u32,
+    /// The invocations of a workgroup: of as many tiles side by side as slices fit in.
+    lanes: u32,
+}
+
+/// What a tile is a part of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// Outputs, or derivatives by inputs: a row a sample.
+    Product,
+    /// Weights: a sum over the samples.
+    Update,
+}
+
+impl Tile {
+    /// How many times four numbers it has.
+    fn parts(self) -> u32 {
+        self.rows * self.quads
+    }
+
+    /// The tile for a result of `rows` by `columns`, a sum of `terms` terms each.
+    ///
+    /// On a processor large tiles pay: reading a number costs more than a product, and the caches hold what registers do
+    /// not. On a GPU a tile is what registers hold, and there must be many invocations.
+    fn choose(gpu: &Gpu, kind: Kind, [rows, columns]: [u32; 2], terms: u32) -> Self {
+        if let Ok(v) = std::env::var(if kind == Kind::Product { "TF" } else { "TU" }) {
+            if columns > 100 {
+                let v: Vec<u32> = v.split(',').map(|n| n.parse().unwrap()).collect();
+                return Tile { rows: v[0], quads: v[1], slices: v[2], lanes: v[3] };
+            }
+        }
+        let tiles =
+            |[height, quads]: [u32; 2]| u64::from(rows.div_ceil(height)) * u64::from(columns.div_ceil(4 * quads));
+        // Neither much higher nor much wider than the result.
+        let fits = |&[height, quads]: &[u32; 2]| height < 2 * rows.max(4) && quads < 2 * columns.div_ceil(4);
+        if gpu.is_cpu() {
+            let shapes: &[[u32; 2]] = match kind {
+                Kind::Product if rows < 3 => &[[1, 2], [1, 1]],
+                Kind::Product => &[[32, 4], [16, 4], [32, 2], [16, 2], [8, 2], [4, 2], [4, 1]],
+                Kind::Update if terms <= FEW_ROWS => &[[4, 2], [4, 1]],
+                Kind::Update => &[[16, 4], [16, 2], [8, 2], [4, 2], [4, 1]],
+            };
+            let [rows, quads] = shapes.iter().copied().filter(fits).find(|&shape| tiles(shape) >= 4).unwrap_or([4, 1]);
+            let slices = if kind == Kind::Product { 8 } else { 1 };
+            return Tile { rows, quads, slices, lanes: 8 };
+        }
+        let shapes: &[[u32; 2]] = match kind {
+            Kind::Product if rows < 3 => &[[1, 2], [1, 1]],
+            Kind::Product | Kind::Update => &[[8, 2], [8, 1], [4, 1]],
+        };
+        let shape = shapes.iter().copied().find(fits).unwrap_or([4, 1]);
+        // The terms are shared where there are too few tiles, but each slice has some.
+        let slices = (INVOCATIONS_OF_A_GPU / tiles(shape)).min(u64::from(terms) / 8).clamp(1, 64).ilog2();
+        Tile { rows: shape[0], quads: shape[1], slices: 1 << slices, lanes: 64 }
+    }
+
+    /// The grid for a result of `rows` by `columns`.
+    fn grid(self, rows: u32, columns: u32) -> [u32; 2] {
+        [columns.div_ceil(4 * self.quads * (self.lanes / self.slices)), rows.div_ceil(self.rows)]
+    }
+}
+
+/// What a forward text does with its sums.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum End {
+    /// Writes the output.
+    Output(Layout),
+    /// Compares it with the targets, and writes the derivative of the error by the sums.
+    Error(Target),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Target {
+    Floats,
+    Class,
+}
+
+/// What a forward text is written for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Forward {
+    tile: Tile,
+    x: Layout,
+    w: Layout,
+    end: End,
+    /// Whether the rows are samples of a data set: the first layer of a training step.
+    first: bool,
+    shuffle: bool,
+    bias: bool,
+    sigmoid: bool,
+    /// Whether the terms are no whole fours.
+    tail: bool,
+}
+
+impl Forward {
+    fn heading(&self) -> [&'static str; 3] {
+        let formula = match (self.sigmoid, self.end) {
+            (true, End::Output(_)) => "tiled_forward   y = sigmoid(x · w)     reference: matmul, sigmoid",
+            (false, End::Output(_)) => "tiled_forward   y = x · w     reference: matmul",
+            (true, End::Error(_)) => {
+                "tiled_forward   y = (o - t) · o · (1 - o), o = sigmoid(x · w)     reference: matmul, sigmoid, squared_error, sigmoid_backward"
+            }
+            (false, End::Error(_)) => "tiled_forward   y = x · w - t     reference: matmul, squared_error",
+        };
+        let shapes = "  x [rows, inputs], w [inputs, outputs] and with a bias one row more, y and t [rows, outputs]";
+        [formula, "", shapes]
+    }
+}
+
+/// What a backward text is written for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Backward {
+    tile: Tile,
+    d_output: Layout,
+    w: Layout,
+    d_input: Layout,
+    tail: bool,
+    /// Whether the input was the output of a sigmoid layer.
+    sigmoid: bool,
+}
+
+impl Backward {
+    fn heading(&self) -> [&'static str; 3] {
+        let formula = match self.sigmoid {
+            true => {
+                "tiled_backward   d_input = (d_output · wᵀ) · y · (1 - y)     reference: matmul_transposed, sigmoid_backward"
+            }
+            false => "tiled_backward   d_input = d_output · wᵀ     reference: matmul_transposed",
+        };
+        let shapes = "  d_output [rows, outputs], w [inputs, outputs], d_input and y [rows, inputs]";
+        [formula, "", shapes]
+    }
+}
+
+/// What an update text is written for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Update {
+    tile: Tile,
+    x: Layout,
+    d_output: Layout,
+    w: Layout,
+    /// Whether the weights are updated, or the derivatives written.
+    trains: bool,
+    /// Whether the rows of x are samples of a data set.
+    ordered: bool,
+    bias: bool,
+    /// Whether derivatives are added to those that earlier rows left.
+    adds: bool,
+    /// Whether one workgroup more ends the training step.
+    ends_step: bool,
+    /// How many tiles an invocation takes, one below the other.
+    turns: u32,
+    /// How deep the sums are nested: 1, or 2 with blocks of rows, or 3 with blocks of blocks.
+    levels: u32,
+}
+
+impl Update {
+    fn heading(&self) -> [&'static str; 3] {
+        let formula = match self.trains {
+            true => {
+                "tiled_update   w -= learning_rate · xᵀ · d_output / batch size     reference: outer_product, weight_update"
+            }
+            false => "tiled_update   w = xᵀ · d_output     reference: outer_product",
+        };
+        let shapes = "  x [rows, inputs], d_output [rows, outputs], w [inputs, outputs] and with a bias one row more";
+        [formula, "", shapes]
+    }
+}
+
+/// The rows that a layer takes: an activation, or the samples of a training step's batch.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Input<'a> {
+    /// The caller's rows.
+    Rows(&'a Rows),
+    /// Rows of ours, [`Rows::create_in_quads`].
+    Activation(&'a Rows),
+    /// Of a data set, as many as a batch has: the first layer's kernel notes which, in order.
+    Samples(&'a Numbers),
+}
+
+impl<'a> Input<'a> {
+    fn operand(&self, gpu: &Gpu, operation: &'static str) -> Result<(Operand<'a>, Layout, u32)> {
+        let (rows, width) = match *self {
+            Input::Rows(rows) | Input::Activation(rows) => (rows, rows.shape().columns as u32),
+            Input::Samples(numbers) => (&numbers.rows, numbers.width as u32),
+        };
+        let operand = rows.operand(gpu, operation, "x")?;
+        let layout = match *self {
+            Input::Samples(Numbers { coding: Coding::Bytes { .. }, .. }) => Layout::Bytes,
+            _ => Layout::of(&operand),
+        };
+        Ok((operand, layout, width))
+    }
+
+    fn scale(&self) -> [u32; 2] {
+        match *self {
+            Input::Samples(Numbers { coding: Coding::Bytes { scale, offset }, .. }) => {
+                [scale.to_bits(), offset.to_bits()]
+            }
+            _ => [0; 2],
+        }
+    }
+}
+
+/// Where a batch is: what a training step's kernels share.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Batch<'a> {
+    pub state: &'a TrainingState,
+    pub shuffle: Option<u64>,
+    /// How many samples the current batch has, and which: `[1 + batch_size]` words.
+    pub order: &'a wgpu::Buffer,
+}
+
+/// The parts of a layer forward.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Layer<'a> {
+    pub x: Input<'a>,
+    pub w: &'a Rows,
+    pub bias: bool,
+    pub sigmoid: bool,
+    pub rows: u32,
+    /// Of a training step.
+    pub batch: Option<Batch<'a>>,
+}
+
+/// What becomes of a layer's sums.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Output<'a> {
+    /// The output, to the caller's rows.
+    Rows(&'a Rows),
+    /// The output, to rows of ours.
+    Activation(&'a Rows),
+    /// The error: the derivative by the sums to rows of ours, and the partial errors.
+    Error { d_output: &'a Rows, targets: &'a Numbers, partial_errors: &'a Rows },
+}
+
+/// How many partial errors a layer's forward kernel leaves.
+pub(crate) fn partial_errors(gpu: &Gpu, rows: u32, inputs: u32, outputs: u32) -> u64 {
+    let tile = Tile::choose(gpu, Kind::Product, [rows, outputs], inputs);
+    let [x, y] = tile.grid(rows, outputs);
+    u64::from(x) * u64::from(y) * u64::from(tile.lanes)
+}
+
+/// The widest layer: a sum of so many terms, four a turn, stays within the longest loop.
+const WIDEST: usize = 4 * (LONGEST_LOOP as usize - 64);
+
+/// So many invocations keep a large GPU busy; where there are fewer tiles, several share one. An estimate, not measured.
+const INVOCATIONS_OF_A_GPU: u64 = 16_384;
+
+/// For fewer rows of x, an invocation of a processor updates many weights: the sums are short, and the text that finishes
+/// them is the most of the work.
+const FEW_ROWS: u32 = 4;
+
+/// The rows of an update's dispatch for each slice: whole squares of blocks, so few that their loops stay within the
+/// longest.
+const ROWS_OF_A_SLICE: u32 = 30 * 1024;
+
+/// What [`stages`] asks for, in words.
+pub(crate) const LIMITS: &str = "for linear layers up to 130,816 wide, each with one sigmoid layer after it at most, and for as \
+                                 many rows as eight times max_compute_workgroups_per_dimension";
+
+/// The network as stages, if the tiled kernels can compute it for so many rows; otherwise the plain kernels can.
+pub(crate) fn stages(gpu: &Gpu, mlp: &Mlp, rows: u32) -> Option<Vec<Stage>> {
+    let fits = |stage: &Stage| stage.inputs <= WIDEST && stage.outputs <= WIDEST;
+    let most_rows = u64::from(gpu.limits().max_compute_workgroups_per_dimension) * 8;
+    mlp.stages().filter(|stages| u64::from(rows) <= most_rows && stages.iter().all(fits))
+}
+
+/// `y = x · w`, where `layer` says so followed by a sigmoid, and for the last layer of a training step by the error.
+///
+/// # Errors
+/// Those of [`Rows`].
+pub(crate) fn forward(gpu: &Gpu, layer: Layer<'_>, output: Output<'_>) -> Result<Dispatch> {
+    let operation = "tiled_forward";
+    let (x, x_layout, inputs) = layer.x.operand(gpu, operation)?;
+    let w = layer.w.operand(gpu, operation, "w")?;
+    let outputs = w.width;
+    let tile = Tile::choose(gpu, Kind::Product, [layer.rows, outputs], inputs);
+    let grid = tile.grid(layer.rows, outputs);
+    let first = matches!(layer.x, Input::Samples(_));
+    let shuffle = first && layer.batch.is_some_and(|batch| batch.shuffle.is_some());
+
+    let (y_rows, end) = match output {
+        Output::Rows(y) => (y, None),
+        Output::Activation(y) => (y, Some(Layout::Quads)),
+        Output::Error { d_output, .. } => (d_output, Some(Layout::Quads)),
+    };
+    let y = y_rows.operand(gpu, operation, "y")?;
+    let end = match output {
+        Output::Error { targets, .. } => End::Error(match targets.coding {
+            Coding::Class { .. } => Target::Class,
+            _ => Target::Floats,
+        }),
+        _ => End::Output(end.unwrap_or(Layout::of(&y))),
+    };
+    let kernel = Forward {
+        tile,
+        x: x_layout,
+        w: Layout::of(&w),
+        end,
+        first,
+        shuffle,
+        bias: layer.bias,
+        sigmoid: layer.sigmoid,
+        tail: !inputs.is_multiple_of(4),
+    };
+
+    let mut parameters = Parameters::default()
+        .pair("x_view", x.view)
+        .pair("x_scale", layer.x.scale())
+        .pair("w_view", w.view)
+        .pair("y_view", y.view);
+    let mut storage = vec![x.binding(), w.binding(), y.binding()];
+    let mut accesses = vec![Access::Read, Access::Read, Access::ReadWrite];
+    let targets = match output {
+        Output::Error { targets, partial_errors, .. } => {
+            let t = targets.rows.operand(gpu, operation, "t")?;
+            Some((t, targets.coding, partial_errors.operand(gpu, operation, "partial_errors")?))
+        }
+        _ => None,
+    };
+    if let Some((t, coding, partial_errors)) = &targets {
+        let scale = match *coding {
+            Coding::Class { off, on } => [on.to_bits(), off.to_bits()],
+            _ => [0; 2],
+        };
+        parameters = parameters.pair("t_view", t.view).pair("t_scale", scale);
+        storage.extend([t.binding(), partial_errors.binding()]);
+        accesses.extend([Access::Read, Access::ReadWrite]);
+    }
+    if let Some(batch) = &layer.batch {
+        if first {
+            storage.extend([batch.order.as_entire_binding(), batch.state.batch()]);
+            accesses.extend([Access::ReadWrite, Access::Read]);
+            if shuffle {
+                parameters = parameters.pair("seed", seed_words(batch.shuffle));
+                storage.push(batch.state.samples().binding());
+                accesses.push(Access::Read);
+            }
+        } else if targets.is_some() {
+            storage.push(batch.order.as_entire_binding());
+            accesses.push(Access::Read);
+        }
+    }
+    let parameters =
+        parameters.word("rows", layer.rows).word("inputs", inputs).word("outputs", outputs).word("workgroups", grid[0]);
+    let source = text::forward(&kernel, parameters.names());
+    dispatch(gpu, operation, &source, tile.lanes, parameters, (&storage, &accesses), grid)
+}
+
+/// `d_input = d_output · wᵀ`, and where `y` is given, the output of the sigmoid layer before, times `y · (1 - y)`.
+///
+/// `d_output` and `y` are rows of ours; `d_input` too, unless it `is_callers`.
+///
+/// # Errors
+/// Those of [`Rows`].
+pub(crate) fn backward(
+    gpu: &Gpu,
+    d_output: Input<'_>,
+    w: &Rows,
+    y: Option<&Rows>,
+    d_input: Output<'_>,
+) -> Result<Dispatch> {
+    let operation = "tiled_backward";
+    let (d_output, d_output_layout, outputs) = d_output.operand(gpu, operation)?;
+    let w = w.operand(gpu, operation, "w")?;
+    let d_input_rows = match d_input {
+        Output::Rows(rows) => rows,
+        Output::Activation(rows) | Output::Error { d_output: rows, .. } => rows,
+    };
+    let d_input = d_input_rows.operand(gpu, operation, "d_input")?;
+    let (rows, inputs) = (d_input.rows, d_input.width);
+    let tile = Tile::choose(gpu, Kind::Product, [rows, inputs], outputs);
+    let grid = tile.grid(rows, inputs);
+    let y = y.map(|y| y.operand(gpu, operation, "y")).transpose()?;
+    let kernel = Backward {
+        tile,
+        d_output: d_output_layout,
+        w: Layout::of(&w),
+        d_input: Layout::of(&d_input),
+        tail: !outputs.is_multiple_of(4),
+        sigmoid: y.is_some(),
+    };
+    let mut parameters = Parameters::default()
+        .pair("d_output_view", d_output.view)
+        .pair("w_view", w.view)
+        .pair("d_input_view", d_input.view);
+    let mut storage = vec![d_output.binding(), w.binding(), d_input.binding()];
+    let mut accesses = vec![Access::Read, Access::Read, Access::ReadWrite];
+    if let Some(y) = &y {
+        parameters = parameters.pair("y_view", y.view);
+        storage.push(y.binding());
+        accesses.push(Access::Read);
+    }
+    let parameters = parameters.word("rows", rows).word("inputs", inputs).word("outputs", outputs);
+    let source = text::backward(&kernel, parameters.names());
+    dispatch(gpu, operation, &source, tile.lanes, parameters, (&storage, &accesses), grid)
+}
+
+/// What an update changes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Weights<'a> {
+    /// The weights, by gradient descent, in a step of this training; which ends with it where it is given the partial
+    /// errors.
+    Descend { w: &'a Rows, batch: Batch<'a>, ends_step: Option<&'a Rows> },
+    /// The derivatives by the weights are written here.
+    Derivatives(&'a Rows),
+}
+
+/// `w -= learning_rate · xᵀ · d_output / batch size`, or only the derivatives: `rows` is how many rows there are at most.
+///
+/// # Errors
+/// Those of [`Rows`].
+pub(crate) fn update(
+    gpu: &Gpu,
+    x: Input<'_>,
+    d_output: Input<'_>,
+    weights: Weights<'_>,
+    bias: bool,
+    rows: u32,
+) -> Result<Vec<Dispatch>> {
+    let operation = "tiled_update";
+    let ordered = matches!(x, Input::Samples(_));
+    let scale = x.scale();
+    let (x, x_layout, inputs) = x.operand(gpu, operation)?;
+    let (d_output, d_output_layout, outputs) = d_output.operand(gpu, operation)?;
+    let (w, batch, partial_errors) = match weights {
+        Weights::Descend { w, batch, ends_step } => (w, Some(batch), ends_step),
+        Weights::Derivatives(d_weights) => (d_weights, None, None),
+    };
+    let partial_errors = partial_errors.map(|rows| rows.operand(gpu, operation, "partial_errors")).transpose()?;
+    let ends = batch.map(|batch| batch.state).zip(partial_errors);
+    let w = w.operand(gpu, operation, "w")?;
+    let tile = Tile::choose(gpu, Kind::Update, [w.rows, outputs], rows);
+    let turns = if tile.slices == 1 && gpu.is_cpu() && rows <= FEW_ROWS { 16 } else { 1 };
+    let grid = Tile { rows: tile.rows * turns, ..tile }.grid(w.rows, outputs);
+    let levels = match rows.div_ceil(tile.slices) {
+        0..=32 => 1,
+        33..=1024 => 2,
+        _ => 3,
+    };
+    let kernel = Update {
+        tile,
+        x: x_layout,
+        d_output: d_output_layout,
+        w: Layout::of(&w),
+        trains: batch.is_some(),
+        ordered,
+        bias,
+        adds: false,
+        ends_step: false,
+        turns,
+        levels,
+    };
+    let mut storage = vec![x.binding(), d_output.binding(), w.binding()];
+    let mut accesses = vec![Access::Read, Access::Read, Access::ReadWrite];
+    if let Some(batch) = &batch {
+        storage.extend([batch.order.as_entire_binding(), batch.state.learning_rate().as_entire_binding()]);
+        accesses.extend([Access::Read, Access::Read]);
+    }
+    let dispatch = |range: std::ops::Range<u32>| {
+        let parameters = Parameters::default()
+            .pair("x_view", x.view)
+            .pair("x_scale", scale)
+            .pair("d_output_view", d_output.view)
+            .pair("w_view", w.view)
+            .word("first", range.start)
+            .word("last", range.end)
+            .word("inputs", inputs)
+            .word("outputs", outputs);
+        let ends_step = range.end == rows && ends.is_some();
+        let (mut parameters, mut storage, mut accesses, mut grid) =
+            (parameters, storage.clone(), accesses.clone(), grid);
+        if let (true, Some((state, partial_errors))) = (ends_step, &ends) {
+            parameters =
+                parameters.word("workgroups", grid[1]).word("partials", partial_errors.rows).word("batch_size", rows);
+            storage.extend([partial_errors.binding(), state.buffer().as_entire_binding(), state.samples().binding()]);
+            accesses.extend([Access::Read, Access::ReadWrite, Access::Read]);
+            grid[1] += 1;
+        }
+        let source = text::update(&Update { adds: range.start > 0, ends_step, ..kernel }, parameters.names());
+        dispatch(gpu, operation, &source, tile.lanes, parameters, (&storage, &accesses), grid)
+    };
+    dispatches_of(rows, tile.slices * ROWS_OF_A_SLICE).map(dispatch).collect()
+}
+
+fn dispatch(
+    gpu: &Gpu,
+    entry_point: &'static str,
+    source: &str,
+    lanes: u32,
+    parameters: Parameters,
+    (storage, accesses): (&[wgpu::BindingResource<'_>], &[Access]),
+    grid: [u32; 2],
+) -> Result<Dispatch> {
+    let names = parameters.names().to_vec();
+    let shader = Shader { entry_point, source, workgroup: Some(lanes), parameters: &names, storage: accesses };
+    Dispatch::of_workgroups(gpu, &shader, parameters, storage, grid)
+}

@@ -1,0 +1,81 @@
+//! The plain plan: each kernel of a training step is a dispatch, for networks and batches of any size.
+
+use super::{TrainConfig, Work};
+use crate::data::Dataset;
+use crate::error::Result;
+use crate::kernels::{self, Dispatch, TrainingState};
+use crate::matrix::Rows;
+use crate::network::{Backward, Forward, Network};
+
+#[derive(Debug)]
+pub(super) struct Plain {
+    /// The bytes of a batch: samples, activations, derivatives.
+    bytes: u64,
+    gather: Dispatch,
+    forward: Forward,
+    squared_error: Vec<Dispatch>,
+    /// None where the loss is only measured.
+    descent: Option<(Backward, Dispatch)>,
+    step: Dispatch,
+}
+
+impl Plain {
+    pub fn new(
+        network: &Network,
+        data: &Dataset,
+        state: &TrainingState,
+        config: &TrainConfig,
+        work: Work,
+    ) -> Result<Self> {
+        let (gpu, mlp) = (network.gpu(), network.mlp());
+        let create =
+            |what, width: usize| Rows::create(gpu, work.operation(), what, config.batch_size as u64, width as u64);
+        let x = create("batch of inputs", mlp.input_width())?;
+        let t = create("batch of targets", mlp.output_width())?;
+        let y = create("batch of outputs", mlp.output_width())?;
+        let d_output = create("batch of derivatives by outputs", mlp.output_width())?;
+
+        let shuffle = config.shuffle.then_some(config.seed);
+        let forward = network.plain_forward(&x, &y)?;
+        let descent = match work {
+            Work::Train => {
+                let backward = forward.backward(&d_output, None)?;
+                let parameters = Rows::new(network.parameters(), mlp.parameter_count());
+                let d_parameters = Rows::new(backward.d_parameters(), mlp.parameter_count());
+                let weight_update = kernels::weight_update(gpu, state, &d_parameters, &parameters)?;
+                Some((backward, weight_update))
+            }
+            Work::Evaluate => None,
+        };
+        let widths = mlp.layers().iter().map(|layer| layer.input_width() + layer.output_width()).sum::<usize>();
+        Ok(Plain {
+            bytes: 4 * config.batch_size as u64 * widths as u64 * 2,
+            gather: kernels::gather_numbers(gpu, state, [data.inputs(), data.targets()], [&x, &t], shuffle)?,
+            squared_error: kernels::squared_error(gpu, state, &y, &t, &d_output)?,
+            step: kernels::step(gpu, state)?,
+            forward,
+            descent,
+        })
+    }
+
+    pub fn record_step(&self, pass: &mut wgpu::ComputePass<'_>) {
+        self.gather.record(pass);
+        self.forward.record_into(pass);
+        self.squared_error.iter().for_each(|dispatch| dispatch.record(pass));
+        if let Some((backward, weight_update)) = &self.descent {
+            backward.record_into(pass);
+            weight_update.record(pass);
+        }
+        self.step.record(pass);
+    }
+
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    pub fn description(&self) -> String {
+        let descent = self.descent.as_ref().map_or(0, |(backward, _)| backward.dispatch_count() + 1);
+        let dispatches = 2 + self.squared_error.len() + self.forward.dispatch_count() + descent;
+        format!("plain: each kernel is a dispatch, {dispatches} a step")
+    }
+}
