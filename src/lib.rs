@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 
 mod data;
+#[cfg(feature = "datasets")]
+pub mod datasets;
 mod error;
 mod evaluation;
 #[cfg(feature = "files")]

@@ -1,0 +1,189 @@
+//! IDX, in which the MNIST digits come: big-endian words of 32 bits, then bytes.
+//!
+//! | images | labels |
+//! | --- | --- |
+//! | 0x00000803 | 0x00000801 |
+//! | count, height, width | count |
+//! | count · height · width bytes | count bytes |
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read, Seek, Take};
+
+use flate2::bufread::MultiGzDecoder;
+
+use super::{BLOCK, LabelledImages, Progress, ReadProgress, Source};
+use crate::error::{Error, Result};
+
+const IMAGES: u32 = 0x0000_0803;
+const LABELS: u32 = 0x0000_0801;
+const GZIP: [u8; 2] = [0x1f, 0x8b];
+
+/// How much more than the bytes of the files what they hold may take. Plain files hold no more than they are; a gzip
+/// file can promise a thousandfold and break its word at the end. Of the 64 MB that a bad file may cost, the rest is for
+/// buffers.
+const UNPACKED: u64 = 56 << 20;
+
+pub(super) fn read<F: FnMut(ReadProgress)>(
+    images: &Source,
+    labels: &Source,
+    progress: &mut Progress<F>,
+) -> Result<LabelledImages> {
+    let (mut image_file, mut label_file) = (Idx::open(images)?, Idx::open(labels)?);
+    let [count, height, width] = image_file.header(IMAGES, "images")?;
+    image_file.not_zero(4, [count], "0 images", "at least one image")?;
+    image_file.not_zero(8, [height, width], format!("images of {height} × {width}"), "at least 1 × 1")?;
+    let pixels = u64::from(count).saturating_mul(height.into()).saturating_mul(width.into());
+    let what_images = format!("{count} images of {height} × {width}");
+    image_file.check_size(pixels, &what_images)?;
+
+    let [label_count] = label_file.header(LABELS, "labels")?;
+    let what_labels = format!("{label_count} labels");
+    label_file.check_size(label_count.into(), &what_labels)?;
+    if label_count != count {
+        let expected = format!("{count}, one for each image of {}", images.path.display());
+        return Err(labels.malformed(label_file.place(4), what_labels, expected));
+    }
+    let left = image_file.check_unpacked(UNPACKED, pixels, &what_images)?;
+    label_file.check_unpacked(left, count.into(), &what_labels)?;
+
+    let pixels = image_file.contents(pixels, &what_images, |bytes| progress.at(bytes))?;
+    let labels = label_file.contents(count.into(), &what_labels, |bytes| progress.at(images.bytes + bytes))?;
+    let [height, width] = [height, width].map(|side| side as usize);
+    Ok(LabelledImages { pixels, labels, height, width })
+}
+
+enum Contents<'a> {
+    Plain(BufReader<Take<&'a File>>),
+    Gzip(MultiGzDecoder<BufReader<Take<&'a File>>>),
+}
+
+/// An IDX file that is being read.
+struct Idx<'a> {
+    source: &'a Source<'a>,
+    contents: Contents<'a>,
+    /// How many bytes of what the file holds were read.
+    taken: u64,
+}
+
+impl<'a> Idx<'a> {
+    fn open(source: &'a Source<'a>) -> Result<Self> {
+        let mut file = &source.file;
+        file.rewind().map_err(|error| source.unreadable(error))?;
+        let mut file = BufReader::with_capacity(BLOCK as usize, file.take(source.bytes));
+        let is_gzip = file.fill_buf().map_err(|error| source.unreadable(error))?.starts_with(&GZIP);
+        let contents = if is_gzip { Contents::Gzip(MultiGzDecoder::new(file)) } else { Contents::Plain(file) };
+        Ok(Idx { source, contents, taken: 0 })
+    }
+
+    /// A place in what the file holds.
+    fn place(&self, byte: u64) -> String {
+        match self.contents {
+            Contents::Plain(_) => format!("byte {byte}"),
+            Contents::Gzip(_) => format!("unpacked byte {byte}"),
+        }
+    }
+
+    fn malformed(&self, byte: u64, found: impl ToString, expected: impl ToString) -> Error {
+        self.source.malformed(self.place(byte), found, expected)
+    }
+
+    fn failed(&self, error: io::Error) -> Error {
+        self.source.failed(error, |error| match error.kind() {
+            io::ErrorKind::UnexpectedEof => {
+                self.malformed(self.taken, "the end of the gzip stream", "the rest of it: the file is cut off")
+            }
+            _ => self.malformed(self.taken, format!("a damaged gzip stream ({error})"), "a whole one"),
+        })
+    }
+
+    /// How many bytes of the file were read.
+    fn bytes_read(&self) -> u64 {
+        let file = match &self.contents {
+            Contents::Plain(file) => file,
+            Contents::Gzip(decoder) => decoder.get_ref(),
+        };
+        self.source.bytes - file.get_ref().limit()
+    }
+
+    fn append(&mut self, bytes: &mut Vec<u8>, count: u64) -> Result<u64> {
+        let reader: &mut dyn Read = match &mut self.contents {
+            Contents::Plain(file) => file,
+            Contents::Gzip(decoder) => decoder,
+        };
+        let before = bytes.len();
+        let read = reader.take(count).read_to_end(bytes);
+        let appended = (bytes.len() - before) as u64;
+        self.taken += appended;
+        read.map(|_| appended).map_err(|error| self.failed(error))
+    }
+
+    /// The numbers after the magic number, which must be the one given.
+    fn header<const N: usize>(&mut self, magic: u32, what: &str) -> Result<[u32; N]> {
+        let length = 4 * (1 + N as u64);
+        let mut bytes = Vec::new();
+        self.append(&mut bytes, length)?;
+        let mut words = bytes.chunks_exact(4).map(|word| word.iter().fold(0, |all, &byte| all << 8 | u32::from(byte)));
+        if let Some(found) = words.next().filter(|&found| found != magic) {
+            let expected = format!("{magic:#010x}, an IDX file of {what}");
+            return Err(self.malformed(0, format!("the magic number {found:#010x}"), expected));
+        }
+        if self.taken < length {
+            let expected = format!("{length} bytes of header of an IDX file of {what}");
+            return Err(self.malformed(self.taken, "the end of the file", expected));
+        }
+        Ok(std::array::from_fn(|_| words.next().unwrap_or_default()))
+    }
+
+    fn not_zero<const N: usize>(
+        &self,
+        byte: u64,
+        numbers: [u32; N],
+        found: impl ToString,
+        expected: &str,
+    ) -> Result<()> {
+        if numbers.contains(&0) { Err(self.malformed(byte, found, expected)) } else { Ok(()) }
+    }
+
+    fn cut_off(&self, byte: u64, what: &str, end: u64) -> Error {
+        self.malformed(byte, "the end of the file", format!("{what}, up to byte {end}"))
+    }
+
+    /// A plain file must be as long as its header says.
+    fn check_size(&self, count: u64, what: &str) -> Result<()> {
+        let (end, bytes) = (self.taken.saturating_add(count), self.source.bytes);
+        match self.contents {
+            Contents::Plain(_) if end > bytes => Err(self.cut_off(bytes, what, end)),
+            Contents::Plain(_) if end < bytes => Err(self.malformed(end, "more bytes", "the end of the file")),
+            _ => Ok(()),
+        }
+    }
+
+    /// A gzip file may not hold more than its own size and so much; says what is left of that.
+    fn check_unpacked(&self, allowed: u64, count: u64, what: &str) -> Result<u64> {
+        let Contents::Gzip(_) = self.contents else { return Ok(allowed) };
+        let bytes = self.source.bytes;
+        allowed.checked_sub(count.saturating_sub(bytes)).ok_or_else(|| {
+            let limit = bytes.saturating_add(allowed);
+            let expected = format!("at most {limit} bytes in a gzip file of {bytes}; unpack it first (gunzip)");
+            self.malformed(4, format!("{what}, {count} bytes"), expected)
+        })
+    }
+
+    /// The bytes after the header, which must be so many and the file's last.
+    fn contents(&mut self, count: u64, what: &str, mut progress: impl FnMut(u64)) -> Result<Vec<u8>> {
+        let end = self.taken.saturating_add(count);
+        let mut bytes = self.source.vec(count)?;
+        while self.taken < end {
+            let block = BLOCK.min(end - self.taken);
+            if self.append(&mut bytes, block)? < block {
+                return Err(self.cut_off(self.taken, what, end));
+            }
+            progress(self.bytes_read());
+        }
+        // Only at the end of a gzip stream is its checksum seen to.
+        if self.append(&mut Vec::new(), 1)? > 0 {
+            return Err(self.malformed(end, "more bytes", "the end of the file"));
+        }
+        Ok(bytes)
+    }
+}
