@@ -217,16 +217,17 @@ impl From<Cells> for Values {
     }
 }
 
+/// What most fields of images are: one to three digits.
+fn digits(field: &[u8]) -> Option<u16> {
+    let all_digits = (1..=3).contains(&field.len()) && field.iter().all(u8::is_ascii_digit);
+    all_digits.then(|| field.iter().fold(0, |all, &digit| 10 * all + u16::from(digit - b'0')))
+}
+
 /// A whole number from 0 to 255.
 fn byte(field: &[u8]) -> Option<u8> {
-    let digit = |byte: u8| byte.wrapping_sub(b'0');
-    match *field {
-        [a] if digit(a) < 10 => Some(digit(a)),
-        [a, b] if digit(a) < 10 && digit(b) < 10 => Some(digit(a) * 10 + digit(b)),
-        [a, b, c] if digit(a) < 3 && digit(b) < 10 && digit(c) < 10 => {
-            u8::try_from(u32::from(digit(a)) * 100 + u32::from(digit(b)) * 10 + u32::from(digit(c))).ok()
-        }
-        _ => word(field)?.parse().ok(),
+    match digits(field) {
+        Some(digits) => digits.try_into().ok(),
+        None => word(field)?.parse().ok(),
     }
 }
 
@@ -236,7 +237,7 @@ fn parse(field: &[u8]) -> Option<f32> {
 }
 
 fn number(field: &[u8]) -> Option<f32> {
-    parse(field).filter(|number| number.is_finite())
+    digits(field).map(f32::from).or_else(|| parse(field).filter(|number| number.is_finite()))
 }
 
 fn word(field: &[u8]) -> Option<&str> {

@@ -34,17 +34,15 @@ pub(super) fn read<F: FnMut(ReadProgress)>(
     image_file.not_zero(8, [height, width], format!("images of {height} × {width}"), "at least 1 × 1")?;
     let pixels = u64::from(count).saturating_mul(height.into()).saturating_mul(width.into());
     let what_images = format!("{count} images of {height} × {width}");
-    image_file.check_size(pixels, &what_images)?;
+    let left = image_file.check_size(pixels, UNPACKED, &what_images)?;
 
     let [label_count] = label_file.header(LABELS, "labels")?;
-    let what_labels = format!("{label_count} labels");
-    label_file.check_size(label_count.into(), &what_labels)?;
+    let what_labels = format!("{label_count} label{}", if label_count == 1 { "" } else { "s" });
+    label_file.check_size(label_count.into(), left, &what_labels)?;
     if label_count != count {
         let expected = format!("{count}, one for each image of {}", images.path.display());
         return Err(labels.malformed(label_file.place(4), what_labels, expected));
     }
-    let left = image_file.check_unpacked(UNPACKED, pixels, &what_images)?;
-    label_file.check_unpacked(left, count.into(), &what_labels)?;
 
     let pixels = image_file.contents(pixels, &what_images, |bytes| progress.at(bytes))?;
     let labels = label_file.contents(count.into(), &what_labels, |bytes| progress.at(images.bytes + bytes))?;
@@ -148,25 +146,20 @@ impl<'a> Idx<'a> {
         self.malformed(byte, "the end of the file", format!("{what}, up to byte {end}"))
     }
 
-    /// A plain file must be as long as its header says.
-    fn check_size(&self, count: u64, what: &str) -> Result<()> {
+    /// A plain file must be as long as its header says. A gzip file may not hold more than its own size and what is
+    /// `allowed`; returns what is left of that.
+    fn check_size(&self, count: u64, allowed: u64, what: &str) -> Result<u64> {
         let (end, bytes) = (self.taken.saturating_add(count), self.source.bytes);
         match self.contents {
             Contents::Plain(_) if end > bytes => Err(self.cut_off(bytes, what, end)),
             Contents::Plain(_) if end < bytes => Err(self.malformed(end, "more bytes", "the end of the file")),
-            _ => Ok(()),
+            Contents::Plain(_) => Ok(allowed),
+            Contents::Gzip(_) => allowed.checked_sub(count.saturating_sub(bytes)).ok_or_else(|| {
+                let most = bytes.saturating_add(allowed);
+                let expected = format!("at most {most} bytes in a gzip file of {bytes}; unpack it first (gunzip)");
+                self.malformed(4, format!("{what}, {count} bytes"), expected)
+            }),
         }
-    }
-
-    /// A gzip file may not hold more than its own size and so much; says what is left of that.
-    fn check_unpacked(&self, allowed: u64, count: u64, what: &str) -> Result<u64> {
-        let Contents::Gzip(_) = self.contents else { return Ok(allowed) };
-        let bytes = self.source.bytes;
-        allowed.checked_sub(count.saturating_sub(bytes)).ok_or_else(|| {
-            let limit = bytes.saturating_add(allowed);
-            let expected = format!("at most {limit} bytes in a gzip file of {bytes}; unpack it first (gunzip)");
-            self.malformed(4, format!("{what}, {count} bytes"), expected)
-        })
     }
 
     /// The bytes after the header, which must be so many and the file's last.

@@ -1,0 +1,152 @@
+//! What reading tells on its way, and what it costs.
+
+use std::fs::{self, File};
+use std::io::{BufWriter, Write};
+use std::path::Path;
+use std::process::Command;
+
+use wgrad::datasets::{Header, LabelColumn, LabelledImages, ReadProgress, Table};
+
+use crate::common::say;
+use crate::{Folder, gzip, idx};
+
+type Report<'a> = &'a mut dyn FnMut(ReadProgress);
+
+#[test]
+fn progress_never_falls_and_ends_at_the_total() {
+    let folder = Folder::new();
+    let count = 7 << 10;
+    let mut state = 1_u32;
+    let random = std::iter::from_fn(|| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        Some((state >> 24) as u8)
+    });
+    let images = idx(0x803, &[count, 32, 32], &random.take(7 << 20).collect::<Vec<_>>());
+    let labels = idx(0x801, &[count], &vec![1; count as usize]);
+    let text = "123,45,6\n".repeat(600_000);
+    let (plain, labels) = (folder.write("images", &images), folder.write("labels", labels));
+    let (packed, csv) = (folder.write("images.gz", gzip(&images)), folder.write("csv", text));
+    let size = |path: &Path| fs::metadata(path).unwrap().len();
+
+    let check = |what: &str, total: u64, read: &dyn Fn(Report)| {
+        let mut reports = Vec::new();
+        read(&mut |progress| reports.push(progress));
+        assert!(reports.iter().all(|report| report.total == total), "{what}: {reports:?}");
+        assert!(reports.windows(2).all(|pair| pair[0].bytes < pair[1].bytes), "{what}: {reports:?}");
+        assert_eq!(reports.last(), Some(&ReadProgress { bytes: total, total }), "{what}");
+        let mebibytes = total.div_ceil(1 << 20);
+        assert!((mebibytes.saturating_sub(2)..=mebibytes + 2).contains(&(reports.len() as u64)), "{what}: {reports:?}");
+    };
+    for (what, path) in [("IDX", &plain), ("IDX by gzip", &packed)] {
+        check(what, size(path) + size(&labels), &|report| {
+            LabelledImages::from_idx(path, &labels, report).unwrap();
+        });
+    }
+    check("CSV of images", size(&csv), &|report| {
+        LabelledImages::from_csv(&csv, LabelColumn::First, report).unwrap();
+    });
+    check("a table", 2 * size(&csv), &|report| {
+        Table::from_csv(&csv, Header::Auto, report).unwrap();
+    });
+    // A small file is told of once; one that is refused, never to its end.
+    check("a small table", 8, &|report| {
+        Table::from_csv(folder.write("small", "1,2\n"), Header::Auto, report).unwrap();
+    });
+    let ragged = folder.write("ragged", "1,2\n".repeat(1 << 19) + "1");
+    let total = size(&ragged);
+    let mut reports = 0;
+    let read = LabelledImages::from_csv(&ragged, LabelColumn::First, |progress| {
+        assert!(progress.bytes < total);
+        reports += 1;
+    });
+    assert!(read.is_err() && reports > 0);
+}
+
+/// The most memory that this process ever had, in bytes, where Linux says so.
+fn peak_memory() -> Option<u64> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    Some(peak.trim().strip_suffix(" kB")?.parse::<u64>().ok()? * 1024)
+}
+
+/// In a process of its own, since the peak is the process's: run by the test below.
+#[test]
+#[ignore = "run by bad_files_cost_no_more_memory_than_their_size_and_64_mb"]
+fn reads_a_bad_file() {
+    let [kind, path, labels] =
+        ["KIND", "PATH", "LABELS"].map(|name| std::env::var(format!("WGRAD_TEST_{name}")).unwrap());
+    let error = match &*kind {
+        "idx" => LabelledImages::from_idx(&path, &labels, |_| ()).map(drop),
+        "images" => LabelledImages::from_csv(&path, LabelColumn::First, |_| ()).map(drop),
+        _ => Table::from_csv(&path, Header::No, |_| ()).map(drop),
+    };
+    let peak = peak_memory().unwrap();
+    println!("peak {peak}: {}", error.unwrap_err());
+}
+
+#[test]
+fn bad_files_cost_no_more_memory_than_their_size_and_64_mb() {
+    if peak_memory().is_none() {
+        say("this system does not tell a process's peak of memory, which was not tested");
+        return;
+    }
+    let folder = Folder::new();
+    // A GiB of zeros, as members of 16 MiB each.
+    let zeros = gzip(&vec![0; 16 << 20]).repeat(64);
+    let bomb = |images: u32, side: u32| [gzip(&idx(0x803, &[images, side, side], &[])), zeros.clone()].concat();
+    folder.write("honest bomb", bomb(1 << 20, 32));
+    folder.write("lying bomb", bomb(1, 28));
+    folder.write("lie", idx(0x803, &[1_000_000_000, 28, 28], &[0; 1000]));
+    // As much as is allowed, and wrong at the very end.
+    let mut last_byte = gzip(&idx(0x803, &[56, 1024, 1024], &vec![0; 56 << 20]));
+    *last_byte.last_mut().unwrap() ^= 1;
+    folder.write("wrong length at the end", last_byte);
+    folder.write("labels", idx(0x801, &[1], &[0]));
+    folder.write("56 labels", idx(0x801, &[56], &[0; 56]));
+
+    let repeated = |name: &str, begin: &str, block: &[u8], blocks: usize, end: &str| {
+        let mut file = BufWriter::new(File::create(folder.path(name)).unwrap());
+        file.write_all(begin.as_bytes()).unwrap();
+        (0..blocks).for_each(|_| file.write_all(block).unwrap());
+        file.write_all(end.as_bytes()).unwrap();
+        file.flush().unwrap();
+    };
+    let row = "0,".repeat(784) + "0\n";
+    repeated("ragged", "", row.as_bytes(), 150_000_000 / row.len(), "0,0\n");
+    let mut file = BufWriter::new(File::create(folder.path("words")).unwrap());
+    (0..3_000_000).for_each(|word| writeln!(file, "w{word:x}").unwrap());
+    file.write_all(b"w,w\n").unwrap();
+    file.flush().unwrap();
+    repeated("commas", "", &[b','; 1 << 20], 100, "");
+    repeated("open quote", "1,\"", &[b'\n'; 1 << 20], 100, "");
+    // The widest first row, and a second: their fields' ends take more than they.
+    repeated("wide", "", &[b','; (1 << 20) - 2], 1, "\n");
+    let wide = fs::read(folder.path("wide")).unwrap();
+    fs::write(folder.path("wide"), [&wide[..], &wide, b",\n"].concat()).unwrap();
+
+    for (kind, name, labels, words) in [
+        ("idx", "honest bomb", "labels", "unpack it first (gunzip)"),
+        ("idx", "lying bomb", "labels", "found more bytes"),
+        ("idx", "lie", "labels", "found the end of the file"),
+        ("idx", "wrong length at the end", "56 labels", "a damaged gzip stream"),
+        ("images", "ragged", "", "found 2 fields, expected 785"),
+        ("table", "ragged", "", "found 2 fields, expected 785"),
+        ("table", "words", "", "line 3000001: found 2 fields"),
+        ("images", "commas", "", "a row of more than"),
+        ("table", "commas", "", "a row of more than"),
+        ("table", "open quote", "", "a row of more than"),
+        ("table", "wide", "", "found 2 fields, expected 1048575"),
+    ] {
+        let mut child = Command::new(std::env::current_exe().unwrap());
+        child.args(["--ignored", "--exact", "costs::reads_a_bad_file", "--nocapture"]);
+        child.env("WGRAD_TEST_KIND", kind);
+        child.env("WGRAD_TEST_PATH", folder.path(name)).env("WGRAD_TEST_LABELS", folder.path(labels));
+        let output = child.output().unwrap();
+        let output = String::from_utf8_lossy(&output.stdout);
+        let peak = output.split_once("peak ").and_then(|(_, rest)| rest.split_once(':')).map(|(peak, _)| peak);
+        let peak = peak.unwrap_or_else(|| panic!("{kind}, {name}: {output}")).parse::<u64>().unwrap();
+        assert!(output.contains(words), "{kind}, {name}: {output}");
+        let size = fs::metadata(folder.path(name)).unwrap().len();
+        assert!(peak <= size + 64_000_000, "{kind}, {name}: {peak} bytes for a file of {size}");
+    }
+}
