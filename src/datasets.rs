@@ -179,7 +179,7 @@ impl Table {
     /// for an `f32` are numbers that are refused. The file is read twice, first to check and to count it.
     ///
     /// # Errors
-    /// [`Error::File`], also where the file changes meanwhile; [`Error::Malformed`].
+    /// [`Error::File`], also where the file has another number of rows the second time; [`Error::Malformed`].
     pub fn from_csv(path: impl AsRef<Path>, header: Header, progress: impl FnMut(ReadProgress)) -> Result<Self> {
         let source = Source::open(path.as_ref())?;
         let mut progress = Progress::new(progress, source.bytes.saturating_mul(2));

@@ -304,7 +304,12 @@ fn tables_come_back_from_csv() {
         ("1.5,x\n-2e3,y\n", Header::Auto, unnamed, data.clone()),
         ("1.5,x\n-2e3,y\n", Header::No, unnamed, data.clone()),
         // Without a number in the second row, the first is data.
-        ("a,b\nc,d\na,b\n", Header::Auto, unnamed, [words(&["a", "c"], &[0, 1, 0]), words(&["b", "d"], &[0, 1, 0])]),
+        (
+            "a,b\nc,d\ne,b\nc,b\n",
+            Header::Auto,
+            unnamed,
+            [words(&["a", "c", "e"], &[0, 1, 2, 1]), words(&["b", "d"], &[0, 1, 0, 0])],
+        ),
         ("a,b\nc,d\na,d\n", Header::Yes, named, [words(&["c", "a"], &[0, 1]), words(&["d"], &[0, 0])]),
         // A number among the names of columns is data, unless it is said to be a name.
         ("a,2\n1,3\n", Header::Auto, unnamed, [words(&["a", "1"], &[0, 1]), numbers(&[2.0, 3.0])]),

@@ -42,6 +42,12 @@ fn progress_never_falls_and_ends_at_the_total() {
             LabelledImages::from_idx(path, &labels, report).unwrap();
         });
     }
+    // The labels take as long as the images.
+    let points = folder.write("points", idx(0x803, &[3 << 20, 1, 1], &vec![1; 3 << 20]));
+    let their_labels = folder.write("labels of points", idx(0x801, &[3 << 20], &vec![1; 3 << 20]));
+    check("IDX of points", size(&points) + size(&their_labels), &|report| {
+        LabelledImages::from_idx(&points, &their_labels, report).unwrap();
+    });
     check("CSV of images", size(&csv), &|report| {
         LabelledImages::from_csv(&csv, LabelColumn::First, report).unwrap();
     });
@@ -60,6 +66,34 @@ fn progress_never_falls_and_ends_at_the_total() {
         reports += 1;
     });
     assert!(read.is_err() && reports > 0);
+}
+
+#[test]
+fn a_table_that_changes_while_it_is_read_is_an_error() {
+    let folder = Folder::new();
+    let rows = 3 << 16;
+    let text = "123,4567\n".repeat(rows);
+    let read = |new: &str| {
+        let path = folder.write("table", &text);
+        let table = Table::from_csv(&path, Header::No, |progress| {
+            // Told of the first MiB, which ends within a row, the reader has the rest in its hands, and is yet to read
+            // all again.
+            if progress.bytes < text.len() as u64 {
+                fs::write(&path, new).unwrap();
+            }
+        });
+        table.map(|table| table.rows())
+    };
+    assert_eq!(read(&text), Ok(rows));
+    assert_eq!(read(&(text.clone() + &text)), Ok(rows));
+    for new in ["", &text[9..], &"1,2\n".repeat(2 * rows)] {
+        let error = read(new).unwrap_err().to_string();
+        assert!(error.contains("it changed while it was read"), "{error}");
+    }
+    let error = read(&text.replace("123,4567", "1,3,4567")).unwrap_err().to_string();
+    assert!(error.contains("line 1: found 3 fields, expected 2"), "{error}");
+    let error = read(&text.replace("123", "one")).unwrap_err().to_string();
+    assert!(error.contains("line 1, column \"column 1\": found \"one\""), "{error}");
 }
 
 /// The most memory that this process ever had, in bytes, where Linux says so.
