@@ -2,14 +2,20 @@
 //!
 //! cargo run --release --example xor_gpu -- --help
 
+#[path = "common/chart.rs"]
+mod chart;
+
 use std::error::Error;
 use std::fmt::Write;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::Parser;
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use wgrad::{Dataset, Gpu, Mlp, Network, Plan, TrainConfig, Trainer};
+
+use crate::chart::{Chart, Series};
 
 const INPUTS: [[f32; 2]; 4] = [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]];
 
@@ -22,6 +28,9 @@ const NOTEBOOK_SECONDS: f64 = 14.0;
 
 /// How close to the targets the outputs must be after the notebook's epochs.
 const CLOSE: f32 = 0.03;
+
+/// How many losses a chart shows, if there are as many epochs.
+const PLOTTED: u64 = 400;
 
 /// Trains a network on XOR on the GPU, as the notebook "Python neural networks" does in NumPy.
 #[derive(Parser)]
@@ -42,6 +51,9 @@ struct Options {
     /// persistent-subgroup, persistent-invocation, persistent-workgroup
     #[arg(long, default_value_t = Plan::Auto)]
     plan: Plan,
+    /// A file for a chart of the loss, for which the training stops often and takes longer
+    #[arg(long, value_name = "FILE.svg")]
+    plot: Option<PathBuf>,
 }
 
 fn main() -> ExitCode {
@@ -69,13 +81,28 @@ fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
     let style = ProgressStyle::with_template(template)?
         .with_key("rate", |state: &ProgressState, text: &mut dyn Write| _ = write!(text, "{:.0}", state.per_sec()));
     let bar = ProgressBar::new(options.epochs).with_style(style);
+    let mut losses = Series::new("mean loss of an epoch");
+    // Training in pieces gives the same bits; it is cut only for a chart.
+    let piece = if options.plot.is_some() { options.epochs.div_ceil(PLOTTED).max(1) } else { options.epochs.max(1) };
     let start = Instant::now();
-    trainer.train(options.epochs, |progress| {
-        bar.set_message(format!("{:.6}", progress.reading.loss));
-        bar.set_position(progress.epoch);
-    })?;
+    let mut done = 0;
+    while done < options.epochs {
+        let epochs = piece.min(options.epochs - done);
+        trainer.train(epochs, |progress| {
+            bar.set_message(format!("{:.6}", progress.reading.loss));
+            bar.set_position(done + progress.epoch);
+            if progress.reading.epoch > 0 {
+                losses.points.push((progress.reading.epoch as f64, f64::from(progress.reading.loss)));
+            }
+        })?;
+        done += epochs;
+    }
     let seconds = start.elapsed().as_secs_f64();
     bar.finish();
+    if let Some(path) = &options.plot {
+        let (title, x) = (format!("XOR: {mlp}"), "epochs of 4 samples".to_owned());
+        Chart { title, x, losses: vec![losses], accuracies: Vec::new() }.save(path)?;
+    }
 
     println!("\nafter {} epochs", options.epochs);
     let (missed, farthest) = print_table(&network)?;
