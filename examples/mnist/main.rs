@@ -1,0 +1,242 @@
+//! A network learns to read handwritten digits, MNIST's or ones that this program draws; and then reads your own.
+//!
+//! cargo run --release --example mnist -- --help
+//!
+//! Each module says what it is about: `source` where digits come from, `strokes` how some are drawn, `digits` and
+//! `pictures` what they are, `training` the epochs, `backquery` the network run backwards, `report` what is printed.
+
+mod backquery;
+#[path = "../common/chart.rs"]
+mod chart;
+mod digits;
+mod pictures;
+mod report;
+mod source;
+mod stand_in;
+mod strokes;
+mod training;
+
+use std::error::Error;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Parser;
+use wgrad::{Gpu, Mlp, Network, Plan, TrainConfig, Trainer};
+
+use crate::digits::PIXELS;
+use crate::source::Source;
+use crate::stand_in::{BytesConfig, Classification, Dataset, HasMemory};
+
+/// What bytes 0 and 255 become. With 0 for dark pixels, their weights would never change.
+const INPUTS: [f32; 2] = [0.01, 1.0];
+
+/// A pixel of a picture to look at, in a file: 4×4 pixels.
+const ENLARGED: u32 = 4;
+
+/// Trains a network on handwritten digits, one sample a step, and tests it on others.
+///
+/// Without files the program draws digits of its own, and says so beside each figure.
+#[derive(Parser)]
+struct Options {
+    /// Pictures of digits in MNIST's format (IDX, 28×28)
+    #[arg(long, value_name = "FILE", requires = "labels")]
+    images: Option<PathBuf>,
+    /// Their labels in MNIST's format (IDX)
+    #[arg(long, value_name = "FILE", requires = "images")]
+    labels: Option<PathBuf>,
+    /// Digits with their labels as text: a digit a line, the label first, then 784 numbers from 0 to 255
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["images", "labels"])]
+    csv: Option<PathBuf>,
+    /// Where there is no file: how many digits are drawn to train on
+    #[arg(long, value_name = "COUNT", default_value_t = 5_000, value_parser = at_least_one, conflicts_with_all = ["images", "csv"])]
+    drawn: usize,
+    /// How many digits are held out for the test: the last of the file
+    #[arg(long, value_name = "COUNT", default_value_t = 1_000, value_parser = at_least_one)]
+    test: usize,
+    /// Adds to the training digits copies that are rotated to both sides by so many degrees
+    #[arg(long, value_name = "DEGREES", value_parser = degrees)]
+    rotate: Option<f64>,
+    /// The widths of the hidden layers, in order: 200, or 200,100
+    #[arg(long, value_name = "WIDTHS", default_value = "200", value_delimiter = ',')]
+    hidden: Vec<usize>,
+    /// The samples of a step
+    #[arg(long, default_value_t = 1)]
+    batch_size: usize,
+    /// The step length of gradient descent
+    #[arg(long, default_value_t = 0.1)]
+    learning_rate: f32,
+    /// How often the training digits are gone through
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..))]
+    epochs: u64,
+    /// The seed of the initial weights, and of the order with --shuffle
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Takes the digits in another order in each epoch
+    #[arg(long)]
+    shuffle: bool,
+    /// How training steps become dispatches: auto, layered, persistent, persistent-subgroup, persistent-invocation,
+    /// persistent-workgroup
+    #[arg(long, default_value_t = Plan::Auto)]
+    plan: Plan,
+    /// A picture of a digit of one's own (PNG, any size, dark on light or light on dark) for the trained network to read;
+    /// may be given several times
+    #[arg(long, value_name = "FILE.png")]
+    own: Vec<PathBuf>,
+    /// A folder for the pictures that the trained network, run backwards, makes of each digit
+    #[arg(long, value_name = "FOLDER")]
+    backquery: Option<PathBuf>,
+    /// A file for a chart of loss and accuracy
+    #[arg(long, value_name = "FILE.svg")]
+    plot: Option<PathBuf>,
+    /// A file for a sheet of the training digits
+    #[arg(long, value_name = "FILE.png")]
+    sheet: Option<PathBuf>,
+    /// A file for the trained network; needs cargo's `--features files`
+    #[arg(long, value_name = "FILE.safetensors")]
+    save: Option<PathBuf>,
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    let number = text.parse::<usize>().map_err(|error| error.to_string())?;
+    if number > 0 { Ok(number) } else { Err("at least 1".to_owned()) }
+}
+
+fn degrees(text: &str) -> Result<f64, String> {
+    let degrees = text.parse::<f64>().map_err(|error| error.to_string())?;
+    if degrees > 0.0 && degrees <= 180.0 { Ok(degrees) } else { Err("above 0, and at most 180".to_owned()) }
+}
+
+fn main() -> ExitCode {
+    match run(&Options::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(options: &Options) -> Result<(), Box<dyn Error>> {
+    // What can fail without training does so before it.
+    if options.save.is_some() && cfg!(not(feature = "files")) {
+        return Err("--save needs the feature `files`: cargo run --release --features files --example mnist".into());
+    }
+    let own = options.own.iter().map(|path| pictures::read_own(path)).collect::<Result<Vec<_>, _>>()?;
+    if let Some(folder) = &options.backquery {
+        std::fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    }
+
+    let source = Source::open(options)?;
+    println!("digits   {}", source.description);
+    if let Some(path) = &options.sheet {
+        pictures::write_sheet(path, &source.training)?;
+    }
+
+    let gpu = Gpu::headless()?;
+    let hidden = options.hidden.iter().fold(Mlp::inputs(PIXELS), |mlp, &width| mlp.linear(width).sigmoid());
+    let mlp = hidden.linear(10).sigmoid();
+    let network = Network::new(&gpu, &mlp, options.seed)?;
+    let (training, test) = upload(&gpu, &source)?;
+    let mut trainer = Trainer::new(
+        &network,
+        &training,
+        TrainConfig {
+            learning_rate: options.learning_rate,
+            batch_size: options.batch_size,
+            shuffle: options.shuffle,
+            seed: options.seed,
+            plan: options.plan,
+        },
+    )?;
+    let memory = trainer.memory();
+    let [data, parameters, batch, total] =
+        [memory.data, memory.parameters, memory.batch, memory.total()].map(report::bytes);
+    println!("network  {mlp}, {} parameters", mlp.parameter_count());
+    println!("plan     {}", trainer.plan());
+    println!("adapter  {}", gpu.description());
+    println!("memory   {total}: data {data}, parameters {parameters}, batch {batch}\n");
+
+    let trained = training::train(&network, &mut trainer, &training, &test, options.epochs, source.about)?;
+    println!("seconds  {:.1} of training\n", trained.seconds);
+
+    if let Some(path) = &options.plot {
+        trained.chart.save(path)?;
+        println!("written  {}", path.display());
+    }
+    if let Some(folder) = &options.backquery {
+        write_backqueries(&network, folder)?;
+    }
+    if let Some(path) = &options.save {
+        save(&network, path)?;
+    }
+    for (path, picture) in options.own.iter().zip(own) {
+        let inputs = picture.map(|byte| INPUTS[0] + (INPUTS[1] - INPUTS[0]) * f32::from(byte) / 255.0);
+        println!("own      {}: {}", path.display(), report::answer(&network.predict(&inputs)?));
+    }
+
+    print_result(&trained.classification, source.about);
+    Ok(())
+}
+
+/// All digits in one buffer as bytes, and the two parts of it.
+fn upload(gpu: &Gpu, source: &Source) -> wgrad::Result<(Dataset, Dataset)> {
+    let mut digits = source.training.clone();
+    digits.extend(&source.test);
+    let config = BytesConfig { inputs: INPUTS, ..Default::default() };
+    let data = Dataset::from_bytes(gpu, digits.len(), digits.pixels(), digits.labels(), config)?;
+    data.split_at(source.training.len())
+}
+
+/// A picture for each class of what the network takes it to be.
+fn write_backqueries(network: &Network, folder: &Path) -> Result<(), Box<dyn Error>> {
+    let parameters = network.read_parameters()?;
+    for class in 0..network.mlp().output_width() {
+        let picture = backquery::backquery(network.mlp(), &parameters, class)?;
+        let picture = <[u8; PIXELS]>::try_from(picture).map_err(|_| "the network takes other pictures")?;
+        pictures::write(&folder.join(format!("{class}.png")), &picture, ENLARGED)?;
+    }
+    println!("written  {}", folder.display());
+    Ok(())
+}
+
+#[cfg(feature = "files")]
+fn save(network: &Network, path: &Path) -> Result<(), Box<dyn Error>> {
+    network.save(path)?;
+    println!("written  {}", path.display());
+    Ok(())
+}
+
+#[cfg(not(feature = "files"))]
+fn save(_: &Network, _: &Path) -> Result<(), Box<dyn Error>> {
+    Err("--save needs the feature `files`".into())
+}
+
+/// The last line is the accuracy alone, for scripts; the one before it says what it is about.
+fn print_result(classification: &Classification, about: &str) {
+    let classes = classification.classes();
+    println!("\n{}", report::confusion_table(classes, |actual, predicted| classification.count(actual, predicted)));
+    println!("{about}:");
+    println!("accuracy {:.4}", classification.accuracy());
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn options_name_only_options_that_there_are() {
+        Options::command().debug_assert();
+    }
+
+    #[test]
+    fn files_come_as_pictures_with_labels_or_as_text() {
+        let parse = |arguments: &str| Options::try_parse_from(arguments.split(' '));
+        assert!(parse("mnist --images a --labels b").is_ok());
+        assert!(parse("mnist --csv c --hidden 200,100").is_ok_and(|options| options.hidden == [200, 100]));
+        for refused in ["--images a", "--labels b", "--csv c --images a --labels b", "--csv c --drawn 5", "--test 0"] {
+            assert!(parse(&format!("mnist {refused}")).is_err(), "{refused}");
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! Where the digits come from: files, or this program.
+
+use std::error::Error;
+use std::path::Path;
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::Options;
+use crate::digits::{Digits, SIDE};
+use crate::stand_in::datasets::{LabelColumn, LabelledImages, ReadProgress};
+use crate::strokes;
+
+/// The seeds of the digits that this program draws.
+const TRAINING_SEED: u64 = 1;
+const TEST_SEED: u64 = 2;
+
+/// Digits to train on, and others to test with.
+pub struct Source {
+    pub training: Digits,
+    pub test: Digits,
+    /// In words what they are.
+    pub description: String,
+    /// What is said beside a figure: which digits it is about.
+    pub about: &'static str,
+}
+
+impl Source {
+    /// The digits that the options ask for.
+    pub fn open(options: &Options) -> Result<Self, Box<dyn Error>> {
+        let held_out = options.test;
+        let mut source = match read(options)? {
+            Some((digits, files)) => {
+                let training_count = digits.len().checked_sub(held_out).filter(|&count| count > 0);
+                let training_count = training_count.ok_or_else(|| {
+                    format!("{files} has {} samples, and --test {held_out} leaves none to train on", digits.len())
+                })?;
+                let (training, test) = digits.split_at(training_count);
+                let description = format!("{files}: {training_count} to train on, the last {held_out} held out");
+                Source { training, test, description, about: "on the digits held out" }
+            }
+            None => {
+                let (training, test) =
+                    (strokes::draw(options.drawn, TRAINING_SEED), strokes::draw(held_out, TEST_SEED));
+                let description = format!(
+                    "procedural digits, drawn by this program and by nobody's hand: {} to train on, {held_out} of \
+                     another seed held out; --images and --labels, or --csv, take real ones",
+                    options.drawn
+                );
+                Source { training, test, description, about: "on procedural digits" }
+            }
+        };
+        if let Some(degrees) = options.rotate {
+            source.training = source.training.with_rotated(degrees);
+            source.description +=
+                &format!("; with copies rotated by ±{degrees}°, {} to train on", source.training.len());
+        }
+        Ok(source)
+    }
+}
+
+/// The digits of the files, and these files' names; `None` where no file is asked for.
+fn read(options: &Options) -> Result<Option<(Digits, String)>, Box<dyn Error>> {
+    let bar = ProgressBar::new(0).with_style(ProgressStyle::with_template("{bar:30} {bytes} of {total_bytes} read")?);
+    let progress = |progress: ReadProgress| {
+        bar.set_length(progress.total);
+        bar.set_position(progress.bytes);
+    };
+    let name = |path: &Path| path.file_name().unwrap_or(path.as_os_str()).display().to_string();
+    let (images, files) = match (&options.images, &options.labels, &options.csv) {
+        (Some(images), Some(labels), _) => (LabelledImages::from_idx(images, labels, progress)?, name(images)),
+        (.., Some(csv)) => (LabelledImages::from_csv(csv, LabelColumn::First, progress)?, name(csv)),
+        _ => return Ok(None),
+    };
+    bar.finish_and_clear();
+    if (images.height(), images.width()) != (SIDE, SIDE) {
+        let (height, width) = (images.height(), images.width());
+        return Err(format!("{files} has pictures of {height}×{width} pixels, and MNIST's have {SIDE}×{SIDE}").into());
+    }
+    Ok(Some((Digits::new(images.pixels(), images.labels())?, files)))
+}

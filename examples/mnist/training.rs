@@ -1,0 +1,88 @@
+//! Epochs of training, with a progress bar and a line after each.
+
+use std::error::Error;
+use std::fmt::Write;
+use std::time::Instant;
+
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
+use wgrad::{Network, Trainer};
+
+use crate::chart::{Chart, Series};
+use crate::stand_in::{Classification, Classify, Dataset};
+
+/// What there is to tell after the training.
+pub struct Trained {
+    /// How the network does on the test digits, at the end.
+    pub classification: Classification,
+    pub chart: Chart,
+    pub seconds: f64,
+}
+
+/// Trains for `epochs` epochs, of which there must be one, and tests after each. `about` says which digits the figures
+/// are about.
+pub fn train(
+    network: &Network,
+    trainer: &mut Trainer,
+    training: &Dataset,
+    test: &Dataset,
+    epochs: u64,
+    about: &str,
+) -> Result<Trained, Box<dyn Error>> {
+    let samples = training.samples() as u64;
+    let template = "{bar:30} epoch {prefix}, {pos} of {len} samples, {rate} a second, {eta} left, loss {msg}";
+    let style = ProgressStyle::with_template(template)?
+        .with_key("rate", |state: &ProgressState, text: &mut dyn Write| _ = write!(text, "{:.0}", state.per_sec()));
+    let bar = ProgressBar::new(epochs * samples).with_style(style);
+
+    let mut losses = Series::new("loss, mean of the epoch's steps");
+    let mut test_losses = Series::new("loss on test digits");
+    let mut accuracies = Series::new("accuracy on test digits");
+    let mut classification = None;
+    let mut seconds = 0.0;
+    for epoch in 1..=epochs {
+        let before = (epoch - 1) * samples;
+        let batch_size = trainer.config().batch_size as u64;
+        let steps_per_epoch = trainer.steps_per_epoch();
+        bar.set_prefix(format!("{epoch}/{epochs}"));
+        let start = Instant::now();
+        let mut loss = f32::NAN;
+        trainer.train(1, |progress| {
+            loss = progress.reading.loss;
+            // An epoch's last batch may be smaller.
+            let steps = progress.reading.step - (epoch - 1) * steps_per_epoch;
+            let position = before + (steps * batch_size).min(samples);
+            bar.set_message(format!("{loss:.4}"));
+            bar.set_position(position);
+            // During the second epoch and later the loss is that of the epoch before, which has its point already.
+            if epoch == 1 || steps == steps_per_epoch {
+                losses.points.push((position as f64, f64::from(loss)));
+            }
+        })?;
+        let took = start.elapsed().as_secs_f64();
+        seconds += took;
+
+        let tested = network.classify(test)?;
+        let trained = (before + samples) as f64;
+        test_losses.points.push((trained, f64::from(tested.loss())));
+        accuracies.points.push((trained, tested.accuracy()));
+        // Between two pictures of the bar, on standard output.
+        bar.suspend(|| {
+            println!(
+                "epoch {epoch}/{epochs}  loss {loss:.4}, tested {about}: loss {:.4}, accuracy {:.4}; {:.0} samples a second",
+                tested.loss(),
+                tested.accuracy(),
+                samples as f64 / took
+            );
+        });
+        classification = Some(tested);
+    }
+    bar.finish_and_clear();
+
+    let chart = Chart {
+        title: format!("{} {about}", network.mlp()),
+        x: "samples trained".to_owned(),
+        losses: vec![losses, test_losses],
+        accuracies: vec![accuracies],
+    };
+    Ok(Trained { classification: classification.ok_or("no epoch was trained")?, chart, seconds })
+}
