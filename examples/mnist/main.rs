@@ -121,6 +121,12 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     if options.save.is_some() && cfg!(not(feature = "files")) {
         return Err("--save needs the feature `files`: cargo run --release --features files --example mnist".into());
     }
+    for path in [&options.save, &options.plot, &options.sheet].into_iter().flatten() {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        if folder.is_some_and(|folder| !folder.is_dir()) {
+            return Err(format!("{}: there is no such folder", path.display()).into());
+        }
+    }
     let own = options.own.iter().map(|path| pictures::read_own(path)).collect::<Result<Vec<_>, _>>()?;
     if let Some(folder) = &options.backquery {
         std::fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
@@ -157,7 +163,7 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     println!("memory   {total}: data {data}, parameters {parameters}, batch {batch}\n");
 
     let trained = training::train(&network, &mut trainer, &training, &test, options.epochs, source.about)?;
-    println!("seconds  {:.1} of training\n", trained.seconds);
+    println!("seconds  {:.1} of training", trained.seconds);
 
     if let Some(path) = &options.plot {
         trained.chart.save(path)?;
