@@ -13,6 +13,7 @@ pub struct Digits {
 
 impl Digits {
     /// As many pictures, one after the other, as labels.
+    #[cfg(any(feature = "datasets", test))]
     pub fn new(pixels: &[u8], labels: &[u8]) -> Result<Self, String> {
         if pixels.len() != labels.len() * PIXELS {
             return Err(format!("{} bytes are not {} pictures of {SIDE}×{SIDE} pixels", pixels.len(), labels.len()));

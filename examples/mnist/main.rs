@@ -12,7 +12,6 @@ mod digits;
 mod pictures;
 mod report;
 mod source;
-mod stand_in;
 mod strokes;
 mod training;
 
@@ -21,11 +20,10 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
-use wgrad::{Gpu, Mlp, Network, Plan, TrainConfig, Trainer};
+use wgrad::{BytesConfig, Classification, Dataset, Gpu, Mlp, Network, Plan, TrainConfig, Trainer};
 
 use crate::digits::PIXELS;
 use crate::source::Source;
-use crate::stand_in::{BytesConfig, Classification, Dataset, HasMemory};
 
 /// What bytes 0 and 255 become. With 0 for dark pixels, their weights would never change.
 const INPUTS: [f32; 2] = [0.01, 1.0];
@@ -38,7 +36,7 @@ const ENLARGED: u32 = 4;
 /// Without files the program draws digits of its own, and says so beside each figure.
 #[derive(Parser)]
 struct Options {
-    /// Pictures of digits in MNIST's format (IDX, 28×28)
+    /// Pictures of digits in MNIST's format (IDX, 28×28); needs cargo's `--features datasets`, as --csv does
     #[arg(long, value_name = "FILE", requires = "labels")]
     images: Option<PathBuf>,
     /// Their labels in MNIST's format (IDX)

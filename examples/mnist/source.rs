@@ -1,13 +1,9 @@
 //! Where the digits come from: files, or this program.
 
 use std::error::Error;
-use std::path::Path;
-
-use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::Options;
-use crate::digits::{Digits, SIDE};
-use crate::stand_in::datasets::{LabelColumn, LabelledImages, ReadProgress};
+use crate::digits::Digits;
 use crate::strokes;
 
 /// The seeds of the digits that this program draws.
@@ -59,13 +55,18 @@ impl Source {
 }
 
 /// The digits of the files, and these files' names; `None` where no file is asked for.
+#[cfg(feature = "datasets")]
 fn read(options: &Options) -> Result<Option<(Digits, String)>, Box<dyn Error>> {
+    use crate::digits::SIDE;
+    use indicatif::{ProgressBar, ProgressStyle};
+    use wgrad::datasets::{LabelColumn, LabelledImages, ReadProgress};
+
     let bar = ProgressBar::new(0).with_style(ProgressStyle::with_template("{bar:30} {bytes} of {total_bytes} read")?);
     let progress = |progress: ReadProgress| {
         bar.set_length(progress.total);
         bar.set_position(progress.bytes);
     };
-    let name = |path: &Path| path.file_name().unwrap_or(path.as_os_str()).display().to_string();
+    let name = |path: &std::path::Path| path.file_name().unwrap_or(path.as_os_str()).display().to_string();
     let (images, files) = match (&options.images, &options.labels, &options.csv) {
         (Some(images), Some(labels), _) => (LabelledImages::from_idx(images, labels, progress)?, name(images)),
         (.., Some(csv)) => (LabelledImages::from_csv(csv, LabelColumn::First, progress)?, name(csv)),
@@ -77,4 +78,13 @@ fn read(options: &Options) -> Result<Option<(Digits, String)>, Box<dyn Error>> {
         return Err(format!("{files} has pictures of {height}×{width} pixels, and MNIST's have {SIDE}×{SIDE}").into());
     }
     Ok(Some((Digits::new(images.pixels(), images.labels())?, files)))
+}
+
+#[cfg(not(feature = "datasets"))]
+fn read(options: &Options) -> Result<Option<(Digits, String)>, Box<dyn Error>> {
+    if options.images.is_some() || options.csv.is_some() {
+        let way_out = "cargo run --release --features datasets --example mnist";
+        return Err(format!("--images and --csv need the feature `datasets`: {way_out}").into());
+    }
+    Ok(None)
 }

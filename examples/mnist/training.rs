@@ -5,10 +5,9 @@ use std::fmt::Write;
 use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
-use wgrad::{Network, Trainer};
+use wgrad::{Classification, Dataset, Network, Trainer};
 
 use crate::chart::{Chart, Series};
-use crate::stand_in::{Classification, Classify, Dataset};
 
 /// What there is to tell after the training.
 pub struct Trained {
