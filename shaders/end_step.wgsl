@@ -9,11 +9,19 @@ fn end_step(batch_error: f32, batch_size: u32) {
     state.batch = next_batch(batch, sample_count[0], batch_size);
 }
 
-// One workgroup, each invocation of it.
+const PARTIALS_OF_A_BLOCK = 64u;
+
+// One workgroup, each invocation of it: adds up a share of the partial errors, in blocks, since thousands of f32 added in a
+// row lose digits.
 fn end_step_of_partials(lane: u32, partials: u32, batch_size: u32) {
     var sum = 0.0;
-    for (var i = lane; i < partials; i += WORKGROUP) {
-        sum += partial_errors[i];
+    for (var block = lane; block < partials; block += PARTIALS_OF_A_BLOCK * WORKGROUP) {
+        let end = min(block + PARTIALS_OF_A_BLOCK * WORKGROUP, partials);
+        var block_sum = 0.0;
+        for (var i = block; i < end; i += WORKGROUP) {
+            block_sum += partial_errors[i];
+        }
+        sum += block_sum;
     }
     addends[lane] = sum;
     tree_sum(lane);

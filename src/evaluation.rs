@@ -2,32 +2,97 @@
 
 use crate::data::Dataset;
 use crate::error::{Error, Result};
+use crate::kernels;
 use crate::network::Network;
-use crate::trainer::{TrainConfig, Trainer, Work};
+use crate::trainer::{Plan, TrainConfig, Trainer, Work};
 
 /// The samples that one network takes at a time.
 const BATCH_SIZE: usize = 256;
+
+/// How a network classifies a data set's samples.
+///
+/// The class of a row of outputs, and of targets, is the place of its largest number; of a single output there are two
+/// classes, the second from 0.5 on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Classification {
+    loss: f32,
+    classes: usize,
+    counts: Vec<u32>,
+}
+
+impl Classification {
+    /// The mean over the samples of `½ Σ_outputs (y - t)²`; not finite for a network that has diverged.
+    pub fn loss(&self) -> f32 {
+        self.loss
+    }
+
+    /// How many classes there are.
+    pub fn classes(&self) -> usize {
+        self.classes
+    }
+
+    /// The confusion matrix: how many samples of class `actual` the network takes for class `predicted`; 0 for classes
+    /// that there are not.
+    pub fn count(&self, actual: usize, predicted: usize) -> u64 {
+        let is_class = actual < self.classes && predicted < self.classes;
+        if is_class { self.counts[actual * self.classes + predicted].into() } else { 0 }
+    }
+
+    /// How many samples.
+    pub fn samples(&self) -> u64 {
+        self.counts.iter().map(|&count| u64::from(count)).sum()
+    }
+
+    /// The samples that the network takes for what they are, from 0, none, to 1, all.
+    pub fn accuracy(&self) -> f64 {
+        let right = (0..self.classes).map(|class| self.count(class, class)).sum::<u64>();
+        right as f64 / self.samples() as f64
+    }
+}
 
 impl Network {
     /// The loss of each network of a population on a data set, or of the one network: the mean over the samples of
     /// `½ Σ_outputs (y - t)²`. Not finite for a network that has diverged. Waits.
     ///
     /// # Errors
-    /// Those of [`Trainer::new`], [`Trainer::train`] and [`Trainer::read_losses`].
+    /// [`Error::Zero`] for a data set without samples; those of [`Trainer::new`], [`Trainer::train`] and
+    /// [`Trainer::read_losses`].
     pub fn evaluate(&self, data: &Dataset) -> Result<Vec<f32>> {
         if self.mlp().parameter_count() == 0 && self.count() > 1 {
             // All are the same, and no plan for populations takes what has nothing to train.
             return Ok(vec![self.extract(0)?.evaluate(data)?[0]; self.count()]);
         }
+        Ok(self.measure(data, Work::Evaluate)?.read_losses()?.iter().map(|reading| reading.loss).collect())
+    }
+
+    /// How the network classifies a data set's samples: accuracy, confusion matrix, loss. Counted on the GPU, from which
+    /// only the counts come back. Waits.
+    ///
+    /// # Errors
+    /// [`Error::Population`], [`Error::TooLarge`] for more classes than a table of counts has room for, and those of
+    /// [`Network::evaluate`].
+    pub fn classify(&self, data: &Dataset) -> Result<Classification> {
+        self.check_single(Work::Classify.operation())?;
+        let mut measured = self.measure(data, Work::Classify)?;
+        let counts = measured.read_counts(Work::Classify.operation())?;
+        let loss = measured.read_losses()?.first().map_or(f32::NAN, |reading| reading.loss);
+        Ok(Classification { loss, classes: kernels::classes(self.mlp().output_width()), counts })
+    }
+
+    /// Goes once through a data set.
+    fn measure(&self, data: &Dataset, work: Work) -> Result<Trainer> {
+        if data.samples() == 0 {
+            return Err(Error::Zero { operation: work.operation(), what: "the number of samples" });
+        }
         // A population's networks take sample after sample, which any of them has the memory for.
         let batch_size = if self.count() == 1 { data.samples().min(self.most_rows()) } else { 1 };
-        let config = TrainConfig { batch_size, ..TrainConfig::default() };
-        let mut evaluation = Trainer::for_work(self, data, config, Work::Evaluate)?;
-        match evaluation.train(1, |_| ()) {
-            Ok(()) | Err(Error::Diverged { .. }) => {}
-            Err(error) => return Err(error),
+        let plan = if work == Work::Classify { Plan::Plain } else { Plan::Auto };
+        let config = TrainConfig { batch_size, plan, ..TrainConfig::default() };
+        let mut measured = Trainer::for_work(self, data, config, work)?;
+        match measured.train(1, |_| ()) {
+            Ok(()) | Err(Error::Diverged { .. }) => Ok(measured),
+            Err(error) => Err(error),
         }
-        Ok(evaluation.read_losses()?.iter().map(|reading| reading.loss).collect())
     }
 
     /// The rows to take at a time: no more than have activations, of the widest layer, that fit in one binding.

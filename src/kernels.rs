@@ -15,7 +15,9 @@
 //! | [`weight_update`](fn@weight_update) | `w -= learning_rate · d_weights / batch size` |
 //! | [`gather`](fn@gather) | the samples of a batch |
 //! | [`step`](fn@step) | the end of a training step |
+//! | [`confusion`](fn@confusion) | the samples of each class that the network takes for each class |
 
+mod confusion;
 mod gather;
 mod matmul;
 mod outer_product;
@@ -25,6 +27,8 @@ mod step;
 pub(crate) mod tiles;
 mod weight_update;
 
+pub(crate) use confusion::classes;
+pub use confusion::confusion;
 pub(crate) use gather::gather_numbers;
 pub use gather::{GatherConfig, gather};
 pub use matmul::{matmul, matmul_transposed};
@@ -44,7 +48,7 @@ use crate::gpu::{Gpu, Pipeline, words_as_bytes};
 use crate::matrix::Operand;
 
 /// All kernels: their texts and what they bind.
-pub const SHADERS: [&Shader<'static>; 11] = [
+pub const SHADERS: [&Shader<'static>; 12] = [
     &matmul::MATMUL,
     &matmul::MATMUL_TRANSPOSED,
     &sigmoid::SIGMOID,
@@ -55,6 +59,7 @@ pub const SHADERS: [&Shader<'static>; 11] = [
     &weight_update::WEIGHT_UPDATE,
     &gather::GATHER,
     &step::STEP,
+    &confusion::CONFUSION,
     &step::STEP_OF_PARTIALS,
 ];
 

@@ -170,6 +170,29 @@ pub fn weight_update(w: &Matrix, d_weights: &Matrix, learning_rate: f64, batch_s
     }))
 }
 
+/// How many rows of each class are taken for each class: `[classes, classes]`, a row for each class of `t` and a column
+/// for each of `y`, which are `[rows, outputs]`.
+///
+/// The class of a row is the place of its largest number, of equal ones the first; of a row of one number, whether it is
+/// 0.5 or more.
+///
+/// # Errors
+/// [`Error::Shapes`] where the two have different shapes.
+pub fn confusion(y: &Matrix, t: &Matrix) -> Result<Matrix> {
+    same_shape("confusion", "y", y, "t", t)?;
+    let classes = y.columns().max(2);
+    let class = |row: &[f64]| match *row {
+        [number] => usize::from(number >= 0.5),
+        _ => (1..row.len()).fold(0, |most, i| if row[i] > row[most] { i } else { most }),
+    };
+    let mut counts = Matrix::from_fn(classes, classes, |_, _| 0.0);
+    for row in 0..y.rows() {
+        let (Some(y), Some(t)) = (y.row(row), t.row(row)) else { continue };
+        counts.as_mut_slice()[class(t) * classes + class(y)] += 1.0;
+    }
+    Ok(counts)
+}
+
 /// The rows of `source` whose numbers `samples` lists, in that order.
 ///
 /// # Errors

@@ -285,6 +285,12 @@ impl Trainer {
         Ok(())
     }
 
+    /// Reads the counts of an evaluation that classifies.
+    pub(crate) fn read_counts(&self, operation: &'static str) -> Result<Vec<u32>> {
+        let counts = self.steps.counts();
+        counts.map_or(Ok(Vec::new()), |counts| self.gpu.read_words(operation, counts, |_| ()))
+    }
+
     /// Sets the learning rate of each network of a population, for the steps that are submitted from now on.
     ///
     /// # Errors

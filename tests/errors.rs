@@ -110,11 +110,11 @@ fn refuses_a_device_below_the_limits_that_the_kernels_need() {
         "wgpu::Limits::default()"
     );
     let limits = wgpu::Limits { max_storage_buffers_per_shader_stage: 4, ..Default::default() };
-    assert_refused!(noop_with(limits), Error::LimitTooLow { .. }, "max_storage_buffers_per_shader_stage", "4", "5");
+    assert_refused!(noop_with(limits), Error::LimitTooLow { .. }, "max_storage_buffers_per_shader_stage", "4", "8");
     // What is asked for is what the kernels use.
     let storage = kernels::SHADERS.iter().map(|shader| shader.storage.len()).max();
     let workgroup = kernels::SHADERS.iter().filter_map(|shader| shader.workgroup).max();
-    assert_eq!((storage, workgroup), (Some(5), Some(256)));
+    assert_eq!((storage, workgroup), (Some(6), Some(256)));
 }
 
 #[test]
@@ -213,7 +213,7 @@ fn refuses_plans_that_a_network_or_a_device_does_not_allow() {
         by(&gpu, &wide, 4, 1, Plan::PersistentInvocation),
         Error::TooLarge { needed: 17_152, allowed: 1_536, .. },
         "registers of an invocation",
-        "layered plan"
+        "another plan"
     );
     // By the family's name: what forbids each variant. And so it is said where a plan is chosen for itself.
     let refusals = [
@@ -239,10 +239,17 @@ fn refuses_plans_that_a_network_or_a_device_does_not_allow() {
         assert!(by(&gpu, &sigmoids(64, 0), 4, 3, plan).is_ok() && by(&gpu, &sigmoids(0, 64), 4, 3, plan).is_ok());
         for mlp in [sigmoids(65, 0), sigmoids(0, 65), sigmoids(200, 0)] {
             let unavailable = by(&gpu, &mlp, 4, 3, plan);
-            assert_refused!(unavailable, Error::PlanUnavailable { .. }, "sigmoid layers", "up to 64", "layered plan");
+            assert_refused!(unavailable, Error::PlanUnavailable { .. }, "sigmoid layers", "up to 64", "another plan");
         }
     }
-    assert!(by(&gpu, &sigmoids(200, 0), 4, 1, Plan::Auto).unwrap().plan().starts_with("layered"));
+    let plan = by(&gpu, &sigmoids(200, 0), 4, 1, Plan::Auto).unwrap().plan();
+    assert!(plan.starts_with("plain") && plan.contains("one sigmoid layer after it at most"), "{plan}");
+    assert_refused!(
+        by(&gpu, &sigmoids(1, 1), 4, 1, Plan::Layered),
+        Error::PlanUnavailable { plan: "layered", .. },
+        "one sigmoid layer after it at most",
+        "plain"
+    );
 
     let small = Mlp::inputs(1).linear(1).sigmoid();
     assert_refused!(
@@ -271,8 +278,16 @@ fn refuses_plans_that_a_network_or_a_device_does_not_allow() {
     let network = Network::new(&gpu, &xor_mlp(), 0).unwrap();
     let within = Rows::new(network.parameters(), 2).rows(4);
     let data = Dataset::from_buffers(&gpu, within.clone(), within).unwrap();
-    let trainer = Trainer::new(&network, &data, TrainConfig { plan: Plan::Persistent, ..Default::default() });
-    assert_refused!(trainer, Error::BufferAliased { .. }, "Trainer::new", "the data set's inputs", "the parameters");
+    for plan in [Plan::Persistent, Plan::Layered] {
+        let trainer = Trainer::new(&network, &data, TrainConfig { plan, ..Default::default() });
+        assert_refused!(
+            trainer,
+            Error::BufferAliased { .. },
+            "Trainer::new",
+            "the data set's inputs",
+            "the parameters"
+        );
+    }
 }
 
 #[test]
@@ -290,8 +305,10 @@ fn refuses_populations_where_they_cannot_be() {
 
     let three = population(3).unwrap();
     let data = Dataset::new(&gpu, &XOR_INPUTS, &XOR_TARGETS).unwrap();
-    let layered = Trainer::new(&three, &data, TrainConfig { plan: Plan::Layered, ..Default::default() });
-    assert_refused!(layered, Error::PlanUnavailable { plan: "layered", .. }, "population", "auto");
+    for plan in [Plan::Plain, Plan::Layered] {
+        let trainer = Trainer::new(&three, &data, TrainConfig { plan, ..Default::default() });
+        assert_refused!(trainer, Error::PlanUnavailable { plan: "plain" | "layered", .. }, "population", "auto");
+    }
     let wide = Network::population(&gpu, &Mlp::inputs(2).linear(3_000).linear(2), 2, 0).unwrap();
     assert_refused!(
         Trainer::new(&wide, &data, TrainConfig::default()),
@@ -506,20 +523,25 @@ fn reports_buffers_that_wgpu_refuses_in_wgpus_own_words() {
     });
     let network = Network::new(&gpu, &xor_mlp(), 0).unwrap();
     let foreign = rows(&other, 4, 2);
-    assert_refused!(network.forward(&foreign, &rows(&gpu, 4, 2)), Error::BufferRefused { .. }, "wgrad matmul", "evice");
+    assert_refused!(
+        network.forward(&foreign, &rows(&gpu, 4, 2)),
+        Error::BufferRefused { .. },
+        "wgrad tiled_forward",
+        "evice"
+    );
     let destroyed = rows(&gpu, 4, 2);
     destroyed.buffer().destroy();
     assert_refused!(
         network.forward(&destroyed, &rows(&gpu, 4, 2)),
         Error::BufferRefused { .. },
-        "wgrad matmul",
+        "wgrad tiled_forward",
         "destroyed"
     );
     // A number that no buffer of this instance has, at which wgpu panics.
     let elsewhere = noop();
     let foreign = (0..200).map(|_| rows(&elsewhere, 4, 2)).collect::<Vec<_>>();
     let forward = network.forward(&foreign[199], &rows(&gpu, 4, 2));
-    assert_refused!(forward, Error::BufferRefused { .. }, "wgrad matmul");
+    assert_refused!(forward, Error::BufferRefused { .. }, "wgrad tiled_forward");
 }
 
 /// Runs one test of this file in a process of its own, by a shell command that ends in the test's, and gives what it

@@ -326,7 +326,7 @@ fn step_moves_through_batches_and_epochs_and_adds_errors_without_losing_digits()
         let float = |word: usize| f32::from_bits(words[word]);
         let (found, batches) = match epoch {
             0 => (float(9) + float(10) + float(11), steps),
-            _ => (float(8), order.steps_per_epoch()),
+            _ => (float(8) * samples as f32, order.steps_per_epoch()),
         };
         let sum = batches as f64 * f64::from(error);
         assert_close("the error of an epoch", &[found], &[sum], |_| 1e-5 * sum);

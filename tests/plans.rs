@@ -43,23 +43,23 @@ fn table() -> Vec<Case> {
 fn weights_follow_the_reference_step_by_step_in_every_plan() {
     let trained = follow_the_reference(cases());
     assert_eq!(trained[0], cases().len());
-    assert!(trained[2] >= 8 && trained[3] == trained[0]);
-    assert!(trained[1] >= 8 || !has_subgroups());
+    assert!(trained[1] == trained[0] - 1 && trained[3] >= 8 && trained[4] == trained[0]);
+    assert!(trained[2] >= 8 || !has_subgroups());
 }
 
 #[test]
 fn weights_of_thirty_networks_follow_the_reference_in_every_plan() {
     let trained = follow_the_reference(table());
     assert_eq!(trained[0], 30);
-    assert!(trained[2] >= 26 && trained[3] == trained[0]);
-    assert!(trained[1] >= 26 || !has_subgroups());
+    assert!(trained[1] == 28 && trained[3] >= 26 && trained[4] == trained[0]);
+    assert!(trained[2] >= 26 || !has_subgroups());
 }
 
 /// Trains each network by each plan that can; gives how many networks were trained by each.
-fn follow_the_reference(cases: Vec<Case>) -> [usize; 4] {
-    let mut trained = [0; 4];
+fn follow_the_reference(cases: Vec<Case>) -> [usize; 5] {
+    let mut trained = [0; 5];
     for (seed, case) in cases.into_iter().enumerate() {
-        let plans = [Plan::Layered].into_iter().chain(PERSISTENT).enumerate();
+        let plans = [Plan::Plain, Plan::Layered].into_iter().chain(PERSISTENT).enumerate();
         let mut trainers = Vec::new();
         for (place, plan) in plans {
             match case.trainer_by(plan, seed as u64) {
@@ -68,7 +68,8 @@ fn follow_the_reference(cases: Vec<Case>) -> [usize; 4] {
                     trained[place] += 1;
                     trainers.push((plan, network, trainer));
                 }
-                Err(Error::TooLarge { .. }) if plan != Plan::Layered => {}
+                Err(Error::TooLarge { .. }) if PERSISTENT.contains(&plan) => {}
+                Err(Error::PlanUnavailable { .. }) if plan == Plan::Layered && is_plain(&case.mlp) => {}
                 Err(Error::PlanUnavailable { .. }) if plan == Plan::PersistentSubgroup && !has_subgroups() => {}
                 Err(error) => panic!("{}, {plan}: {error}", case.mlp),
             }
@@ -92,9 +93,9 @@ fn follow_the_reference(cases: Vec<Case>) -> [usize; 4] {
             }
         }
     }
-    let [layered, subgroup, invocation, workgroup] = trained;
+    let [plain, layered, subgroup, invocation, workgroup] = trained;
     say(&format!(
-        "weights followed: layered {layered} networks, persistent-subgroup {subgroup}, persistent-invocation {invocation}, \
+        "weights followed: plain {plain} networks, layered {layered}, persistent-subgroup {subgroup}, persistent-invocation {invocation}, \
          persistent-workgroup {workgroup}"
     ));
     trained
@@ -225,7 +226,7 @@ fn samples_are_found_wherever_they_lie_in_the_apps_buffers() {
 fn the_plan_says_in_words_which_it_is() {
     let case = Case { mlp: xor_mlp(), samples: 4, batch_size: 1, shuffle: None };
     let (_, trainer) = case.trainer(0);
-    assert!(trainer.plan().starts_with("layered: "), "{}", trainer.plan());
+    assert!(trainer.plan().starts_with("plain: "), "{}", trainer.plan());
     for plan in Plan::ALL {
         assert_eq!(plan.to_string().parse::<Plan>().unwrap(), plan);
     }
@@ -237,5 +238,11 @@ fn the_plan_says_in_words_which_it_is() {
     let plan = trainer.plan();
     assert!(plan.starts_with("layered: ") && plan.contains("not persistent: persistent-subgroup: "), "{plan}");
     let words = "layerd".parse::<Plan>().unwrap_err().to_string();
-    assert!(words.contains("layerd") && words.contains("auto, layered"), "{words}");
+    assert!(words.contains("layerd") && words.contains("auto, plain, layered"), "{words}");
+}
+
+/// Whether a sigmoid layer stands first or after another: the layered plan's kernels are for linear layers.
+fn is_plain(mlp: &Mlp) -> bool {
+    let words = mlp.to_string();
+    words.contains("sigmoid → sigmoid") || words.split(" → ").nth(1) == Some("sigmoid")
 }

@@ -5,8 +5,9 @@ usage: compare.py [--rounds N] [--python PYTHON] [--burn PROGRAM]
 
 Builds examples/throughput and rust_loop.rs with cargo and rustc, and runs them in turns with numpy_peer.py,
 torch_peer.py (where PYTHON has numpy, torch) and burn (where its program was built). Prints Markdown tables:
-microseconds a network-step, and how many times as long as the first row's each took. The yardsticks train one network
-in one thread; wgrad has all that its device has. Exits 1 if a program of wgrad's, or a check of what was learned,
+microseconds a network-step, and how many times as long as the first row's each took. The yardsticks train the
+small networks in one thread, which is the fastest there, and the others in as many as they like; wgrad has all that its device
+has. Exits 1 if a program of wgrad's, or a check of what was learned,
 failed. Needs Python 3.9 alone.
 """
 import argparse
@@ -28,10 +29,15 @@ class Failed(Exception):
     """A program failed; its last words."""
 
 
-def run(command):
+ONE_THREAD = {threads: "1" for threads in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
+
+
+def run(command, environment=None):
     """What a program prints."""
     try:
-        result = subprocess.run([str(word) for word in command], cwd=ROOT, capture_output=True, text=True)
+        words = [str(word) for word in command]
+        environment = {**os.environ, **(environment or {})}
+        result = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, env=environment)
     except OSError as error:
         raise Failed(str(error)) from error
     if result.returncode != 0:
@@ -56,7 +62,7 @@ def peer(*command):
     return list(command), lambda output: float(re.search(r"([\d.]+) us/step", output).group(1))
 
 
-def measure(title, programs, rounds):
+def measure(title, programs, rounds, environment):
     """Runs the programs in turns; all are compared with the first that ran. Says whether none failed."""
     print(f"\n#### {title}\n")
     figures = {name: [] for name, _ in programs}
@@ -66,7 +72,7 @@ def measure(title, programs, rounds):
             if name in failures:
                 continue
             try:
-                figures[name].append(microseconds(run(command)))
+                figures[name].append(microseconds(run(command, environment)))
             except Failed as failure:
                 failures[name] = failure
     medians = {name: statistics.median(found) for name, found in figures.items() if name not in failures}
@@ -104,19 +110,16 @@ def main():
     parser.add_argument("--python", type=program, default=sys.executable, help="a Python that has numpy, torch or both")
     parser.add_argument("--burn", type=program, help="burn's program, target/release/burn-peer of benches/peers/burn")
     options = parser.parse_args()
-    for threads in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-        os.environ[threads] = "1"
-
     rust_loop = TARGET / "peers" / "rust_loop"
     rust_loop.parent.mkdir(parents=True, exist_ok=True)
     run(["cargo", "build", "--release", "--example", "throughput"])
     run(["rustc", "--edition", "2024", "-Copt-level=3", "-Ctarget-cpu=native", PEERS / "rust_loop.rs", "-o", rust_loop])
     heading = json.loads(run(wgrad("2-30-2", "auto", steps=4)[0]))
     print(f"### {heading['adapter']}, {heading['backend']}, {heading['driver']}, wgpu {heading['wgpu']}")
-    print(f"\nProcessor: {processor()}. The yardsticks train one network in one thread.")
+    print(f"\nProcessor: {processor()}. The yardsticks train the small networks in one thread, the others in as many as there are cores.")
 
     python = []
-    for module, script, name in (("numpy", "numpy_peer.py", "NumPy float64"), ("torch", "torch_peer.py", "PyTorch eager, CPU")):
+    for module, script, name in (("numpy", "numpy_peer.py", "NumPy"), ("torch", "torch_peer.py", "PyTorch eager, CPU")):
         try:
             version = run([options.python, "-c", f"import {module}; print({module}.__version__)"]).strip()
             python.append((f"{name} ({module} {version})", PEERS / script))
@@ -125,9 +128,10 @@ def main():
     if options.burn:
         run([options.burn, 20_000])  # so many steps that it must have learned the classes
 
-    def peers(job):
-        found = [(name, peer(options.python, script, job)) for name, script in python]
-        found.append(("plain Rust loop, f32", peer(rust_loop, job)))
+    def peers(job, *arguments):
+        found = [(name, peer(options.python, script, job, *arguments)) for name, script in python]
+        if job in ("xor", "mlp"):
+            found.append(("plain Rust loop, f32", peer(rust_loop, job)))
         return found
 
     burn = [("burn, wgpu backend", peer(options.burn))] if options.burn else []
@@ -142,6 +146,7 @@ def main():
             *burn,
         ],
         options.rounds,
+        ONE_THREAD,
     )
     fine &= measure(
         "64 networks 2-30-2 at once, one sample a step",
@@ -151,6 +156,7 @@ def main():
             *peers("xor"),
         ],
         options.rounds,
+        ONE_THREAD,
     )
     fine &= measure(
         "8-32-32-4, batch size 8",
@@ -161,7 +167,24 @@ def main():
             *peers("mlp"),
         ],
         options.rounds,
+        ONE_THREAD,
     )
+    for job, network, batch, steps, most in (
+        ("digits", "784-200-10", 1, 1000, 1000),
+        ("digits", "784-200-10", 64, 200, 300),
+        ("digits", "784-200-10", 1024, 12, 30),
+        ("deep", "64-64-64-64-16", 16_384, 4, 8),
+    ):
+        fine &= measure(
+            f"{network}, batch size {batch:,}, float32",
+            [
+                ("wgrad, layered", wgrad(network, "layered", batch_size=batch, steps=steps)),
+                ("wgrad, plain", wgrad(network, "plain", batch_size=batch, steps=max(1, steps // 16))),
+                *peers(job, most, "--batch", batch),
+            ],
+            options.rounds,
+            {},
+        )
     sys.exit(0 if fine else 1)
 
 

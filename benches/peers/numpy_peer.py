@@ -1,16 +1,17 @@
 #!/usr/bin/env python3
-"""A yardstick: small networks trained in NumPy (float64), in the plain style of a teaching notebook.
+"""A yardstick: networks trained in NumPy, in the plain style of a teaching notebook.
 
-usage: numpy_peer.py [xor | mlp] [STEPS]
+usage: numpy_peer.py [xor | mlp | digits | deep] [STEPS] [--batch BATCH]
 
-xor: 2-30-2, batch 1, the four samples in order. mlp: 8-32-32-4, batch 8, 64 random samples in order.
-Both: linear layers without bias, sigmoid after each, loss 1/2 * sum (y - t)^2 (its mean over the batch),
+xor: 2-30-2, batch 1, the four samples in order. mlp: 8-32-32-4, batch 8, 64 random samples in order. Both in float64.
+digits: 784-200-10, batch 64. deep: 64-64-64-64-16, batch 16,384. Both in float32, on batches of random numbers.
+All: linear layers without bias, sigmoid after each, loss 1/2 * sum (y - t)^2 (its mean over the batch),
 plain gradient descent at learning rate 0.1. As in the notebook, each layer computes the derivatives by its input, the
 first one too, and nobody adds the losses up.
 
 Prints one line: name, job, steps, seconds, microseconds a step. After 20,000 steps of xor or more it also
-checks that the four classes are right, and exits 1 where they are not. Needs numpy. One thread is enough:
-set OPENBLAS_NUM_THREADS=1.
+checks that the four classes are right, and exits 1 where they are not. Needs numpy. It uses as many threads as numpy does;
+OPENBLAS_NUM_THREADS=1 says one, which is the best for the small networks.
 """
 import argparse
 import sys
@@ -19,12 +20,12 @@ import time
 import numpy as np
 
 RATE = 0.1
-DEFAULT_STEPS = {"xor": 200_000, "mlp": 120_000}
+DEFAULT_STEPS = {"xor": 200_000, "mlp": 120_000, "digits": 500, "deep": 10}
 
 
 class Linear:
-    def __init__(self, inputs, outputs, rng):
-        self.w = rng.normal(0.0, inputs**-0.5, (inputs, outputs))
+    def __init__(self, inputs, outputs, rng, dtype):
+        self.w = rng.normal(0.0, inputs**-0.5, (inputs, outputs)).astype(dtype)
 
     def forward(self, x):
         self.x = x
@@ -53,10 +54,10 @@ class Sigmoid:
         pass
 
 
-def network(sizes, rng):
+def network(sizes, rng, dtype):
     layers = []
     for inputs, outputs in zip(sizes, sizes[1:]):
-        layers += [Linear(inputs, outputs, rng), Sigmoid()]
+        layers += [Linear(inputs, outputs, rng, dtype), Sigmoid()]
     return layers
 
 
@@ -80,9 +81,11 @@ def main():
     parser = argparse.ArgumentParser(description="NumPy yardstick: prints one line with the time a step takes")
     parser.add_argument("job", nargs="?", default="xor", choices=DEFAULT_STEPS)
     parser.add_argument("steps", nargs="?", type=int)
+    parser.add_argument("--batch", type=int, help="of digits and deep, the samples of a step")
     args = parser.parse_args()
     steps = args.steps or DEFAULT_STEPS[args.job]
     rng = np.random.default_rng(1)
+    dtype = np.float64 if args.job in ("xor", "mlp") else np.float32
 
     if args.job == "xor":
         sizes, rate = (2, 30, 2), RATE
@@ -90,13 +93,18 @@ def main():
         ts = np.array([[0.99, 0.01], [0.01, 0.99], [0.01, 0.99], [0.99, 0.01]])
         batch = 1
     else:
-        sizes, batch = (8, 32, 32, 4), 8
-        rate = RATE / batch  # the gradients are summed over the batch: this is their mean
-        xs = rng.random((64 // batch, batch, sizes[0]))
-        ts = rng.random((64 // batch, batch, sizes[-1]))
+        sizes, batch = {
+            "mlp": ((8, 32, 32, 4), 8),
+            "digits": ((784, 200, 10), args.batch or 64),
+            "deep": ((64, 64, 64, 64, 16), args.batch or 16_384),
+        }[args.job]
+        rate = dtype(RATE / batch)  # the gradients are summed over the batch: this is their mean
+        batches = max(1, min(1024, (64 if args.job == "mlp" else 1024) // batch))
+        xs = rng.random((batches, batch, sizes[0]), dtype=dtype)
+        ts = rng.random((batches, batch, sizes[-1]), dtype=dtype)
 
-    train(network(sizes, rng), xs, ts, rate, steps // 10)  # warm-up, on a network of its own
-    layers = network(sizes, rng)
+    train(network(sizes, rng, dtype), xs, ts, rate, steps // 10)  # warm-up, on a network of its own
+    layers = network(sizes, rng, dtype)
     start = time.perf_counter()
     train(layers, xs, ts, rate, steps)
     seconds = time.perf_counter() - start

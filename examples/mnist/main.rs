@@ -3,11 +3,12 @@
 //! cargo run --release --example mnist -- --help
 //!
 //! Each module says what it is about: `source` where digits come from, `strokes` how some are drawn, `digits` and
-//! `pictures` what they are, `training` the epochs, `backquery` the network run backwards, `report` what is printed.
+//! `pictures` what they are, `training` the epochs, `comparison` the reference's, `backquery` the network run backwards, `report` what is printed.
 
 mod backquery;
 #[path = "../common/chart.rs"]
 mod chart;
+mod comparison;
 mod digits;
 mod pictures;
 mod report;
@@ -72,10 +73,13 @@ struct Options {
     /// Takes the digits in another order in each epoch
     #[arg(long)]
     shuffle: bool,
-    /// How training steps become dispatches: auto, layered, persistent, persistent-subgroup, persistent-invocation,
+    /// How training steps become dispatches: auto, plain, layered, persistent, persistent-subgroup, persistent-invocation,
     /// persistent-workgroup
     #[arg(long, default_value_t = Plan::Auto)]
     plan: Plan,
+    /// Trains the f64 reference too, on the processor (minutes), and says how many test digits both take for the same
+    #[arg(long)]
+    compare: bool,
     /// A picture of a digit of one's own (PNG, any size, dark on light or light on dark) for the trained network to read;
     /// may be given several times
     #[arg(long, value_name = "FILE.png")]
@@ -160,9 +164,22 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     println!("adapter  {}", gpu.description());
     println!("memory   {total}: data {data}, parameters {parameters}, batch {batch}\n");
 
+    let initial = network.read_parameters()?;
     let trained = training::train(&network, &mut trainer, &training, &test, options.epochs, source.about)?;
     println!("seconds  {:.1} of training", trained.seconds);
 
+    if options.compare {
+        let (config, epochs) = (trainer.config(), options.epochs);
+        let compared = comparison::compare(&network, &initial, config, epochs, &source.training, &source.test)?;
+        println!(
+            "compared with the f64 reference, trained from the same start in the same order: {} of {} digits are read \
+             alike, {:.2} %; the reference's accuracy is {:.4}",
+            compared.alike,
+            compared.digits,
+            100.0 * compared.alike as f64 / compared.digits as f64,
+            compared.right as f64 / compared.digits as f64
+        );
+    }
     if let Some(path) = &options.plot {
         trained.chart.save(path)?;
         println!("written  {}", path.display());

@@ -10,6 +10,8 @@
 //! where there would be too few invocations. The texts are written for the tile's shape and for how the operands lie
 //! ([`Layout`]), not for their sizes: networks share them.
 
+#[cfg(test)]
+mod tests;
 mod text;
 
 use super::gather::seed_words;
@@ -70,22 +72,19 @@ impl Tile {
     /// On a processor large tiles pay: reading a number costs more than a product, and the caches hold what registers do
     /// not. On a GPU a tile is what registers hold, and there must be many invocations.
     fn choose(gpu: &Gpu, kind: Kind, [rows, columns]: [u32; 2], terms: u32) -> Self {
-        if let Ok(v) = std::env::var(if kind == Kind::Product { "TF" } else { "TU" }) {
-            if columns > 100 {
-                let v: Vec<u32> = v.split(',').map(|n| n.parse().unwrap()).collect();
-                return Tile { rows: v[0], quads: v[1], slices: v[2], lanes: v[3] };
-            }
-        }
         let tiles =
             |[height, quads]: [u32; 2]| u64::from(rows.div_ceil(height)) * u64::from(columns.div_ceil(4 * quads));
         // Neither much higher nor much wider than the result.
         let fits = |&[height, quads]: &[u32; 2]| height < 2 * rows.max(4) && quads < 2 * columns.div_ceil(4);
         if gpu.is_cpu() {
+            // A large tile is a long text, and takes its time to compile.
+            let is_large = u64::from(rows) * u64::from(columns) * u64::from(terms) >= WORTH_A_LARGE_TILE;
             let shapes: &[[u32; 2]] = match kind {
                 Kind::Product if rows < 3 => &[[1, 2], [1, 1]],
-                Kind::Product => &[[32, 4], [16, 4], [32, 2], [16, 2], [8, 2], [4, 2], [4, 1]],
+                Kind::Product if is_large => &[[32, 4], [8, 2], [4, 1]],
+                Kind::Update if is_large && terms > FEW_ROWS => &[[16, 4], [8, 2], [4, 1]],
                 Kind::Update if terms <= FEW_ROWS => &[[4, 2], [4, 1]],
-                Kind::Update => &[[16, 4], [16, 2], [8, 2], [4, 2], [4, 1]],
+                _ => &[[8, 2], [4, 1]],
             };
             let [rows, quads] = shapes.iter().copied().filter(fits).find(|&shape| tiles(shape) >= 4).unwrap_or([4, 1]);
             let slices = if kind == Kind::Product { 8 } else { 1 };
@@ -280,11 +279,14 @@ pub(crate) enum Output<'a> {
     Error { d_output: &'a Rows, targets: &'a Numbers, partial_errors: &'a Rows },
 }
 
-/// How many partial errors a layer's forward kernel leaves.
+/// The most partial errors that an update's workgroup of eight lanes adds up within the longest loop.
+pub(crate) const MOST_PARTIALS: u64 = 8 * (LONGEST_LOOP as u64 - 1024);
+
+/// How many partial errors a layer's forward kernel leaves, one a workgroup.
 pub(crate) fn partial_errors(gpu: &Gpu, rows: u32, inputs: u32, outputs: u32) -> u64 {
     let tile = Tile::choose(gpu, Kind::Product, [rows, outputs], inputs);
     let [x, y] = tile.grid(rows, outputs);
-    u64::from(x) * u64::from(y) * u64::from(tile.lanes)
+    u64::from(x) * u64::from(y)
 }
 
 /// The widest layer: a sum of so many terms, four a turn, stays within the longest loop.
@@ -292,6 +294,9 @@ const WIDEST: usize = 4 * (LONGEST_LOOP as usize - 64);
 
 /// So many invocations keep a large GPU busy; where there are fewer tiles, several share one. An estimate, not measured.
 const INVOCATIONS_OF_A_GPU: u64 = 16_384;
+
+/// The products of a layer from which on a processor's large tile pays for the time that it takes to compile.
+const WORTH_A_LARGE_TILE: u64 = 1 << 20;
 
 /// For fewer rows of x, an invocation of a processor updates many weights: the sums are short, and the text that finishes
 /// them is the most of the work.

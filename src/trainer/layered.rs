@@ -1,8 +1,8 @@
 //! The layered plan: a dispatch for each layer forward, backward, and for its update, with tiles in registers and all that
 //! is done number by number fused in. For networks and batches of real size.
 //!
-//! A step of a network with two linear layers is six dispatches: forward, forward with the error, backward, an update a
-//! layer, and the end of the step. The plain plan computes the same with thirteen or more.
+//! A step of a network with two linear layers is five dispatches: forward, forward with the error, backward, and an update
+//! a layer, the last of which ends the step. The plain plan computes the same with fourteen.
 
 use super::{Plan, TrainConfig, Work};
 use crate::data::Dataset;
@@ -39,6 +39,12 @@ impl Layered {
                 way_out: "choose plain, or auto",
             });
         };
+        // The weights are written where the samples are read.
+        for (numbers, read) in [(data.inputs(), "the data set's inputs"), (data.targets(), "the data set's targets")] {
+            if numbers.rows.buffer() == network.parameters() {
+                return Err(Error::BufferAliased { operation, read, written: "the parameters" });
+            }
+        }
         let mut bytes = 0;
         let mut create = |what, width: usize| {
             let rows = Rows::create_in_quads(gpu, operation, what, rows.into(), width as u64)?;
@@ -49,6 +55,8 @@ impl Layered {
         let y = stages[..last].iter().map(|stage| create("activations", stage.outputs)).collect::<Result<Vec<_>>>()?;
         let d = stages.iter().map(|stage| create("derivatives by sums", stage.outputs)).collect::<Result<Vec<_>>>()?;
         let partials = tiles::partial_errors(gpu, rows, stages[last].inputs as u32, stages[last].outputs as u32);
+        // With the last update, where there is one and one small workgroup is enough.
+        let ends_itself = work == Work::Train && partials <= tiles::MOST_PARTIALS;
         let partial_errors = Rows::create(gpu, operation, "partial errors", partials, 1)?;
         let order = gpu.storage_buffer(operation, "samples of a batch", 4 * (1 + u64::from(rows)))?;
         let batch = Batch { state, shuffle: config.shuffle.then_some(config.seed), order: &order };
@@ -74,11 +82,12 @@ impl Layered {
                 dispatches.push(tiles::backward(gpu, d_output, &weights[s], y, Output::Activation(&d[s - 1]))?);
             }
             for (s, (stage, w)) in stages.iter().zip(&weights).enumerate() {
-                let ends_step = (s == last).then_some(&partial_errors);
+                let ends_step = (s == last && ends_itself).then_some(&partial_errors);
                 let descend = Weights::Descend { w, batch, ends_step };
                 dispatches.extend(tiles::update(gpu, input(s), Input::Activation(&d[s]), descend, stage.bias, rows)?);
             }
-        } else {
+        }
+        if !ends_itself {
             dispatches.push(kernels::step_of_partials(gpu, state, &partial_errors)?);
         }
         bytes += partial_errors.buffer().size() + order.size();

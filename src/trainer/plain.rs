@@ -16,6 +16,8 @@ pub(super) struct Plain {
     squared_error: Vec<Dispatch>,
     /// None where the loss is only measured.
     descent: Option<(Backward, Dispatch)>,
+    /// The counts of classes, and what counts, where samples are classified.
+    confusion: Option<(wgpu::Buffer, Dispatch)>,
     step: Dispatch,
 }
 
@@ -36,7 +38,11 @@ impl Plain {
         let d_output = create("batch of derivatives by outputs", mlp.output_width())?;
 
         let shuffle = config.shuffle.then_some(config.seed);
-        let forward = network.plain_forward(&x, &y)?;
+        let forward = match work {
+            // To be measured there is no plan to be compared with.
+            Work::Classify => network.forward(&x, &y)?,
+            _ => network.plain_forward(&x, &y)?,
+        };
         let descent = match work {
             Work::Train => {
                 let backward = forward.backward(&d_output, None)?;
@@ -45,7 +51,15 @@ impl Plain {
                 let weight_update = kernels::weight_update(gpu, state, &d_parameters, &parameters)?;
                 Some((backward, weight_update))
             }
-            Work::Evaluate => None,
+            Work::Evaluate | Work::Classify => None,
+        };
+        let confusion = match work {
+            Work::Classify => {
+                let classes = kernels::classes(mlp.output_width()) as u64;
+                let counts = Rows::create(gpu, work.operation(), "counts of classes", classes, classes)?;
+                Some((counts.buffer().clone(), kernels::confusion(gpu, state, &y, &t, &counts)?))
+            }
+            _ => None,
         };
         let widths = mlp.layers().iter().map(|layer| layer.input_width() + layer.output_width()).sum::<usize>();
         Ok(Plain {
@@ -55,6 +69,7 @@ impl Plain {
             step: kernels::step(gpu, state)?,
             forward,
             descent,
+            confusion,
         })
     }
 
@@ -66,7 +81,14 @@ impl Plain {
             backward.record_into(pass);
             weight_update.record(pass);
         }
+        if let Some((_, confusion)) = &self.confusion {
+            confusion.record(pass);
+        }
         self.step.record(pass);
+    }
+
+    pub fn counts(&self) -> Option<&wgpu::Buffer> {
+        self.confusion.as_ref().map(|(counts, _)| counts)
     }
 
     pub fn bytes(&self) -> u64 {

@@ -17,6 +17,8 @@ const MOST_DISPATCHES_A_SUBMISSION: u64 = 1024;
 pub(crate) enum Work {
     Train,
     Evaluate,
+    /// Evaluates, and counts which classes are taken for which.
+    Classify,
 }
 
 impl Work {
@@ -25,6 +27,7 @@ impl Work {
         match self {
             Work::Train => "Trainer::new",
             Work::Evaluate => "Network::evaluate",
+            Work::Classify => "Network::classify",
         }
     }
 }
@@ -113,6 +116,14 @@ impl Steps {
         match &self.plan {
             Made::Plain(_) | Made::Layered(_) => MOST_DISPATCHES_A_SUBMISSION,
             Made::Persistent(persistent) => MOST_DISPATCHES_A_SUBMISSION * persistent.most_steps(),
+        }
+    }
+
+    /// The counts of [`Work::Classify`].
+    pub fn counts(&self) -> Option<&wgpu::Buffer> {
+        match &self.plan {
+            Made::Plain(plain) => plain.counts(),
+            Made::Layered(_) | Made::Persistent(_) => None,
         }
     }
 

@@ -23,7 +23,7 @@ impl Case {
     }
 
     pub fn trainer(&self, seed: u64) -> (Network, Trainer) {
-        self.trainer_by(Plan::Layered, seed).unwrap()
+        self.trainer_by(Plan::Plain, seed).unwrap()
     }
 
     pub fn trainer_by(&self, plan: Plan, seed: u64) -> Result<(Network, Trainer), Error> {
@@ -53,9 +53,9 @@ pub fn bits(numbers: &[f32]) -> Vec<u32> {
 /// The plans that this device has, for a small network.
 pub fn plans() -> Vec<Plan> {
     let case = Case { mlp: xor_mlp(), samples: 4, batch_size: 1, shuffle: None };
-    let plans = [Plan::Layered].into_iter().chain(PERSISTENT);
+    let plans = [Plan::Plain, Plan::Layered].into_iter().chain(PERSISTENT);
     let plans = plans.filter(|&plan| case.trainer_by(plan, 0).is_ok()).collect::<Vec<_>>();
-    assert_eq!(plans.len(), if has_subgroups() { 4 } else { 3 }, "{plans:?}");
+    assert_eq!(plans.len(), if has_subgroups() { 5 } else { 4 }, "{plans:?}");
     plans
 }
 

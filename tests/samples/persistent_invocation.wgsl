@@ -75,7 +75,7 @@ fn persistent(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgro
     var errors = states[network].errors;
     let inputs_view = p.inputs_view / 2u;
     let targets_view = p.targets_view;
-    let samples = p.samples;
+    let samples = sample_count[0];
     let batch_size = p.batch_size;
     let steps = p.steps;
 

@@ -75,7 +75,7 @@ fn persistent(
     var batch = workgroupUniformLoad(&first_batch);
     let inputs_view = p.inputs_view;
     let targets_view = p.targets_view;
-    let samples = p.samples;
+    let samples = sample_count[0];
     let batch_size = p.batch_size;
     // Subgroups of another size than the device named would give wrong numbers: then no step is counted.
     let steps = select(0u, p.steps, lanes == 4u);

@@ -95,7 +95,7 @@ fn persistent(
     var batch = workgroupUniformLoad(&first_batch);
     let inputs_view = p.inputs_view;
     let targets_view = p.targets_view;
-    let samples = p.samples;
+    let samples = sample_count[0];
     let batch_size = p.batch_size;
     let seed = p.seed;
     let steps = p.steps;

@@ -389,8 +389,8 @@ pub(super) fn forward(kernel: &Forward, parameters: &[&'static str]) -> String {
                 text.line("let wanted = vec4(t[t_at.x], t[t_at.y], t[t_at.z], t[t_at.w]);");
             }
             Target::Class => {
-                text.line("let class = t[t_view.x + sample * t_view.y];");
-                text.line("let wanted = select(vec4(t_scale.y), vec4(t_scale.x), columns == vec4(class));");
+                text.line("let own = t[t_view.x + sample * t_view.y];");
+                text.line("let wanted = select(vec4(t_scale.y), vec4(t_scale.x), columns == vec4(own));");
             }
         }
         text.line("let counts = columns < vec4(select(0u, outputs, row < batch_rows));");
@@ -401,7 +401,15 @@ pub(super) fn forward(kernel: &Forward, parameters: &[&'static str]) -> String {
         text.line(format!("write_y({place}, quad, outputs, difference{slope}); // the derivative by the sums"));
     });
     if let End::Error(_) = end {
-        text.line(format!("partial_errors[(id.y * p.workgroups + id.x) * {}u + lane] = error;", tile.lanes));
+        text.line("workgroupBarrier();");
+        text.line("sums[lane] = vec4(error);");
+        text.line("workgroupBarrier();");
+        text.line("if lane == 0u {");
+        text.line(format!("for (var i = 1u; i < {}u; i++) {{", tile.lanes));
+        text.line("error += sums[i].x;");
+        text.line("}");
+        text.line("partial_errors[id.y * p.workgroups + id.x] = error;");
+        text.line("}");
     }
     text.line("}");
     text.finish()

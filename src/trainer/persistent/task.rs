@@ -108,7 +108,7 @@ impl Task {
     /// their derivatives.
     pub fn copies(&self) -> u64 {
         match self.work {
-            Work::Evaluate => 1,
+            Work::Evaluate | Work::Classify => 1,
             Work::Train => 1 + self.levels().len() as u64,
         }
     }
@@ -122,8 +122,8 @@ impl Task {
     /// What to do if a network is too large.
     pub fn way_out(&self) -> &'static str {
         match (self.work, self.networks) {
-            (Work::Evaluate, _) => "extract the networks, and evaluate each",
-            (Work::Train, 1) => "use narrower layers, a smaller batch or the layered plan",
+            (Work::Evaluate | Work::Classify, _) => "extract the networks, and evaluate each",
+            (Work::Train, 1) => "use narrower layers, a smaller batch or another plan: auto takes any",
             (Work::Train, _) => "use narrower layers or a smaller batch, or train the networks one by one",
         }
     }

@@ -1,12 +1,5 @@
 //! The texts: validated, readable, and their loops within bounds.
 
-use std::fs;
-use std::io::Write;
-use std::process::Command;
-use std::sync::LazyLock;
-
-use naga::valid::{Capabilities, ValidationFlags, Validator};
-
 use super::task::Task;
 use super::{Candidate, LONGEST_LOOP, Persistent, invocation, subgroup, walk_iterations, workgroup};
 use crate::data::Dataset;
@@ -16,6 +9,7 @@ use crate::mlp::Mlp;
 use crate::network::Network;
 use crate::reference;
 use crate::trainer::{TrainConfig, Work};
+use crate::wgsl::tests::{assert_checked_in, assert_valid, assert_valid_with_subgroups};
 
 include!("../../../tests/common/networks.rs");
 
@@ -44,25 +38,6 @@ fn texts(task: &Task) -> Vec<(&'static str, String)> {
     texts
 }
 
-/// What Chromium's compiler says against a text, if it is installed.
-fn tint(text: &str) -> Option<String> {
-    static INSTALLED: LazyLock<bool> = LazyLock::new(|| {
-        let installed = Command::new("tint").arg("--help").output().is_ok();
-        let words = if installed { "naga and tint validate" } else { "tint is not installed: naga alone validates" };
-        // Past the test harness, which would swallow it.
-        writeln!(std::io::stderr(), "{words} the texts of the persistent plan").unwrap();
-        installed
-    });
-    if !*INSTALLED {
-        return None;
-    }
-    let path = std::env::temp_dir().join(format!("wgrad-{}.wgsl", std::process::id()));
-    fs::write(&path, text).unwrap();
-    let output = Command::new("tint").args(["-f", "wgsl"]).arg(&path).output().unwrap();
-    fs::remove_file(&path).unwrap();
-    (!output.status.success()).then(|| String::from_utf8_lossy(&output.stderr).into_owned())
-}
-
 #[test]
 fn every_text_passes_naga_and_where_it_is_installed_tint() {
     let mut count = 0;
@@ -80,23 +55,13 @@ fn every_text_passes_naga_and_where_it_is_installed_tint() {
             // Rows that lie dense, and rows whose numbers must be read one by one.
             let task = if shuffle { Task { at_once: dense(mlp), ..task } } else { task };
             for (variant, text) in texts(&task) {
-                let what = || format!("{mlp}, {variant}, batch size {batch_size}");
-                let module = naga::front::wgsl::parse_str(&text)
-                    .unwrap_or_else(|error| panic!("{}: {}\n{text}", what(), error.emit_to_string(&text)));
-                let capabilities =
-                    if variant.starts_with("subgroup") { Capabilities::SUBGROUP } else { Capabilities::empty() };
-                Validator::new(ValidationFlags::all(), capabilities)
-                    .subgroup_stages(naga::valid::ShaderStages::COMPUTE)
-                    .subgroup_operations(naga::valid::SubgroupOperationSet::all())
-                    .validate(&module)
-                    .unwrap_or_else(|error| panic!("{}: {}", what(), error.emit_to_string(&text)));
-                assert!(module.overrides.iter().all(|(_, constant)| constant.init.is_none()), "{}", what());
-                count += 1;
-                // Browsers want the feature named, which naga does not know yet.
-                let enable = if variant.starts_with("subgroup") { "enable subgroups;\n" } else { "" };
-                if let Some(error) = tint(&format!("{enable}{text}")) {
-                    panic!("{}: {error}", what());
+                let what = format!("{mlp}, {variant}, batch size {batch_size}");
+                if variant.starts_with("subgroup") {
+                    assert_valid_with_subgroups(&what, &text);
+                } else {
+                    assert_valid(&what, &text);
                 }
+                count += 1;
             }
         }
     }
@@ -209,7 +174,7 @@ fn train(gpu: &Gpu, mlp: &Mlp, config: &TrainConfig, candidate: &Candidate) -> (
     let data = Dataset::from_slices(gpu, 40, &inputs, &targets).unwrap();
     let network = Network::new(gpu, mlp, 1).unwrap();
     let state = TrainingState::new(gpu, 40, config.batch_size as u32, 0.5).unwrap();
-    let operands = [data.inputs(), data.targets()].map(|rows| rows.operand(gpu, "a test", "data").unwrap());
+    let operands = [data.inputs(), data.targets()].map(|numbers| numbers.rows.operand(gpu, "a test", "data").unwrap());
     let [inputs, targets] = &operands;
     let plan = Persistent::of(candidate, &network, [inputs, targets], &state, config).unwrap();
     gpu.submit("wgrad test", |encoder| plan.record(&mut begin_pass(encoder, "wgrad test"), 45)).unwrap();
@@ -268,23 +233,13 @@ fn a_workgroup_of_any_width_gives_the_same_bits() {
 }
 
 /// The samples of texts that are checked in, for a network small enough to be read: name, what is checked in, and the
-/// text as it is written now, without the files of `shaders/` that every text begins with.
+/// text as it is written now.
 fn samples() -> [(&'static str, &'static str, String); 3] {
     let mlp = Mlp::inputs(2).linear(6).bias().sigmoid().linear(1).sigmoid();
     let task = |batch_size| Task { at_once: dense(&mlp), ..Task::new(&mlp, batch_size, batch_size > 1, Work::Train) };
-    let own = |mut text: String| {
-        for (name, part) in [
-            ("state", include_str!("../../../shaders/state.wgsl")),
-            ("permutation", include_str!("../../../shaders/permutation.wgsl")),
-            ("persistent", include_str!("../../../shaders/persistent.wgsl")),
-        ] {
-            text = text.replace(part, &format!("// Here stands shaders/{name}.wgsl.\n"));
-        }
-        text
-    };
     macro_rules! sample {
         ($name:literal, $text:expr) => {
-            ($name, include_str!(concat!("../../../tests/samples/", $name)), own($text))
+            ($name, include_str!(concat!("../../../tests/samples/", $name)), $text)
         };
     }
     [
@@ -297,11 +252,7 @@ fn samples() -> [(&'static str, &'static str, String); 3] {
 #[test]
 fn the_texts_checked_in_are_those_that_are_written() {
     for (name, checked_in, text) in samples() {
-        if checked_in != text {
-            let path = std::env::temp_dir().join(name);
-            fs::write(&path, &text).unwrap();
-            panic!("tests/samples/{name} is another text; the one written now is in {}", path.display());
-        }
+        assert_checked_in(name, checked_in, &text);
     }
 }
 

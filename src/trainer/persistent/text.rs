@@ -201,7 +201,7 @@ impl Text {
         let mut text = Text::default();
         let work = match task.work {
             Work::Train => "trains",
-            Work::Evaluate => "measures the loss of",
+            Work::Evaluate | Work::Classify => "measures the loss of",
         };
         text.line(format!("// persistent   {work} {}, {batch}", task.network));
         text.line("//");

@@ -1,0 +1,128 @@
+// tiled_backward   d_input = (d_output · wᵀ) · y · (1 - y)     reference: matmul_transposed, sigmoid_backward
+// 
+//   d_output [rows, outputs], w [inputs, outputs], d_input and y [rows, inputs]
+//
+// A tile is 4 rows by 4 columns; 2 invocations of a workgroup of 8
+// accumulate it, each a slice of the sum, in registers.
+
+override WORKGROUP: u32;
+
+struct Tiles {
+    d_output_view: vec2<u32>,
+    w_view: vec2<u32>,
+    d_input_view: vec2<u32>,
+    y_view: vec2<u32>,
+    rows: u32,
+    inputs: u32,
+    outputs: u32,
+}
+
+@group(0) @binding(0) var<uniform> p: Tiles;
+@group(0) @binding(1) var<storage, read> d_output: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read> w: array<f32>;
+@group(0) @binding(3) var<storage, read_write> d_input: array<vec4<f32>>;
+@group(0) @binding(4) var<storage, read> y: array<vec4<f32>>;
+
+fn d_output_at(place: u32) -> vec4<f32> {
+    return d_output[place];
+}
+
+fn w_at(place: vec4<u32>) -> vec4<f32> {
+    return vec4(w[place.x], w[place.y], w[place.z], w[place.w]);
+}
+
+fn write_d_input(row: u32, quad: u32, columns: u32, numbers: vec4<f32>) {
+    d_input[row + quad] = numbers;
+}
+
+var<workgroup> sums: array<vec4<f32>, 32>;
+
+@compute @workgroup_size(WORKGROUP)
+fn tiled_backward(@builtin(workgroup_id) id: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let slice = lane % 2u;
+    let first_quad = (id.x * 4u + lane / 2u) * 1u;
+    let first_row = id.y * 4u;
+
+    let inputs = p.inputs;
+    let outputs = p.outputs;
+    let rows = p.rows;
+    let d_output_first = p.d_output_view.x / 4u;
+    let d_output_stride = p.d_output_view.y / 4u;
+    let w_first = p.w_view.x;
+    let w_stride = p.w_view.y;
+    let d_input_first = p.d_input_view.x / 4u;
+    let d_input_stride = p.d_input_view.y / 4u;
+    let y_first = p.y_view.x / 4u;
+    let y_stride = p.y_view.y / 4u;
+    let d0_first = d_output_first + min(first_row + 0u, rows - 1u) * d_output_stride;
+    let d1_first = d_output_first + min(first_row + 1u, rows - 1u) * d_output_stride;
+    let d2_first = d_output_first + min(first_row + 2u, rows - 1u) * d_output_stride;
+    let d3_first = d_output_first + min(first_row + 3u, rows - 1u) * d_output_stride;
+    let w0_first = w_first + min(4u * first_quad + 0u, inputs - 1u) * w_stride;
+    let w1_first = w_first + min(4u * first_quad + 1u, inputs - 1u) * w_stride;
+    let w2_first = w_first + min(4u * first_quad + 2u, inputs - 1u) * w_stride;
+    let w3_first = w_first + min(4u * first_quad + 3u, inputs - 1u) * w_stride;
+    var sum0_0 = vec4<f32>();
+    var sum1_0 = vec4<f32>();
+    var sum2_0 = vec4<f32>();
+    var sum3_0 = vec4<f32>();
+
+    let quads = select(0u, outputs / 4u, 4u * first_quad < inputs);
+    for (var k = slice; k < quads; k += 2u) {
+        let w0 = mat4x4(
+            w_at(w0_first + 4u * k + vec4(0u, 1u, 2u, 3u)),
+            w_at(w1_first + 4u * k + vec4(0u, 1u, 2u, 3u)),
+            w_at(w2_first + 4u * k + vec4(0u, 1u, 2u, 3u)),
+            w_at(w3_first + 4u * k + vec4(0u, 1u, 2u, 3u)),
+        );
+        let d0 = d_output_at(d0_first + k);
+        sum0_0 += d0 * w0;
+        let d1 = d_output_at(d1_first + k);
+        sum1_0 += d1 * w0;
+        let d2 = d_output_at(d2_first + k);
+        sum2_0 += d2 * w0;
+        let d3 = d_output_at(d3_first + k);
+        sum3_0 += d3 * w0;
+    }
+
+    // The terms that are left count, the others of the four are 0.
+    let inside = vec4(0u, 1u, 2u, 3u) < vec4(outputs % 4u);
+    if slice == 0u {
+        let k = outputs / 4u;
+        let w0 = mat4x4(
+            w_at(w0_first + min(4u * (k) + vec4(0u, 1u, 2u, 3u), vec4(outputs - 1u))),
+            w_at(w1_first + min(4u * (k) + vec4(0u, 1u, 2u, 3u), vec4(outputs - 1u))),
+            w_at(w2_first + min(4u * (k) + vec4(0u, 1u, 2u, 3u), vec4(outputs - 1u))),
+            w_at(w3_first + min(4u * (k) + vec4(0u, 1u, 2u, 3u), vec4(outputs - 1u))),
+        );
+        let d0 = select(vec4(0.0), d_output_at(d0_first + min(k, (outputs - 1u) / 4u)), inside);
+        sum0_0 += d0 * w0;
+        let d1 = select(vec4(0.0), d_output_at(d1_first + min(k, (outputs - 1u) / 4u)), inside);
+        sum1_0 += d1 * w0;
+        let d2 = select(vec4(0.0), d_output_at(d2_first + min(k, (outputs - 1u) / 4u)), inside);
+        sum2_0 += d2 * w0;
+        let d3 = select(vec4(0.0), d_output_at(d3_first + min(k, (outputs - 1u) / 4u)), inside);
+        sum3_0 += d3 * w0;
+    }
+
+    sums[lane * 4u + 0u] = sum0_0;
+    sums[lane * 4u + 1u] = sum1_0;
+    sums[lane * 4u + 2u] = sum2_0;
+    sums[lane * 4u + 3u] = sum3_0;
+    workgroupBarrier();
+    for (var i = lane; i < 16u; i += 8u) {
+        let owner = i / 4u;
+        let part = i % 4u;
+        let row = first_row + part / 1u;
+        let quad = (id.x * 4u + owner) * 1u + part % 1u;
+        if row < rows && 4u * quad < inputs {
+            var sum = sums[owner * 8u + part];
+            for (var slice = 1u; slice < 2u; slice++) {
+                sum += sums[(owner * 2u + slice) * 4u + part];
+            }
+            let output = y[y_first + row * y_stride + quad];
+            sum *= output * (1.0 - output);
+            write_d_input(d_input_first + row * d_input_stride, quad, inputs, sum);
+        }
+    }
+}
