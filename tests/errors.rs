@@ -47,6 +47,9 @@ macro_rules! assert_refused {
     };
 }
 
+#[path = "errors/data.rs"]
+mod data;
+
 #[test]
 fn refuses_what_is_no_network() {
     let gpu = noop();

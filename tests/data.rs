@@ -1,0 +1,202 @@
+//! Data sets as bytes, split, growing; and how a network classifies them.
+
+mod common;
+
+use common::case::*;
+use common::*;
+use wgrad::reference::{self, Matrix, NeuralNetwork, Order};
+use wgrad::{BytesConfig, Dataset, Error, Mlp, Network, Plan, TrainConfig, Trainer};
+
+/// Bytes that differ from each other.
+fn bytes(seed: u64, count: usize) -> Vec<u8> {
+    uniform(seed, count).iter().map(|number| (number * 256.0) as u8).collect()
+}
+
+/// What bytes and classes stand for, as f32.
+fn numbers(config: BytesConfig, inputs: &[u8], classes: &[u8]) -> (Vec<f32>, Vec<f32>) {
+    let [low, high] = config.inputs.map(f64::from);
+    let [off, on] = config.targets;
+    let targets = classes
+        .iter()
+        .flat_map(|&own| (0..config.classes).map(move |class| if class == usize::from(own) { on } else { off }));
+    let inputs = inputs.iter().map(|&byte| (low + (high - low) * f64::from(byte) / 255.0) as f32);
+    (inputs.collect(), targets.collect())
+}
+
+#[test]
+fn bytes_train_as_the_numbers_that_they_stand_for() {
+    let mut checked = 0;
+    // Widths that are whole words and others; the last has large tiles.
+    for (width, hidden, classes, samples, batch_size, shuffle) in [
+        (8, 5, 3, 13, 1, None),
+        (5, 7, 4, 13, 4, Some(2)),
+        (7, 9, 10, 33, 7, None),
+        (1, 3, 1, 5, 2, Some(1)),
+        (787, 45, 10, 80, 33, Some(5)),
+    ] {
+        let config = BytesConfig { classes, inputs: [-0.5, 1.5], targets: [0.1, 0.8] };
+        let mlp = Mlp::inputs(width).linear(hidden).bias().sigmoid().linear(classes).sigmoid();
+        let inputs = bytes(1, samples * width);
+        let labels = (0..samples).map(|sample| (sample * 7 % classes) as u8).collect::<Vec<_>>();
+        let (x, t) = numbers(config, &inputs, &labels);
+        for plan in [Plan::Plain, Plan::Layered, Plan::Auto] {
+            let network = Network::new(gpu(), &mlp, 3).unwrap();
+            let data = Dataset::from_bytes(gpu(), samples, &inputs, &labels, config).unwrap();
+            assert_eq!(data.samples(), samples);
+            let train = TrainConfig {
+                batch_size,
+                shuffle: shuffle.is_some(),
+                seed: shuffle.unwrap_or(0),
+                plan,
+                ..Default::default()
+            };
+            let mut trainer = Trainer::new(&network, &data, train.clone()).unwrap();
+            let name = if plan == Plan::Plain { "plain" } else { "layered" };
+            assert!(trainer.plan().starts_with(name), "{}", trainer.plan());
+            record(&mut trainer, 100);
+            let order = Order { samples: samples as u32, batch_size: batch_size as u32, shuffle };
+            let mut reference = reference_training(&mlp, 3, (&x, &t), order, 0.1);
+            reference.train_steps(100).unwrap();
+            let what = format!("{mlp} by {batch_size}, {plan}");
+            assert_l2(&what, &network.read_parameters().unwrap(), &reference.network.parameters(), 2e-6);
+            let loss = reference.loss().unwrap();
+            assert_close(&what, &[trainer.read_loss().unwrap().unwrap().loss], &[loss], |_| 1e-5 * loss);
+            checked += 1;
+
+            let persistent = TrainConfig { plan: Plan::Persistent, ..train };
+            let refused = Trainer::new(&network, &data, persistent).unwrap_err();
+            assert!(matches!(&refused, Error::PlanUnavailable { reason, .. } if reason.contains("bytes")), "{refused}");
+        }
+    }
+    assert_eq!(checked, 15);
+}
+
+#[test]
+fn the_parts_of_a_split_train_as_data_sets_of_their_own() {
+    let (inputs, targets) = (normal(1, 2 * 13), common::case::targets(2, 2 * 13));
+    let whole = Dataset::from_slices(gpu(), 13, &inputs, &targets).unwrap();
+    let (first, second) = whole.split_at(5).unwrap();
+    assert_eq!([first.samples(), second.samples()], [5, 8]);
+    let (_, last) = second.split_at(7).unwrap();
+    for (part, range) in [(first, 0..10), (second, 10..26), (last, 24..26)] {
+        let rows = part.samples();
+        let alone = Dataset::from_slices(gpu(), rows, &inputs[range.clone()], &targets[range]).unwrap();
+        for plan in plans() {
+            let [found, expected] = [&part, &alone].map(|data| {
+                let network = Network::new(gpu(), &xor_mlp(), 4).unwrap();
+                let config = TrainConfig { shuffle: true, seed: 3, plan, ..Default::default() };
+                let mut trainer = Trainer::new(&network, data, config).unwrap();
+                record(&mut trainer, 20);
+                (bits(&network.read_parameters().unwrap()), trainer.read_loss().unwrap().unwrap())
+            });
+            assert_eq!(found, expected, "{plan}, {rows} rows");
+        }
+    }
+    for at in [0, 13, 14, usize::MAX] {
+        assert_eq!(whole.split_at(at).unwrap_err(), Error::Split { first: at, samples: 13 });
+    }
+}
+
+#[test]
+fn a_data_set_grows_while_it_is_trained_on() {
+    let mlp = xor_mlp();
+    let (inputs, targets) = (normal(5, 2 * 12), common::case::targets(6, 2 * 12));
+    let rows = |from: usize, to: usize| (&inputs[2 * from..2 * to], &targets[2 * from..2 * to]);
+    for plan in plans() {
+        let data = Dataset::with_capacity(gpu(), 12, 2, 2).unwrap();
+        let network = Network::new(gpu(), &mlp, 7).unwrap();
+        let config = TrainConfig { batch_size: 3, plan, ..Default::default() };
+        let mut trainer = Trainer::new(&network, &data, config).unwrap();
+        // As long as there are none, nothing is done.
+        record(&mut trainer, 5);
+        assert_eq!((trainer.read_loss().unwrap(), trainer.steps_per_epoch()), (None, 0), "{plan}");
+        trainer.train(3, |_| ()).unwrap();
+
+        let mut reference = NeuralNetwork::from_parameters(&mlp, &mlp.initial_parameters(7).unwrap()).unwrap();
+        let mut train = |batches: &[std::ops::Range<usize>]| {
+            for batch in batches {
+                let (x, t) = rows(batch.start, batch.end);
+                let [x, t] = [x, t].map(|numbers| Matrix::from_f32(batch.len(), 2, numbers).unwrap());
+                reference.train_step(&x, &t, f64::from(0.1f32)).unwrap();
+            }
+            reference.parameters()
+        };
+        let write = |from, to| {
+            let (x, t) = rows(from, to);
+            data.write_rows(from, x, t).unwrap();
+        };
+        let mut expect = |steps, weights: Vec<f64>| {
+            record(&mut trainer, steps);
+            assert_l2(&plan.to_string(), &network.read_parameters().unwrap(), &weights, 2e-6);
+        };
+        // The first batch after nothing is of one sample; then come whole ones, to the end and on.
+        write(0, 5);
+        expect(4, train(&[0..1, 1..4, 4..5, 0..3]));
+        // The second batch of the epoch was to end with the fifth sample; what is added comes after it.
+        write(5, 9);
+        assert_eq!(data.samples(), 9);
+        expect(3, train(&[3..5, 5..8, 8..9]));
+        // Rows are written over, too.
+        data.write_rows(1, rows(10, 12).0, rows(10, 12).1).unwrap();
+        data.write_rows(1, rows(1, 3).0, rows(1, 3).1).unwrap();
+        write(9, 12);
+        expect(8, train(&[0..3, 3..6, 6..9, 9..12, 0..3, 3..6, 6..9, 9..12]));
+        let reading = trainer.read_loss().unwrap().unwrap();
+        assert_eq!((reading.step, reading.epoch, trainer.steps_per_epoch()), (15, 4, 4), "{plan}");
+        assert!(reading.loss > 0.0);
+    }
+}
+
+#[test]
+fn a_network_classifies_as_the_reference_does() {
+    for (seed, classes, samples) in [(1, 3, 600), (2, 1, 255), (3, 10, 257), (4, 2, 1)] {
+        let mlp = Mlp::inputs(5).linear(8).bias().sigmoid().linear(classes).sigmoid();
+        let network = Network::new(gpu(), &mlp, seed).unwrap();
+        let x = normal(seed, 5 * samples);
+        let t = uniform(seed + 1, classes * samples);
+        let data = Dataset::from_slices(gpu(), samples, &x, &t).unwrap();
+        let found = network.classify(&data).unwrap();
+
+        let mut reference = NeuralNetwork::from_parameters(&mlp, &mlp.initial_parameters(seed).unwrap()).unwrap();
+        let y = reference.forward(&Matrix::from_f32(samples, 5, &x).unwrap()).unwrap();
+        let t = Matrix::from_f32(samples, classes, &t).unwrap();
+        let expected = reference::confusion(&y, &t).unwrap();
+        assert_eq!(found.classes(), classes.max(2));
+        let counts = (0..found.classes()).flat_map(|actual| (0..found.classes()).map(move |said| (actual, said)));
+        let counts = counts.map(|(actual, said)| found.count(actual, said) as f64).collect::<Vec<_>>();
+        assert_eq!(counts, expected.as_slice(), "{mlp}");
+        assert_eq!(found.samples(), samples as u64);
+        let right = (0..found.classes()).map(|class| found.count(class, class)).sum::<u64>();
+        assert_eq!(found.accuracy(), right as f64 / samples as f64);
+        assert_eq!(found.count(classes + 7, 0), 0);
+        let loss = reference::squared_error(&y, &t).unwrap().0 / samples as f64;
+        assert_close("loss", &[found.loss()], &[loss], |_| 1e-5 * loss);
+        assert_close("loss", &network.evaluate(&data).unwrap(), &[loss], |_| 1e-5 * loss);
+    }
+    // Of bytes too: the classes are the labels.
+    let mlp = Mlp::inputs(6).linear(4).sigmoid();
+    let network = Network::new(gpu(), &mlp, 1).unwrap();
+    let labels = [3, 0, 1, 1, 2, 3, 3];
+    let config = BytesConfig { classes: 4, ..Default::default() };
+    let data = Dataset::from_bytes(gpu(), 7, &bytes(9, 42), &labels, config).unwrap();
+    let found = network.classify(&data).unwrap();
+    let actual = (0..4).map(|actual| (0..4).map(|said| found.count(actual, said)).sum::<u64>()).collect::<Vec<_>>();
+    assert_eq!(actual, [1, 2, 1, 3]);
+    let population = Network::population(gpu(), &mlp, 2, 1).unwrap();
+    assert!(matches!(population.classify(&data), Err(Error::Population { .. })));
+}
+
+#[test]
+fn the_memory_that_training_takes_is_what_it_says() {
+    // 10,000 digits, as bytes: the data set is nearly all.
+    let mlp = Mlp::inputs(784).linear(200).sigmoid().linear(10).sigmoid();
+    let network = Network::new(gpu(), &mlp, 1).unwrap();
+    let data = Dataset::from_bytes(gpu(), 10_000, &bytes(1, 7_840_000), &[7; 10_000], BytesConfig::default()).unwrap();
+    let trainer = Trainer::new(&network, &data, TrainConfig { batch_size: 64, ..Default::default() }).unwrap();
+    let memory = trainer.memory();
+    assert_eq!((memory.data, memory.parameters), (10_000 * (784 + 4), 4 * 158_800));
+    // The hidden layer's outputs and derivatives, and the outputs' derivatives.
+    let activations = 4 * 64 * (200 + 200 + 12);
+    assert!((activations..activations * 11 / 10).contains(&memory.batch), "{memory:?}");
+    assert_eq!(memory.total(), memory.data + memory.parameters + memory.batch);
+}
