@@ -3,10 +3,10 @@
 //! the layer's. Of a population each has one dimension more in front, `[networks, …]`.
 //!
 //! What the layers are, and of a training run its configuration, stands in the file's metadata, and so does a checksum of
-//! the whole file. A file is written beside the one that it replaces, and takes its place only when it is complete and on
-//! the disk.
+//! the whole file, which covers an app's notes there too. A file is written beside the one that it replaces, and takes its
+//! place only when it is complete and on the disk.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::Path;
@@ -33,6 +33,9 @@ const SHUFFLE: &str = "wgrad.shuffle";
 const SEED: &str = "wgrad.seed";
 const PLAN: &str = "wgrad.plan";
 
+/// Before the name of a note.
+const NOTE: &str = "wgrad.note.";
+
 /// The tensors of a training run.
 const STATE: &str = "training.state";
 const LEARNING_RATES: &str = "training.learning_rates";
@@ -47,8 +50,24 @@ impl Network {
     /// # Errors
     /// [`Error::NotFinite`] for parameters that have diverged, [`Error::File`]; those of [`Network::read_parameters`].
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
-        let tensors = parameter_tensors(self, "Network::save")?;
-        write(path.as_ref(), tensors, HashMap::from([(MLP.to_owned(), self.mlp().to_string())]))
+        self.save_for("Network::save", path.as_ref(), &BTreeMap::new())
+    }
+
+    /// Saves as [`Network::save`] does, and with it what the app wants to find beside the parameters: what the inputs
+    /// mean, how they were scaled, where they came from. Any text will do, under any name. [`Network::load_with_notes`]
+    /// gives it back; other programs find a note in the file's metadata as `wgrad.note.NAME`.
+    ///
+    /// # Errors
+    /// Those of [`Network::save`]; [`Error::File`] also for notes of more than 100 MB together, which is all that a
+    /// safetensors file has room for.
+    pub fn save_with_notes(&self, path: impl AsRef<Path>, notes: &BTreeMap<String, String>) -> Result<()> {
+        self.save_for("Network::save_with_notes", path.as_ref(), notes)
+    }
+
+    fn save_for(&self, operation: &'static str, path: &Path, notes: &BTreeMap<String, String>) -> Result<()> {
+        let tensors = parameter_tensors(self, operation)?;
+        let notes = notes.iter().map(|(name, text)| (format!("{NOTE}{name}"), text.clone()));
+        write(path, tensors, notes.chain([(MLP.to_owned(), self.mlp().to_string())]).collect())
     }
 
     /// A network, or a population, from a file that [`Network::save`] or [`Trainer::save`] wrote.
@@ -58,6 +77,16 @@ impl Network {
     pub fn load(gpu: &Gpu, path: impl AsRef<Path>) -> Result<Self> {
         let bytes = read(path.as_ref())?;
         Contents::new(path.as_ref(), &bytes)?.network(gpu)
+    }
+
+    /// A network as [`Network::load`] gives it, and the notes that were saved with it: none where there were none.
+    ///
+    /// # Errors
+    /// Those of [`Network::load`].
+    pub fn load_with_notes(gpu: &Gpu, path: impl AsRef<Path>) -> Result<(Self, BTreeMap<String, String>)> {
+        let bytes = read(path.as_ref())?;
+        let contents = Contents::new(path.as_ref(), &bytes)?;
+        Ok((contents.network(gpu)?, contents.notes()))
     }
 
     /// Replaces this network's parameters by those of a file: one of ours with the same layers, or any safetensors
@@ -297,6 +326,11 @@ impl<'a> Contents<'a> {
     fn value<T: std::str::FromStr>(&self, key: &str) -> Result<T> {
         let text = self.text(key)?;
         text.parse().map_err(|_| self.malformed(format!("metadata {key}"), text, std::any::type_name::<T>()))
+    }
+
+    fn notes(&self) -> BTreeMap<String, String> {
+        let notes = self.metadata.iter().filter_map(|(key, text)| Some((key.strip_prefix(NOTE)?, text)));
+        notes.map(|(name, text)| (name.to_owned(), text.clone())).collect()
     }
 
     fn mlp(&self) -> Result<Mlp> {

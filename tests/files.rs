@@ -2,6 +2,7 @@
 
 mod common;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 
@@ -117,6 +118,78 @@ fn every_flipped_byte_and_every_cut_is_an_error_and_changes_nothing() {
     assert_eq!(bits(&network.read_parameters().unwrap()), before);
     std::fs::write(&path, &whole).unwrap();
     network.restore(&path).unwrap();
+}
+
+/// Notes of which each could break a format that is careless about it.
+fn notes() -> BTreeMap<String, String> {
+    let spoofed = "\"wgrad.checksum\":\"00000000\"";
+    let notes = [
+        ("scaling", "{\"mean\": 0.1, \"names\": [\"a\", \"b\"]}\n\t\\ \r\n"),
+        ("", "without a name"),
+        ("empty", ""),
+        ("größe \"größer\"\n🦀", "Ω \u{0} \u{1f} \u{7f} \u{2028} \u{feff} 🦀"),
+        ("wgrad", "2"),
+        ("wgrad.note.wgrad.mlp", "3 → linear 1"),
+        (spoofed, spoofed),
+    ];
+    notes.map(|(name, text)| (name.to_owned(), text.to_owned())).into()
+}
+
+#[test]
+fn notes_come_back_as_they_were_beside_the_same_network() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("net.safetensors");
+    let network = Network::population(gpu(), &deep(), 2, 3).unwrap();
+    let parameters = bits(&network.read_parameters().unwrap());
+    network.save_with_notes(&path, &notes()).unwrap();
+    let (loaded, found) = Network::load_with_notes(gpu(), &path).unwrap();
+    assert_eq!(found, notes());
+    // Who does not ask for them gets the network alone.
+    for loaded in [loaded, Network::load(gpu(), &path).unwrap()] {
+        assert_eq!((loaded.mlp(), bits(&loaded.read_parameters().unwrap())), (&deep(), parameters.clone()));
+    }
+    network.restore(&path).unwrap();
+
+    // Another program finds them too.
+    let bytes = std::fs::read(&path).unwrap();
+    let length = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+    let header = serde_json::from_slice::<serde_json::Value>(&bytes[8..8 + length]).unwrap();
+    for (name, text) in notes() {
+        assert_eq!(header["__metadata__"][format!("wgrad.note.{name}")], text, "{name}");
+    }
+
+    network.save(&path).unwrap();
+    assert_eq!(Network::load_with_notes(gpu(), &path).unwrap().1, BTreeMap::new());
+}
+
+#[test]
+fn every_flipped_byte_of_a_note_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("net.safetensors");
+    let network = Network::new(gpu(), &xor_mlp(), 1).unwrap();
+    let notes = BTreeMap::from([("unit".to_owned(), "length in mm".to_owned())]);
+    network.save_with_notes(&path, &notes).unwrap();
+    let whole = std::fs::read(&path).unwrap();
+    let note = b"\"wgrad.note.unit\":\"length in mm\"";
+    let start = whole.windows(note.len()).position(|window| window == note).unwrap();
+    for (place, mask) in (start..start + note.len()).flat_map(|place| [(place, 0xff), (place, 1 << (place % 8))]) {
+        let mut damaged = whole.clone();
+        damaged[place] ^= mask;
+        std::fs::write(&path, damaged).unwrap();
+        let error = Network::load_with_notes(gpu(), &path).unwrap_err();
+        assert!(matches!(error, Error::Malformed { .. }), "byte {place} ^ {mask:#x}: {error}");
+    }
+}
+
+#[test]
+fn notes_that_no_reader_would_take_are_not_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("net.safetensors");
+    let network = Network::new(gpu(), &xor_mlp(), 1).unwrap();
+    let notes = BTreeMap::from([("long".to_owned(), "x".repeat(100_000_000))]);
+    let error = network.save_with_notes(&path, &notes).unwrap_err();
+    assert!(matches!(&error, Error::File { action: "write", .. }), "{error}");
+    assert!(!path.exists());
 }
 
 /// The same file with other metadata, and a checksum that is right.
@@ -255,7 +328,7 @@ fn pytorch_reads_what_was_saved_where_python_has_it() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("net.safetensors");
     let network = Network::from_parameters(gpu(), &deep(), &normal(51, deep().parameter_count())).unwrap();
-    network.save(&path).unwrap();
+    network.save_with_notes(&path, &notes()).unwrap();
     let output = Command::new(&python).args(["-c", PYTORCH]).arg(&path).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let words = String::from_utf8_lossy(&output.stdout);
