@@ -9,6 +9,8 @@ mod backquery;
 #[path = "../common/chart.rs"]
 mod chart;
 mod comparison;
+#[path = "../common/confusion.rs"]
+mod confusion;
 mod digits;
 mod pictures;
 mod report;
@@ -234,8 +236,9 @@ fn save(_: &Network, _: &Path) -> Result<(), Box<dyn Error>> {
 
 /// The last line is the accuracy alone, for scripts; the one before it says what it is about.
 fn print_result(classification: &Classification, about: &str) {
-    let classes = classification.classes();
-    println!("\n{}", report::confusion_table(classes, |actual, predicted| classification.count(actual, predicted)));
+    let names = (0..classification.classes()).map(|class| class.to_string()).collect::<Vec<_>>();
+    let count = |actual, predicted| classification.count(actual, predicted);
+    println!("\n{}", confusion::confusion_table(&names, count));
     println!("{about}:");
     println!("accuracy {:.4}", classification.accuracy());
 }

@@ -1,31 +1,4 @@
-//! What is printed: the confusion matrix, numbers with their nouns, and bytes.
-
-use std::fmt::Write;
-
-/// The confusion matrix as text. Rows: what it is; columns: what the network says; at the end, how many of the row are
-/// right. A dot is none, so that the misses stand out.
-pub fn confusion_table(classes: usize, count: impl Fn(usize, usize) -> u64) -> String {
-    let all = (0..classes).flat_map(|actual| (0..classes).map(move |predicted| (actual, predicted)));
-    let largest = all.map(|(actual, predicted)| count(actual, predicted)).max().unwrap_or(0);
-    let width = largest.to_string().len().max(3) + 1;
-    let mut table = String::from("is \\ says");
-    // Writing to a string cannot fail.
-    (0..classes).for_each(|predicted| _ = write!(table, "{predicted:width$}"));
-    table.push_str("    right\n");
-    for actual in 0..classes {
-        let row = (0..classes).map(|predicted| count(actual, predicted));
-        _ = write!(table, "{actual:9}");
-        for count in row.clone() {
-            _ = if count == 0 { write!(table, "{:>width$}", "·") } else { write!(table, "{count:width$}") };
-        }
-        let total = row.sum::<u64>();
-        _ = match total {
-            0 => writeln!(table, "{:>9}", "none"),
-            _ => writeln!(table, "{:7.1} %", 100.0 * count(actual, actual) as f64 / total as f64),
-        };
-    }
-    table
-}
+//! What is printed: numbers with their nouns, and bytes.
 
 /// What a network answers: the class with the highest output, and the three highest outputs.
 pub fn answer(outputs: &[f32]) -> String {
@@ -48,19 +21,6 @@ pub fn bytes(count: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_table_shows_rows_of_what_it_is_and_dots_for_none() {
-        let counts = [[98, 2, 0], [0, 1_003, 0], [0, 0, 0]];
-        let table = confusion_table(3, |actual, predicted| counts[actual][predicted]);
-        let expected = "\
-is \\ says    0    1    2    right
-        0   98    2    ·   98.0 %
-        1    · 1003    ·  100.0 %
-        2    ·    ·    ·     none
-";
-        assert_eq!(table, expected);
-    }
 
     #[test]
     fn an_answer_is_the_highest_output_and_shows_three_in_order() {

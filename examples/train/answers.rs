@@ -1,0 +1,75 @@
+//! What a network answers, as CSV.
+
+use std::io::Write;
+
+use wgrad::Network;
+
+use crate::scaling::{Answers, Scaling, class_of, number_of};
+
+/// How many numbers go through the network at a time.
+const NUMBERS_AT_A_TIME: usize = 1 << 20;
+
+/// The network's outputs for rows of inputs. However many rows there are, each is computed in the same way, so that a row
+/// of the training table gets the same bits when it comes back in another file.
+pub fn outputs_of(network: &Network, inputs: &[f32]) -> wgrad::Result<Vec<f32>> {
+    let width = network.mlp().input_width();
+    let widest = network.mlp().layers().iter().map(|layer| layer.output_width()).fold(width, usize::max);
+    let rows = (NUMBERS_AT_A_TIME / widest).max(1);
+    let mut outputs = Vec::with_capacity(inputs.len() / width * network.mlp().output_width());
+    for inputs in inputs.chunks(rows * width) {
+        outputs.extend(network.predict(inputs)?);
+    }
+    Ok(outputs)
+}
+
+/// Writes a header and an answer a row: a class and the output for each class, or a number.
+pub fn write(scaling: &Scaling, outputs: &[f32], to: impl Write) -> csv::Result<()> {
+    let mut writer = csv::Writer::from_writer(to);
+    let name = scaling.target.name.clone();
+    match &scaling.target.answers {
+        Answers::Classes(classes) => {
+            writer.write_record([name].into_iter().chain(classes.iter().map(|class| format!("p({class})"))))?;
+            for outputs in outputs.chunks_exact(classes.len()) {
+                let answer = classes[class_of(outputs)].clone();
+                writer.write_record([answer].into_iter().chain(outputs.iter().map(f32::to_string)))?;
+            }
+        }
+        &Answers::Numbers { low, high } => {
+            writer.write_record([name])?;
+            for &output in outputs {
+                // The outputs have no more digits than an f32.
+                writer.write_record([(number_of(output, low, high) as f32).to_string()])?;
+            }
+        }
+    }
+    writer.flush()?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::scaling::Target;
+
+    use super::*;
+
+    fn written(name: &str, answers: Answers, outputs: &[f32]) -> String {
+        let scaling = Scaling { named: true, inputs: Vec::new(), target: Target { name: name.to_owned(), answers } };
+        let mut text = Vec::new();
+        write(&scaling, outputs, &mut text).unwrap();
+        String::from_utf8(text).unwrap()
+    }
+
+    #[test]
+    fn classes_come_with_the_output_for_each_and_are_quoted_where_need_be() {
+        let classes = ["plain", "with, comma", "with \"quote\""].map(str::to_owned).to_vec();
+        let text = written("a kind", Answers::Classes(classes), &[0.9, 0.5, 0.25, 0.0625, 0.5, 0.125]);
+        let expected = "a kind,p(plain),\"p(with, comma)\",\"p(with \"\"quote\"\")\"\nplain,0.9,0.5,0.25\n\"with, comma\",0.0625,0.5,0.125\n";
+        assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn numbers_are_in_their_own_units() {
+        let text = written("price", Answers::Numbers { low: 100.0, high: 300.0 }, &[0.01, 0.5, 0.99]);
+        assert_eq!(text, "price\n100\n200\n300\n");
+    }
+}

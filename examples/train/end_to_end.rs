@@ -1,0 +1,116 @@
+//! Tables that are learned, saved, loaded and asked about, on the adapter at hand.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use clap::Parser;
+use rand::rngs::Xoshiro256PlusPlus;
+use rand::{RngExt, SeedableRng};
+use wgrad::Gpu;
+use wgrad::datasets::Header;
+
+use crate::score::Score;
+use crate::{Options, note, predict, train};
+
+fn options(table: &Path, network: &Path, more: &str) -> Options {
+    let paths = [table, network].map(|path| path.display().to_string());
+    let arguments = ["train", &paths[0], "--save", &paths[1], "--layers", "8"];
+    Options::try_parse_from(arguments.into_iter().chain(more.split_whitespace())).unwrap()
+}
+
+/// Trains, and asks before and after it was saved about the rows of the table itself.
+fn train_and_ask(table: &str, more: &str) -> (Score, Vec<String>) {
+    let folder = tempfile::tempdir().unwrap();
+    let [path, network_path] = ["table.csv", "net.safetensors"].map(|name| folder.path().join(name));
+    std::fs::write(&path, table).unwrap();
+    let (network, scaling, score) = train(&options(&path, &network_path, more), &path).unwrap();
+    let mut answers = Vec::new();
+    predict(&network, &scaling, &path, Header::Auto, &mut answers).unwrap();
+
+    let (loaded, loaded_scaling) = note::load(&Gpu::headless().unwrap(), &network_path).unwrap();
+    assert_eq!(loaded_scaling, scaling);
+    let mut answers_of_loaded = Vec::new();
+    predict(&loaded, &loaded_scaling, &path, Header::Auto, &mut answers_of_loaded).unwrap();
+    let answers = String::from_utf8(answers).unwrap();
+    assert_eq!(answers, String::from_utf8(answers_of_loaded).unwrap());
+    (score, answers.lines().map(str::to_owned).collect())
+}
+
+#[test]
+fn classes_are_learned_and_a_saved_network_answers_the_same() {
+    let mut random = Xoshiro256PlusPlus::seed_from_u64(1);
+    let mut table = "x,colour,kind,y\n".to_owned();
+    for _ in 0..200 {
+        let (x, y) = (random.random_range(-100.0..100.0), random.random_range(0.0..0.01));
+        let colour = if random.random() { "red" } else { "light green" };
+        let kind = if x > 30.0 {
+            "far, right"
+        } else if colour == "red" {
+            "red"
+        } else {
+            "other"
+        };
+        writeln!(table, "{x},{colour},\"{kind}\",{y}").unwrap();
+    }
+    let (score, answers) = train_and_ask(&table, "--target kind --epochs 60 --learning-rate 1");
+    assert!(score.accuracy().is_some_and(|accuracy| accuracy >= 0.85), "{}", score.report());
+    assert_eq!(answers[0], "kind,\"p(far, right)\",p(other),p(red)");
+    let right = answers.iter().zip(table.lines()).skip(1).filter(|(answer, row)| {
+        let kind = ["\"far, right\"", "other", "red"].iter().position(|kind| answer.starts_with(kind));
+        let expected = ["\"far, right\"", "\"other\"", "\"red\""].iter().position(|kind| row.contains(kind));
+        kind.is_some() && kind == expected
+    });
+    assert!(right.count() >= 180);
+    assert_eq!(answers.len(), 201);
+}
+
+#[test]
+fn numbers_are_learned_in_their_own_units_without_a_header() {
+    let mut random = Xoshiro256PlusPlus::seed_from_u64(2);
+    let mut points = (0..200).map(|_| [(); 2].map(|()| random.random_range(-2.0..2.0f64))).collect::<Vec<_>>();
+    points.push([0.5, -0.5]);
+    let price = |[a, b]: &[f64; 2]| 5_000.0 + 1_000.0 * a - 300.0 * b * b;
+    let table = points.iter().map(|point| format!("{},{},{}\n", price(point), point[0], point[1])).collect::<String>();
+    let folder = tempfile::tempdir().unwrap();
+    let [path, network_path] = ["table.csv", "net.safetensors"].map(|name| folder.path().join(name));
+    std::fs::write(&path, table).unwrap();
+    let more = "--target first --epochs 150 --learning-rate 1 --batch-size 8 --test 40";
+    let (network, scaling, score) = train(&options(&path, &network_path, more), &path).unwrap();
+    let Score::Numbers { network: fit, baseline, .. } = score else { panic!("{score:?}") };
+    assert!(fit.r_squared > 0.9 && fit.error < 400.0 && baseline.error > 800.0, "{}", score.report());
+
+    // By place, without the target; the loaded network as the one before.
+    let rows = folder.path().join("rows.csv");
+    std::fs::write(&rows, "0.5,-0.5\n-1,1\n").unwrap();
+    let (loaded, loaded_scaling) = note::load(&Gpu::headless().unwrap(), &network_path).unwrap();
+    let texts = [(&network, &scaling), (&loaded, &loaded_scaling)].map(|(network, scaling)| {
+        let mut answers = Vec::new();
+        predict(network, scaling, &rows, Header::Auto, &mut answers).unwrap();
+        String::from_utf8(answers).unwrap()
+    });
+    assert_eq!(texts[0], texts[1]);
+    let lines = texts[0].lines().collect::<Vec<_>>();
+    assert_eq!((lines.len(), lines[0]), (3, "column 1"));
+    for (line, point) in lines[1..].iter().zip([[0.5, -0.5], [-1.0, 1.0]]) {
+        let answer = line.parse::<f64>().unwrap();
+        assert!((answer - price(&point)).abs() < 800.0, "{answer} {}", price(&point));
+    }
+}
+
+#[test]
+fn the_same_seed_gives_the_same_answers_and_tables_without_anything_to_learn_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let [path, network_path] = ["table.csv", "net.safetensors"].map(|name| folder.path().join(name));
+    let refused = |table: &str, more: &str| {
+        std::fs::write(&path, table).unwrap();
+        let error = train(&options(&path, &network_path, more), &path).map(drop).unwrap_err().to_string();
+        assert!(!error.contains('\n') && !network_path.exists(), "{error}");
+        error
+    };
+    assert!(refused("a,b\n1,2\n", "").contains("1 row"));
+    assert!(refused("a,b\n1,2\n2,3\n", "--test 2").contains("leaves none"));
+    assert!(refused("a,b\n1,2\n2,2\n3,2\n", "--kind number").contains("\"b\" is 2 in all 2 training rows"));
+    assert!(refused("a,b\n1,x\n2,x\n3,x\n", "").contains("\"b\" is \"x\" in all 2 training rows"));
+    assert!(refused("a,b\n1,2\n2,3\n", "--target c").contains("no column \"c\""));
+    assert!(refused("a,b\n1,2\n2,\n", "").contains("line 3, column \"b\""));
+}

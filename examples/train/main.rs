@@ -1,0 +1,312 @@
+//! A network for a table of your own: trained on its rows, tested on rows held out, saved, and asked about other rows.
+//!
+//! cargo run --release --features datasets,files --example train -- --help
+//!
+//! Each module says what it is about: `problem` what is to be learned from a table, `split` which rows are held out,
+//! `scaling` how cells become a network's inputs and its outputs answers, `note` how that is kept beside the network,
+//! `training` the epochs, `score` how good the answers are, `rows` what to predict from, `answers` the answers as CSV.
+
+mod answers;
+#[path = "../common/chart.rs"]
+mod chart;
+#[path = "../common/confusion.rs"]
+mod confusion;
+#[cfg(test)]
+mod end_to_end;
+mod note;
+mod problem;
+mod rows;
+mod scaling;
+mod score;
+mod split;
+mod training;
+
+use std::error::Error;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Parser, ValueEnum};
+use indicatif::{ProgressBar, ProgressStyle};
+use wgrad::datasets::{Header, ReadProgress, Table};
+use wgrad::{Dataset, Gpu, Mlp, Network, Plan, TrainConfig, Trainer};
+
+use crate::problem::{Column, Kind, Problem};
+use crate::scaling::{Answers, Scaling};
+use crate::score::Score;
+use crate::split::Test;
+use crate::training::Measured;
+
+/// Trains a network on a table (CSV) to tell one of its columns from the others, and tests it on rows held out; or asks a
+/// network that was saved about other rows, and prints its answers as CSV.
+///
+/// Columns of numbers are standardised by the training rows, and of a column of words each word is an input of its own.
+/// Leave out columns that only number or name the rows. Numbers to answer are scaled to the range of the training rows:
+/// answers do not go far beyond it.
+#[derive(Parser)]
+struct Options {
+    /// The table to train on
+    #[arg(value_name = "TABLE.csv", required_unless_present = "load")]
+    table: Option<PathBuf>,
+    /// The column to tell from the others: its name, or "first" or "last"
+    #[arg(long, value_name = "COLUMN", default_value = "last")]
+    target: String,
+    /// What the target is
+    #[arg(long, value_enum, default_value_t = Kind::Auto)]
+    kind: Kind,
+    /// The widths of the hidden layers, in order: 64, or 64,30; or the widths of all layers, if the first is that of the
+    /// inputs and the last that of the outputs
+    #[arg(long, value_name = "WIDTHS", default_value = "32", value_delimiter = ',', value_parser = at_least_one)]
+    layers: Vec<usize>,
+    /// How often the training rows are gone through, each time in another order
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..))]
+    epochs: u64,
+    /// The rows of a step; at most all
+    #[arg(long, default_value_t = 16, value_parser = at_least_one)]
+    batch_size: usize,
+    /// The step length of gradient descent
+    #[arg(long, default_value_t = 0.5)]
+    learning_rate: f32,
+    /// The rows held out for the test: a share of all, such as 0.2, or their number
+    #[arg(long, value_name = "ROWS", default_value = "0.2")]
+    test: Test,
+    /// The seed of the choice of rows, of their order, and of the initial weights
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// How training steps become dispatches: auto, plain, layered, persistent, persistent-subgroup, persistent-invocation,
+    /// persistent-workgroup
+    #[arg(long, default_value_t = Plan::Auto)]
+    plan: Plan,
+    /// Whether the first row names the columns
+    #[arg(long, value_enum, default_value_t = HeaderRow::Auto)]
+    header: HeaderRow,
+    /// A file for the trained network, with all that it takes to ask it
+    #[arg(long, value_name = "FILE.safetensors")]
+    save: Option<PathBuf>,
+    /// A file for a chart of the loss, and of the accuracy, for which the training stops a hundred times
+    #[arg(long, value_name = "FILE.svg")]
+    plot: Option<PathBuf>,
+    /// A network that --save wrote, to be asked
+    #[arg(long, value_name = "FILE.safetensors", requires = "predict", conflicts_with_all = ["table", "target", "kind",
+        "layers", "epochs", "batch_size", "learning_rate", "test", "seed", "plan", "save", "plot"])]
+    load: Option<PathBuf>,
+    /// The rows to ask it about (CSV): the training table's columns by name in any order, or without header the inputs in
+    /// the table's order
+    #[arg(long, value_name = "ROWS.csv", requires = "load")]
+    predict: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum HeaderRow {
+    /// It does if it looks like it: if it has no number, and the second row has one
+    Auto,
+    Yes,
+    No,
+}
+
+impl From<HeaderRow> for Header {
+    fn from(row: HeaderRow) -> Self {
+        match row {
+            HeaderRow::Auto => Header::Auto,
+            HeaderRow::Yes => Header::Yes,
+            HeaderRow::No => Header::No,
+        }
+    }
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    let number = text.parse::<usize>().map_err(|error| error.to_string())?;
+    if number > 0 { Ok(number) } else { Err("at least 1".to_owned()) }
+}
+
+fn main() -> ExitCode {
+    match run(&Options::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(options: &Options) -> Result<(), Box<dyn Error>> {
+    if let (Some(file), Some(rows)) = (&options.load, &options.predict) {
+        let gpu = Gpu::headless()?;
+        let (network, scaling) = note::load(&gpu, file)?;
+        eprintln!("network  {}", network.mlp());
+        eprintln!("adapter  {}", gpu.description());
+        return predict(&network, &scaling, rows, options.header.into(), io::stdout().lock());
+    }
+    let table = options.table.as_ref().ok_or("there is no table to train on")?;
+    let (_, _, score) = train(options, table)?;
+    println!("\n{}", score.report());
+    Ok(())
+}
+
+/// Writes the network's answers for the rows of a file.
+fn predict(
+    network: &Network,
+    scaling: &Scaling,
+    path: &Path,
+    header: Header,
+    to: impl io::Write,
+) -> Result<(), Box<dyn Error>> {
+    let columns = rows::read(path, header, scaling)?;
+    let columns = columns.iter().map(Vec::as_slice).collect::<Vec<_>>();
+    let rows = (0..columns.first().map_or(0, |cells| cells.len())).collect::<Vec<_>>();
+    let outputs = answers::outputs_of(network, &scaling.inputs_of(&columns, &rows))?;
+    answers::write(scaling, &outputs, to)?;
+    eprintln!("answers  {}", rows.len());
+    Ok(())
+}
+
+/// Trains and saves as the options say; and how good the network is on the rows held out.
+fn train(options: &Options, path: &Path) -> Result<(Network, Scaling, Score), Box<dyn Error>> {
+    // What can fail without training does so before it.
+    for path in [&options.save, &options.plot].into_iter().flatten() {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        if folder.is_some_and(|folder| !folder.is_dir()) {
+            return Err(format!("{}: there is no such folder", path.display()).into());
+        }
+    }
+    let problem = Problem::new(&read(path, options.header.into())?, &options.target, options.kind)?;
+    let [training, held_out] = split::split(problem.rows, options.test, options.seed)?;
+    let scaling = Scaling::new(&problem, &training)?;
+    let (mlp, about_layers) = network(&scaling, &options.layers);
+    let (to_train, to_test) = (training.len(), held_out.len());
+    println!("table    {}: {} rows, {to_train} to train on, {to_test} held out", path.display(), problem.rows);
+    describe(&problem, &scaling, &training);
+
+    let gpu = Gpu::headless()?;
+    let columns = problem.inputs.iter().map(|column| column.cells.as_slice()).collect::<Vec<_>>();
+    let samples = |rows: &[usize]| [scaling.inputs_of(&columns, rows), scaling.targets_of(&problem.target.cells, rows)];
+    let [inputs, targets] = samples(&training);
+    let data = Dataset::from_slices(&gpu, training.len(), &inputs, &targets)?;
+    let network = Network::new(&gpu, &mlp, options.seed)?;
+    let config = TrainConfig {
+        learning_rate: options.learning_rate,
+        batch_size: options.batch_size.min(training.len()),
+        shuffle: true,
+        seed: options.seed,
+        plan: options.plan,
+    };
+    let mut trainer = Trainer::new(&network, &data, config)?;
+    println!("network  {mlp}, {} parameters; {about_layers}", mlp.parameter_count());
+    println!("plan     {}", trainer.plan());
+    println!("adapter  {}", gpu.description());
+
+    let [inputs, targets] = samples(&held_out);
+    let cells = |rows: &[usize]| rows.iter().map(|&row| problem.target.cells[row]).collect::<Vec<_>>();
+    let (training, held_out) = (cells(&training), cells(&held_out));
+    let measure = || {
+        let outputs = answers::outputs_of(&network, &inputs)?;
+        let accuracy = Score::new(&scaling, &outputs, &held_out, &training).accuracy();
+        Ok(Measured { loss: score::loss(&outputs, &targets, held_out.len()), accuracy })
+    };
+    let trained = training::train(&mut trainer, options.epochs, options.plot.is_some().then_some(measure))?;
+    println!("trained  {} epochs in {:.2} s, loss {:.6}", options.epochs, trained.seconds, trained.loss);
+
+    if let (Some(path), Some(chart)) = (&options.plot, trained.chart) {
+        chart.save(path)?;
+        println!("written  {}", path.display());
+    }
+    if let Some(path) = &options.save {
+        note::save(&network, &scaling, path)?;
+        println!("written  {}", path.display());
+    }
+    let score = Score::new(&scaling, &answers::outputs_of(&network, &inputs)?, &held_out, &training);
+    Ok((network, scaling, score))
+}
+
+fn read(path: &Path, header: Header) -> Result<Table, Box<dyn Error>> {
+    let bar = ProgressBar::new(0).with_style(ProgressStyle::with_template("{bar:30} {bytes} of {total_bytes} read")?);
+    let table = Table::from_csv(path, header, |progress: ReadProgress| {
+        bar.set_length(progress.total);
+        bar.set_position(progress.bytes);
+    })?;
+    bar.finish_and_clear();
+    Ok(table)
+}
+
+/// The network with hidden layers of these widths, or with layers of just these widths where they fit; and which it became.
+fn network(scaling: &Scaling, widths: &[usize]) -> (Mlp, String) {
+    let (inputs, outputs) = (scaling.input_width(), scaling.output_width());
+    let (hidden, about) = match widths {
+        [first, hidden @ .., last] if [*first, *last] == [inputs, outputs] => (hidden, "the widths of all layers"),
+        hidden => {
+            (hidden, if hidden.len() == 1 { "the width of the hidden layer" } else { "the hidden layers' widths" })
+        }
+    };
+    let layers = hidden.iter().chain([&outputs]);
+    let mlp = layers.fold(Mlp::inputs(inputs), |mlp, &width| mlp.linear(width).bias().sigmoid());
+    let widths = widths.iter().map(usize::to_string).collect::<Vec<_>>().join(",");
+    (mlp, format!("--layers {widths}: {about}"))
+}
+
+fn describe(problem: &Problem, scaling: &Scaling, training: &[usize]) {
+    if !problem.named {
+        println!("header   none: the columns are \"column 1\", \"column 2\" and so on");
+    }
+    let words = problem.inputs.iter().filter(|column| column.words.is_some()).count();
+    let (columns, width) = (problem.inputs.len(), scaling.input_width());
+    println!("inputs   {width} from {columns} columns, of which {words} of words");
+    let Column { name, .. } = &problem.target;
+    match &scaling.target.answers {
+        Answers::Classes(classes) => println!("target   {name:?}, one of {} classes", classes.len()),
+        &Answers::Numbers { low, high } => {
+            let [low, high] = [low, high].map(score::figures);
+            println!("target   {name:?}, a number from {low} to {high} in the training rows");
+        }
+    }
+    let missing = problem::missing_classes(&problem.target, training);
+    if !missing.is_empty() {
+        eprintln!("note     no training row is of {missing:?}: the network cannot learn what these are");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+    use crate::scaling::{Coding, Input, Target};
+
+    #[test]
+    fn options_name_only_options_that_there_are() {
+        Options::command().debug_assert();
+    }
+
+    #[test]
+    fn a_table_is_trained_on_or_a_network_asked_and_not_both() {
+        let parse = |arguments: &str| Options::try_parse_from(arguments.split(' '));
+        assert!(parse("train t.csv").is_ok_and(|options| options.layers == [32] && options.test == Test::Share(0.2)));
+        assert!(parse("train t.csv --layers 64,30,10 --test 30 --kind class --header no").is_ok());
+        assert!(parse("train --load n --predict r.csv --header yes").is_ok());
+        for refused in
+            ["--layers 5", "t --load n --predict r", "--load n", "t --predict r", "--load n --predict r --seed 2"]
+        {
+            assert!(parse(&format!("train {refused}")).is_err(), "{refused}");
+        }
+        for refused in ["--layers 5,0", "--epochs 0", "--batch-size 0", "--test 0", "--kind word", "--header maybe"] {
+            assert!(parse(&format!("train t.csv {refused}")).is_err(), "{refused}");
+        }
+    }
+
+    #[test]
+    fn widths_are_of_all_layers_where_the_ends_fit_and_otherwise_hidden() {
+        let number = |i: usize| Input { name: i.to_string(), coding: Coding::Number { mean: 0.0, deviation: 1.0 } };
+        let answers = Answers::Classes((0..3).map(|class| class.to_string()).collect());
+        let target = Target { name: "t".to_owned(), answers };
+        let scaling = Scaling { named: true, inputs: (0..4).map(number).collect(), target };
+        let built = |widths: &[usize]| {
+            let (mlp, about) = network(&scaling, widths);
+            let widths = mlp.layers().iter().step_by(2).map(|layer| layer.output_width()).collect::<Vec<_>>();
+            (widths, about.contains("of all layers"))
+        };
+        assert_eq!(built(&[4, 30, 3]), (vec![30, 3], true));
+        assert_eq!(built(&[4, 3]), (vec![3], true));
+        assert_eq!(built(&[4, 30]), (vec![4, 30, 3], false));
+        assert_eq!(built(&[30, 3]), (vec![30, 3, 3], false));
+        assert_eq!(built(&[3]), (vec![3, 3], false));
+    }
+}

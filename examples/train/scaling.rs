@@ -1,0 +1,233 @@
+//! How cells become a network's inputs, and its outputs an answer.
+//!
+//! - A number becomes `(number - mean) / deviation` with the mean and the standard deviation of the training rows; in a
+//!   column that is constant there, 0.
+//! - A word becomes an input for each word of its column: 1 for the word itself, 0 for the others.
+//! - A class is an output each: 0.99 for the class itself, 0.01 for the others. The answer is the class whose output is
+//!   highest.
+//! - A number to answer is one output, from 0.01 for the lowest of the training rows to 0.99 for the highest. So answers
+//!   do not go beyond these by more than a hundredth of their range.
+
+use crate::problem::{Column, Problem};
+
+/// A sigmoid reaches 0 and 1 nowhere.
+const LOW: f64 = 0.01;
+const HIGH: f64 = 0.99;
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scaling {
+    /// Whether the columns have names of their own.
+    pub named: bool,
+    pub inputs: Vec<Input>,
+    pub target: Target,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Input {
+    pub name: String,
+    pub coding: Coding,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Coding {
+    /// The deviation of a constant column is 0.
+    Number { mean: f64, deviation: f64 },
+    /// The words that there are.
+    Words(Vec<String>),
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Target {
+    pub name: String,
+    pub answers: Answers,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Answers {
+    Classes(Vec<String>),
+    Numbers { low: f64, high: f64 },
+}
+
+impl Scaling {
+    /// What the training rows say.
+    ///
+    /// # Errors
+    /// Where all of them have the same target.
+    pub fn new(problem: &Problem, training: &[usize]) -> Result<Self, String> {
+        let inputs = problem.inputs.iter();
+        let inputs = inputs.map(|column| Input { name: column.name.clone(), coding: Coding::of(column, training) });
+        let target = &problem.target;
+        let [low, high] = range(target, training);
+        if low == high {
+            let value = match &target.words {
+                Some(classes) => format!("{:?}", classes[low as usize]),
+                None => low.to_string(),
+            };
+            let rows = training.len();
+            return Err(format!(
+                "the target {:?} is {value} in all {rows} training rows: nothing to learn",
+                target.name
+            ));
+        }
+        let answers = match &target.words {
+            Some(classes) => Answers::Classes(classes.clone()),
+            None => Answers::Numbers { low, high },
+        };
+        let target = Target { name: target.name.clone(), answers };
+        Ok(Scaling { named: problem.named, inputs: inputs.collect(), target })
+    }
+
+    /// How many numbers a row is to the network.
+    pub fn input_width(&self) -> usize {
+        self.inputs.iter().map(|input| input.coding.width()).sum()
+    }
+
+    /// How many numbers the network answers.
+    pub fn output_width(&self) -> usize {
+        match &self.target.answers {
+            Answers::Classes(classes) => classes.len(),
+            Answers::Numbers { .. } => 1,
+        }
+    }
+
+    /// The network's inputs for these rows, of `columns` in the order of the inputs.
+    pub fn inputs_of(&self, columns: &[&[f32]], rows: &[usize]) -> Vec<f32> {
+        let mut inputs = Vec::with_capacity(rows.len() * self.input_width());
+        for &row in rows {
+            for (input, cells) in self.inputs.iter().zip(columns) {
+                input.coding.push(cells[row], &mut inputs);
+            }
+        }
+        inputs
+    }
+
+    /// What the network is to answer for these rows, of which `cells` is the target.
+    pub fn targets_of(&self, cells: &[f32], rows: &[usize]) -> Vec<f32> {
+        let targets = rows.iter().map(|&row| cells[row]);
+        match &self.target.answers {
+            Answers::Classes(classes) => {
+                let one_hot =
+                    |class: f32| (0..classes.len()).map(move |i| if i == class as usize { HIGH } else { LOW });
+                targets.flat_map(one_hot).map(|target| target as f32).collect()
+            }
+            &Answers::Numbers { low, high } => {
+                targets.map(|t| (LOW + (HIGH - LOW) * (f64::from(t) - low) / (high - low)) as f32).collect()
+            }
+        }
+    }
+}
+
+impl Coding {
+    fn of(column: &Column, training: &[usize]) -> Self {
+        if let Some(words) = &column.words {
+            return Coding::Words(words.clone());
+        }
+        let numbers = || training.iter().map(|&row| f64::from(column.cells[row]));
+        let count = training.len() as f64;
+        let mean = numbers().sum::<f64>() / count;
+        let [low, high] = range(column, training);
+        // Rounding would leave a constant column some deviation.
+        let deviation = if low < high {
+            (numbers().map(|number| (number - mean).powi(2)).sum::<f64>() / count).sqrt()
+        } else {
+            0.0
+        };
+        Coding::Number { mean, deviation }
+    }
+
+    fn width(&self) -> usize {
+        match self {
+            Coding::Number { .. } => 1,
+            Coding::Words(words) => words.len(),
+        }
+    }
+
+    fn push(&self, cell: f32, inputs: &mut Vec<f32>) {
+        match self {
+            Coding::Number { deviation: 0.0, .. } => inputs.push(0.0),
+            Coding::Number { mean, deviation } => inputs.push(((f64::from(cell) - mean) / deviation) as f32),
+            Coding::Words(words) => inputs.extend((0..words.len()).map(|i| f32::from(i == cell as usize))),
+        }
+    }
+}
+
+/// The lowest and the highest cell of these rows.
+fn range(column: &Column, rows: &[usize]) -> [f64; 2] {
+    let cells = || rows.iter().map(|&row| f64::from(column.cells[row]));
+    [cells().fold(f64::INFINITY, f64::min), cells().fold(f64::NEG_INFINITY, f64::max)]
+}
+
+/// The number that an output stands for.
+pub fn number_of(output: f32, low: f64, high: f64) -> f64 {
+    low + (high - low) * (f64::from(output) - LOW) / (HIGH - LOW)
+}
+
+/// The place of the highest output.
+pub fn class_of(outputs: &[f32]) -> usize {
+    (0..outputs.len()).max_by(|&a, &b| outputs[a].total_cmp(&outputs[b])).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn column(name: &str, words: &[&str], cells: &[f32]) -> Column {
+        let words = (!words.is_empty()).then(|| words.iter().map(|&word| word.to_owned()).collect());
+        Column { name: name.to_owned(), words, cells: cells.to_vec() }
+    }
+
+    fn problem(target: Column) -> Problem {
+        let inputs = vec![
+            column("size", &[], &[1.0, 3.0, 100.0]),
+            column("colour", &["red", "green"], &[1.0, 0.0, 0.0]),
+            column("constant", &[], &[0.1, 0.1, 7.0]),
+        ];
+        Problem { named: true, inputs, target, rows: 3 }
+    }
+
+    #[test]
+    fn inputs_are_standardised_by_the_training_rows_alone_and_words_are_one_hot() {
+        let problem = problem(column("price", &[], &[10.0, 30.0, 50.0]));
+        let scaling = Scaling::new(&problem, &[0, 1]).unwrap();
+        assert_eq!(scaling.inputs[0].coding, Coding::Number { mean: 2.0, deviation: 1.0 });
+        let columns = problem.inputs.iter().map(|column| column.cells.as_slice()).collect::<Vec<_>>();
+        assert_eq!(scaling.inputs_of(&columns, &[1, 0]), [1.0, 1.0, 0.0, 0.0, -1.0, 0.0, 1.0, 0.0]);
+        // The row that was held out, with a number in the column that was constant.
+        assert_eq!(scaling.inputs_of(&columns, &[2]), [98.0, 1.0, 0.0, 0.0]);
+        assert_eq!((scaling.input_width(), scaling.output_width()), (4, 1));
+    }
+
+    #[test]
+    fn numbers_to_answer_go_there_and_back() {
+        let cells = [-3.0, 250.0, 17.5, 400.0];
+        let mut problem = problem(column("price", &[], &cells));
+        problem.inputs.clear();
+        let scaling = Scaling::new(&problem, &[0, 1, 2]).unwrap();
+        let Answers::Numbers { low, high } = scaling.target.answers else { panic!("{:?}", scaling.target) };
+        assert_eq!((low, high), (-3.0, 250.0));
+        let targets = scaling.targets_of(&cells, &[0, 1, 2, 3]);
+        assert_eq!(targets[..2], [0.01, 0.99]);
+        // Beyond the training rows' range too.
+        for (target, cell) in targets.into_iter().zip(cells) {
+            let back = number_of(target, low, high);
+            assert!((back - f64::from(cell)).abs() < 1e-4, "{back} {cell}");
+        }
+    }
+
+    #[test]
+    fn classes_are_one_hot_and_the_highest_output_is_the_answer() {
+        let scaling = Scaling::new(&problem(column("kind", &["a", "b", "c"], &[2.0, 0.0, 1.0])), &[0, 1]).unwrap();
+        let targets = scaling.targets_of(&[2.0, 0.0, 1.0], &[0, 2]);
+        assert_eq!(targets, [0.01, 0.01, 0.99, 0.01, 0.99, 0.01]);
+        assert_eq!(targets.chunks(3).map(class_of).collect::<Vec<_>>(), [2, 1]);
+        assert_eq!(scaling.output_width(), 3);
+    }
+
+    #[test]
+    fn refuses_training_rows_with_one_target() {
+        let number = Scaling::new(&problem(column("price", &[], &[5.0, 5.0, 6.0])), &[0, 1]).unwrap_err();
+        assert!(number.contains("\"price\" is 5 in all 2 training rows"), "{number}");
+        let class = Scaling::new(&problem(column("kind", &["a", "b"], &[1.0, 1.0, 0.0])), &[0, 1]).unwrap_err();
+        assert!(class.contains("\"kind\" is \"b\" in all 2"), "{class}");
+    }
+}

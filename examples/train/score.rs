@@ -1,0 +1,178 @@
+//! How good the answers for rows are that were held out, beside what one could say without a network.
+
+use std::fmt::Write;
+
+use crate::confusion::confusion_table;
+use crate::scaling::{Answers, Scaling, class_of, number_of};
+
+/// The most classes of which a table is printed.
+const MOST_CLASSES: usize = 20;
+
+#[derive(Debug, PartialEq)]
+pub enum Score {
+    Classes {
+        names: Vec<String>,
+        /// How many rows of a class got which answer: class after class.
+        counts: Vec<u64>,
+        /// The most frequent class of the training rows.
+        baseline: usize,
+    },
+    Numbers {
+        network: Fit,
+        /// Always the mean of the training rows.
+        mean: f64,
+        baseline: Fit,
+    },
+}
+
+/// How well answers fit numbers.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Fit {
+    /// The root mean square error, in the target's units.
+    pub error: f64,
+    /// 1 minus the squares of the errors by those of the differences to the mean; 1 at best, and not a number where all
+    /// targets are the same.
+    pub r_squared: f64,
+}
+
+impl Score {
+    /// The score of `outputs` for rows with the targets `held_out`, where the training rows have the targets `training`.
+    pub fn new(scaling: &Scaling, outputs: &[f32], held_out: &[f32], training: &[f32]) -> Self {
+        match &scaling.target.answers {
+            Answers::Classes(names) => {
+                let classes = names.len();
+                let mut counts = vec![0; classes * classes];
+                for (outputs, &class) in outputs.chunks_exact(classes).zip(held_out) {
+                    counts[class as usize * classes + class_of(outputs)] += 1;
+                }
+                let mut frequencies = vec![0u64; classes];
+                training.iter().for_each(|&class| frequencies[class as usize] += 1);
+                // Of several the first.
+                let baseline = (0..classes).rev().max_by_key(|&class| frequencies[class]).unwrap_or(0);
+                Score::Classes { names: names.clone(), counts, baseline }
+            }
+            &Answers::Numbers { low, high } => {
+                let mean = mean(training);
+                let network = Fit::new(outputs.iter().map(|&output| number_of(output, low, high)), held_out);
+                Score::Numbers { network, mean, baseline: Fit::new(held_out.iter().map(|_| mean), held_out) }
+            }
+        }
+    }
+
+    /// The share of right answers, where they are classes.
+    pub fn accuracy(&self) -> Option<f64> {
+        let Score::Classes { names, counts, .. } = self else { return None };
+        let right = (0..names.len()).map(|class| counts[class * names.len() + class]).sum::<u64>();
+        Some(right as f64 / counts.iter().sum::<u64>() as f64)
+    }
+
+    /// Several lines, of which the last is for scripts.
+    pub fn report(&self) -> String {
+        let mut report = String::new();
+        // Writing to a string cannot fail.
+        match self {
+            Score::Classes { names, counts, baseline } => {
+                let classes = names.len();
+                if classes <= MOST_CLASSES {
+                    report = confusion_table(names, |actual, predicted| counts[actual * classes + predicted]) + "\n";
+                }
+                let rows = counts.iter().sum::<u64>();
+                let of_baseline = counts[baseline * classes..][..classes].iter().sum::<u64>() as f64 / rows as f64;
+                let name = &names[*baseline];
+                _ = writeln!(report, "held out {rows} rows");
+                _ = writeln!(
+                    report,
+                    "baseline accuracy {of_baseline:.4}: always {name:?}, the most frequent of the training rows"
+                );
+                _ = write!(report, "accuracy {:.4}", self.accuracy().unwrap_or(f64::NAN));
+            }
+            Score::Numbers { network, mean, baseline } => {
+                let [error, baseline_error, mean] = [network.error, baseline.error, *mean].map(figures);
+                let r_squared = baseline.r_squared;
+                _ = writeln!(
+                    report,
+                    "baseline root mean square error {baseline_error}, R² {r_squared:.4}: always {mean}, the training rows' mean"
+                );
+                _ = writeln!(report, "network  root mean square error {error}");
+                _ = write!(report, "R² {:.4}", network.r_squared);
+            }
+        }
+        report
+    }
+}
+
+impl Fit {
+    fn new(answers: impl Iterator<Item = f64>, targets: &[f32]) -> Self {
+        let count = targets.len() as f64;
+        let mean = mean(targets);
+        let squares = answers.zip(targets).map(|(answer, &target)| (answer - f64::from(target)).powi(2)).sum::<f64>();
+        let spread = targets.iter().map(|&target| (f64::from(target) - mean).powi(2)).sum::<f64>();
+        let r_squared = if spread > 0.0 { 1.0 - squares / spread } else { f64::NAN };
+        Fit { error: (squares / count).sqrt(), r_squared }
+    }
+}
+
+fn mean(numbers: &[f32]) -> f64 {
+    numbers.iter().copied().map(f64::from).sum::<f64>() / numbers.len() as f64
+}
+
+/// The loss as the training has it: the mean over the rows of `½ Σ_outputs (y - t)²`.
+pub fn loss(outputs: &[f32], targets: &[f32], rows: usize) -> f64 {
+    let squares = outputs.iter().zip(targets).map(|(&y, &t)| (f64::from(y) - f64::from(t)).powi(2));
+    0.5 * squares.sum::<f64>() / rows as f64
+}
+
+/// With four figures, or all that stand before the point.
+pub fn figures(number: f64) -> String {
+    let before_the_point = if number == 0.0 { 1 } else { number.abs().log10().floor() as i32 + 1 };
+    format!("{number:.*}", (4 - before_the_point).clamp(0, 12) as usize)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scaling::Target;
+
+    fn scaling(answers: Answers) -> Scaling {
+        Scaling { named: true, inputs: Vec::new(), target: Target { name: "t".to_owned(), answers } }
+    }
+
+    #[test]
+    fn classes_are_counted_and_compared_with_the_most_frequent_one() {
+        let scaling = scaling(Answers::Classes(["a", "b"].map(str::to_owned).to_vec()));
+        let outputs = [0.9, 0.1, 0.2, 0.8, 0.6, 0.4, 0.3, 0.7];
+        let score = Score::new(&scaling, &outputs, &[0.0, 1.0, 1.0, 1.0], &[1.0, 0.0, 0.0]);
+        assert_eq!(
+            score,
+            Score::Classes { names: vec!["a".into(), "b".into()], counts: vec![1, 0, 1, 2], baseline: 0 }
+        );
+        assert_eq!(score.accuracy(), Some(0.75));
+        let report = score.report();
+        assert!(report.contains("\nbaseline accuracy 0.2500: always \"a\""), "{report}");
+        assert!(report.ends_with("\naccuracy 0.7500"), "{report}");
+    }
+
+    #[test]
+    fn numbers_are_compared_with_the_mean_in_their_own_units() {
+        let scaling = scaling(Answers::Numbers { low: 0.0, high: 100.0 });
+        // What stands for 10, 50 and 90, each 2 beside its target.
+        let score = Score::new(&scaling, &[0.108, 0.5, 0.892], &[12.0, 48.0, 92.0], &[0.0, 100.0]);
+        let Score::Numbers { network, mean, baseline } = score else { panic!("{score:?}") };
+        assert!((network.error - 2.0).abs() < 1e-4, "{network:?}");
+        assert!((network.r_squared - (1.0 - 12.0 / 3_210.666_666)).abs() < 1e-6, "{network:?}");
+        assert_eq!(mean, 50.0);
+        assert!(baseline.r_squared < 0.0 && baseline.error > 30.0, "{baseline:?}");
+        assert!(score.report().ends_with("\nnetwork  root mean square error 2.000\nR² 0.9963"), "{}", score.report());
+    }
+
+    #[test]
+    fn a_loss_is_half_the_squares_of_a_row() {
+        assert_eq!(loss(&[1.0, 0.0, 0.5, 0.5], &[0.0, 0.0, 0.0, 0.5], 2), 0.3125);
+    }
+
+    #[test]
+    fn figures_are_four_or_more() {
+        let shown = [0.0, 1.0, -0.012_345, 12.345_6, 123_456.7, 9.0e-9].map(figures);
+        assert_eq!(shown, ["0.000", "1.000", "-0.01234", "12.35", "123457", "0.000000009000"]);
+    }
+}
