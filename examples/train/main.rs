@@ -25,6 +25,7 @@ use std::error::Error;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -36,6 +37,10 @@ use crate::scaling::{Answers, Scaling};
 use crate::score::Score;
 use crate::split::Test;
 use crate::training::Measured;
+
+/// How long the GPU may take for a piece of work: longer than the library's 10 s, since a driver that compiles its shaders
+/// on a busy processor may need these alone.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
 /// Trains a network on a table (CSV) to tell one of its columns from the others, and tests it on rows held out; or asks a
 /// network that was saved about other rows, and prints its answers as CSV.
@@ -92,13 +97,14 @@ struct Options {
     load: Option<PathBuf>,
     /// The rows to ask it about (CSV): the training table's columns by name in any order, or without header the inputs in
     /// the table's order
-    #[arg(long, value_name = "ROWS.csv", requires = "load")]
+    #[arg(long, value_name = "ROWS.csv", requires = "load", conflicts_with = "table")]
     predict: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
 enum HeaderRow {
-    /// It does if it looks like it: if it has no number, and the second row has one
+    /// It does if it looks like it: if it has no number, and the second row has one; or, of rows to ask about, if it has a
+    /// column's name
     Auto,
     Yes,
     No,
@@ -131,11 +137,13 @@ fn main() -> ExitCode {
 
 fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     if let (Some(file), Some(rows)) = (&options.load, &options.predict) {
-        let gpu = Gpu::headless()?;
+        let gpu = headless()?;
         let (network, scaling) = note::load(&gpu, file)?;
+        let answered = predict(&network, &scaling, rows, options.header.into(), io::stdout().lock())?;
         eprintln!("network  {}", network.mlp());
         eprintln!("adapter  {}", gpu.description());
-        return predict(&network, &scaling, rows, options.header.into(), io::stdout().lock());
+        eprintln!("answers  {answered}");
+        return Ok(());
     }
     let table = options.table.as_ref().ok_or("there is no table to train on")?;
     let (_, _, score) = train(options, table)?;
@@ -143,21 +151,24 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Writes the network's answers for the rows of a file.
+fn headless() -> wgrad::Result<Gpu> {
+    Ok(Gpu::headless()?.with_wait_timeout(LONGEST_WAIT))
+}
+
+/// Writes the network's answers for the rows of a file, and counts them.
 fn predict(
     network: &Network,
     scaling: &Scaling,
     path: &Path,
     header: Header,
     to: impl io::Write,
-) -> Result<(), Box<dyn Error>> {
+) -> Result<usize, Box<dyn Error>> {
     let columns = rows::read(path, header, scaling)?;
     let columns = columns.iter().map(Vec::as_slice).collect::<Vec<_>>();
     let rows = (0..columns.first().map_or(0, |cells| cells.len())).collect::<Vec<_>>();
     let outputs = answers::outputs_of(network, &scaling.inputs_of(&columns, &rows))?;
     answers::write(scaling, &outputs, to)?;
-    eprintln!("answers  {}", rows.len());
-    Ok(())
+    Ok(rows.len())
 }
 
 /// Trains and saves as the options say; and how good the network is on the rows held out.
@@ -177,7 +188,7 @@ fn train(options: &Options, path: &Path) -> Result<(Network, Scaling, Score), Bo
     println!("table    {}: {} rows, {to_train} to train on, {to_test} held out", path.display(), problem.rows);
     describe(&problem, &scaling, &training);
 
-    let gpu = Gpu::headless()?;
+    let gpu = headless()?;
     let columns = problem.inputs.iter().map(|column| column.cells.as_slice()).collect::<Vec<_>>();
     let samples = |rows: &[usize]| [scaling.inputs_of(&columns, rows), scaling.targets_of(&problem.target.cells, rows)];
     let [inputs, targets] = samples(&training);
@@ -247,9 +258,10 @@ fn describe(problem: &Problem, scaling: &Scaling, training: &[usize]) {
     if !problem.named {
         println!("header   none: the columns are \"column 1\", \"column 2\" and so on");
     }
-    let words = problem.inputs.iter().filter(|column| column.words.is_some()).count();
-    let (columns, width) = (problem.inputs.len(), scaling.input_width());
-    println!("inputs   {width} from {columns} columns, of which {words} of words");
+    let of_words = problem.inputs.iter().filter(|column| column.words.is_some()).count();
+    let of_numbers = problem.inputs.len() - of_words;
+    let width = scaling.input_width();
+    println!("inputs   {width} a row; columns of numbers: {of_numbers}, of words: {of_words}");
     let Column { name, .. } = &problem.target;
     match &scaling.target.answers {
         Answers::Classes(classes) => println!("target   {name:?}, one of {} classes", classes.len()),

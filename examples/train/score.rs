@@ -8,7 +8,7 @@ use crate::scaling::{Answers, Scaling, class_of, number_of};
 /// The most classes of which a table is printed.
 const MOST_CLASSES: usize = 20;
 
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Score {
     Classes {
         names: Vec<String>,
@@ -18,6 +18,7 @@ pub enum Score {
         baseline: usize,
     },
     Numbers {
+        rows: usize,
         network: Fit,
         /// Always the mean of the training rows.
         mean: f64,
@@ -54,7 +55,8 @@ impl Score {
             &Answers::Numbers { low, high } => {
                 let mean = mean(training);
                 let network = Fit::new(outputs.iter().map(|&output| number_of(output, low, high)), held_out);
-                Score::Numbers { network, mean, baseline: Fit::new(held_out.iter().map(|_| mean), held_out) }
+                let rows = held_out.len();
+                Score::Numbers { rows, network, mean, baseline: Fit::new(held_out.iter().map(|_| mean), held_out) }
             }
         }
     }
@@ -86,9 +88,10 @@ impl Score {
                 );
                 _ = write!(report, "accuracy {:.4}", self.accuracy().unwrap_or(f64::NAN));
             }
-            Score::Numbers { network, mean, baseline } => {
+            Score::Numbers { rows, network, mean, baseline } => {
                 let [error, baseline_error, mean] = [network.error, baseline.error, *mean].map(figures);
                 let r_squared = baseline.r_squared;
+                _ = writeln!(report, "held out {rows} rows");
                 _ = writeln!(
                     report,
                     "baseline root mean square error {baseline_error}, R² {r_squared:.4}: always {mean}, the training rows' mean"
@@ -157,7 +160,7 @@ mod tests {
         let scaling = scaling(Answers::Numbers { low: 0.0, high: 100.0 });
         // What stands for 10, 50 and 90, each 2 beside its target.
         let score = Score::new(&scaling, &[0.108, 0.5, 0.892], &[12.0, 48.0, 92.0], &[0.0, 100.0]);
-        let Score::Numbers { network, mean, baseline } = score else { panic!("{score:?}") };
+        let Score::Numbers { network, mean, baseline, .. } = score else { panic!("{score:?}") };
         assert!((network.error - 2.0).abs() < 1e-4, "{network:?}");
         assert!((network.r_squared - (1.0 - 12.0 / 3_210.666_666)).abs() < 1e-6, "{network:?}");
         assert_eq!(mean, 50.0);
@@ -172,7 +175,7 @@ mod tests {
 
     #[test]
     fn figures_are_four_or_more() {
-        let shown = [0.0, 1.0, -0.012_345, 12.345_6, 123_456.7, 9.0e-9].map(figures);
-        assert_eq!(shown, ["0.000", "1.000", "-0.01234", "12.35", "123457", "0.000000009000"]);
+        let shown = [0.0, 1.0, -0.012_346, 12.345_6, 123_456.7, 9.0e-9].map(figures);
+        assert_eq!(shown, ["0.000", "1.000", "-0.01235", "12.35", "123457", "0.000000009000"]);
     }
 }
