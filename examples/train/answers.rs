@@ -6,18 +6,23 @@ use wgrad::Network;
 
 use crate::scaling::{Answers, Scaling, class_of, number_of};
 
-/// How many numbers go through the network at a time.
-const NUMBERS_AT_A_TIME: usize = 1 << 20;
+/// The rows that go through the network at a time, and the numbers that they may have in any layer.
+const ROWS_AT_A_TIME: usize = 1_024;
+const NUMBERS_AT_A_TIME: usize = 1 << 22;
 
-/// The network's outputs for rows of inputs. However many rows there are, each is computed in the same way, so that a row
-/// of the training table gets the same bits when it comes back in another file.
+/// The network's outputs for rows of inputs.
+///
+/// The library chooses its kernels by the number of rows, and each may add up a sum in another order. Here it is always the
+/// same number, filled up with zeros: so a row gets the same bits whatever other rows there are.
 pub fn outputs_of(network: &Network, inputs: &[f32]) -> wgrad::Result<Vec<f32>> {
-    let width = network.mlp().input_width();
+    let (width, answers) = (network.mlp().input_width(), network.mlp().output_width());
     let widest = network.mlp().layers().iter().map(|layer| layer.output_width()).fold(width, usize::max);
-    let rows = (NUMBERS_AT_A_TIME / widest).max(1);
-    let mut outputs = Vec::with_capacity(inputs.len() / width * network.mlp().output_width());
+    let rows = (NUMBERS_AT_A_TIME / widest).clamp(1, ROWS_AT_A_TIME);
+    let mut outputs = Vec::with_capacity(inputs.len() / width * answers);
     for inputs in inputs.chunks(rows * width) {
-        outputs.extend(network.predict(inputs)?);
+        let mut filled = inputs.to_vec();
+        filled.resize(rows * width, 0.0);
+        outputs.extend_from_slice(&network.predict(&filled)?[..inputs.len() / width * answers]);
     }
     Ok(outputs)
 }

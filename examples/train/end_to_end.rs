@@ -83,14 +83,19 @@ fn numbers_are_learned_in_their_own_units_without_a_header() {
     // By place, without the target; the loaded network as the one before.
     let rows = folder.path().join("rows.csv");
     std::fs::write(&rows, "0.5,-0.5\n-1,1\n").unwrap();
+    let one_row = folder.path().join("row.csv");
+    std::fs::write(&one_row, "-1,1\n").unwrap();
     let (loaded, loaded_scaling) = note::load(&headless().unwrap(), &network_path).unwrap();
-    let texts = [(&network, &scaling), (&loaded, &loaded_scaling)].map(|(network, scaling)| {
+    let asked = |network, scaling, rows| {
         let mut answers = Vec::new();
-        predict(network, scaling, &rows, Header::Auto, &mut answers).unwrap();
+        predict(network, scaling, rows, Header::Auto, &mut answers).unwrap();
         String::from_utf8(answers).unwrap()
-    });
-    assert_eq!(texts[0], texts[1]);
-    let lines = texts[0].lines().collect::<Vec<_>>();
+    };
+    let text = asked(&network, &scaling, &rows);
+    assert_eq!(asked(&loaded, &loaded_scaling, &rows), text);
+    let lines = text.lines().collect::<Vec<_>>();
+    // Whether a row comes alone or with others makes no difference.
+    assert_eq!(asked(&loaded, &loaded_scaling, &one_row), format!("{}\n{}\n", lines[0], lines[2]));
     assert_eq!((lines.len(), lines[0]), (3, "column 1"));
     for (line, point) in lines[1..].iter().zip([[0.5, -0.5], [-1.0, 1.0]]) {
         let answer = line.parse::<f64>().unwrap();
