@@ -218,6 +218,10 @@ fn read(path: &Path) -> Result<Vec<u8>> {
 
 /// Writes a file with its checksum, whole or not at all.
 fn write(path: &Path, tensors: Vec<Tensor>, mut metadata: HashMap<String, String>) -> Result<()> {
+    // What takes a file's place would take a device's or a socket's too.
+    if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
+        return Err(file_error("write", path, "it is not a regular file"));
+    }
     metadata.insert(WGRAD.to_owned(), VERSION.to_owned());
     metadata.insert(CHECKSUM.to_owned(), NO_CHECKSUM.to_owned());
     let refused = |error: safetensors::SafeTensorError| file_error("write", path, error);

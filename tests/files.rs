@@ -267,6 +267,18 @@ fn a_save_that_fails_leaves_the_old_file() {
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
 }
 
+#[test]
+#[cfg(unix)]
+fn a_save_takes_the_place_of_files_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("socket");
+    let socket = std::os::unix::net::UnixListener::bind(&path).unwrap();
+    let error = Network::new(gpu(), &xor_mlp(), 1).unwrap().save(&path).unwrap_err();
+    assert!(matches!(&error, Error::File { action: "write", .. }), "{error}");
+    assert!(!std::fs::metadata(&path).unwrap().is_file());
+    drop(socket);
+}
+
 /// In a child process whose files may not grow, as on a full disk: run by the test below.
 #[test]
 #[ignore = "run by a_full_disk_leaves_the_old_file"]
