@@ -22,6 +22,9 @@ use crate::error::{Error, Result};
 /// How long a wait may take unless [`Gpu::with_wait_timeout`] says otherwise.
 const WAIT_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How much longer a wait may take in which a driver may compile a kernel.
+pub(crate) const COMPILING: u32 = 6;
+
 /// The bytes that are uploaded at a time.
 const PART_OF_AN_UPLOAD: usize = 4 << 20;
 
@@ -103,7 +106,7 @@ impl Gpu {
     }
 
     /// The same device, by a handle whose waits (and those of all that is made from it) may take `timeout`, not 10 s; a
-    /// [`Trainer`](crate::Trainer)'s first, in which some drivers compile its shaders, six times as long.
+    /// [`Trainer`](crate::Trainer)'s first, and a first prediction, in which some drivers compile shaders, six times as long.
     pub fn with_wait_timeout(self, timeout: Duration) -> Self {
         Gpu { wait_timeout: timeout, ..self }
     }
@@ -216,6 +219,11 @@ impl Gpu {
         let pipeline = Arc::new(self.create(&label, |device| shader.compile(device, &label))?);
         pipelines.insert(key, pipeline.clone());
         Ok(pipeline)
+    }
+
+    /// How many kernels have been compiled.
+    pub(crate) fn compiled_kernels(&self) -> usize {
+        self.shared.pipelines.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 
     pub(crate) fn bind_group(

@@ -5,7 +5,7 @@ mod tiled;
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
-use crate::gpu::Gpu;
+use crate::gpu::{COMPILING, Gpu};
 use crate::kernels::{self, Dispatch, TrainingState, begin_pass, tiles};
 use crate::matrix::{Rows, check_finite};
 use crate::mlp::{LayerKind, Mlp, Stage};
@@ -246,8 +246,12 @@ impl Network {
         let input = Rows::create(&self.gpu, operation, "inputs to predict from", samples, inputs as u64)?;
         let output = Rows::create(&self.gpu, operation, "predicted outputs", samples, outputs as u64)?;
         self.gpu.write_buffer(input.buffer(), 0, bytemuck::cast_slice(x))?;
+        let compiled = self.gpu.compiled_kernels();
         let forward = self.forward(&input, &output)?;
-        self.gpu.read_f32(operation, output.buffer(), |encoder| forward.record(encoder))
+        // Some drivers compile a kernel only when it first runs.
+        let patience = if self.gpu.compiled_kernels() > compiled { COMPILING } else { 1 };
+        let gpu = self.gpu.clone().with_patience(patience);
+        gpu.read_f32(operation, output.buffer(), |encoder| forward.record(encoder))
     }
 
     /// The matrix of a layer's parameters, or of their derivatives, in a buffer laid out like the parameters.

@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 
 use crate::data::Dataset;
 use crate::error::{Error, Result};
-use crate::gpu::Gpu;
 #[cfg(feature = "files")]
 use crate::gpu::words_as_bytes;
+use crate::gpu::{COMPILING, Gpu};
 use crate::kernels::{TrainingState, begin_pass};
 use crate::network::Network;
 use crate::readback::Ring;
@@ -23,9 +23,6 @@ pub(crate) use steps::Work;
 /// How long the work of one submission of [`Trainer::train`] should take at most: an operating system kills what takes
 /// seconds.
 const LONGEST_SUBMISSION: Duration = Duration::from_millis(100);
-
-/// How much longer waits may take as long as nothing has been done.
-const COMPILING: u32 = 6;
 
 /// How to train.
 #[derive(Clone, Debug, PartialEq)]
