@@ -77,7 +77,7 @@ fn jobs() -> Vec<Job> {
     let xor = [2, 30, 2];
     let wider = [8, 32, 32, 4];
     let persistent = [Plan::PersistentSubgroup, Plan::PersistentInvocation, Plan::PersistentWorkgroup];
-    let all = [&[Plan::Layered], &persistent[..]].concat();
+    let all = [&[Plan::Plain, Plan::Layered], &persistent[..]].concat();
     let mut jobs = Vec::new();
     for batch_size in [1, 4] {
         jobs.extend(all.iter().map(|&plan| Job::new(&xor, batch_size, 1, plan)));
@@ -88,6 +88,11 @@ fn jobs() -> Vec<Job> {
     for batch_size in [1, 8] {
         jobs.extend(all.iter().map(|&plan| Job::new(&wider, batch_size, 1, plan)));
     }
+    // Networks of real size.
+    for batch_size in [1, 64, 1_024] {
+        jobs.extend([Plan::Plain, Plan::Layered].map(|plan| Job::new(&[784, 200, 10], batch_size, 1, plan)));
+    }
+    jobs.push(Job::new(&[64, 64, 64, 64, 16], 16_384, 1, Plan::Layered));
     // How it grows: with the steps of a run, and with the networks.
     for steps in [1_000, 10_000, 100_000, 1_000_000] {
         jobs.push(Job { steps: Some(steps), ..Job::new(&xor, 1, 1, Plan::Auto) });
