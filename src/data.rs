@@ -1,7 +1,6 @@
 //! The samples that a network is trained on, in GPU memory.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::error::{Error, Result, Shape};
 use crate::gpu::{Gpu, words_as_bytes};
@@ -67,7 +66,7 @@ pub(crate) enum Coding {
 #[derive(Clone, Debug)]
 pub(crate) struct SampleCount {
     buffer: wgpu::Buffer,
-    count: Arc<AtomicU32>,
+    count: Arc<Mutex<u32>>,
     /// How many samples there is room for.
     pub capacity: u32,
 }
@@ -75,19 +74,17 @@ pub(crate) struct SampleCount {
 impl SampleCount {
     pub fn new(operation: &'static str, gpu: &Gpu, count: u32, capacity: u32) -> Result<Self> {
         let buffer = gpu.storage_buffer(operation, "number of samples", 4)?;
-        let samples = SampleCount { buffer, count: Arc::default(), capacity };
-        samples.set(gpu, count)?;
-        Ok(samples)
+        gpu.write_buffer(&buffer, 0, words_as_bytes(&[count]))?;
+        Ok(SampleCount { buffer, count: Arc::new(Mutex::new(count)), capacity })
     }
 
     pub fn get(&self) -> u32 {
-        self.count.load(Ordering::Acquire)
+        *self.lock()
     }
 
-    fn set(&self, gpu: &Gpu, count: u32) -> Result<()> {
-        gpu.write_buffer(&self.buffer, 0, words_as_bytes(&[count]))?;
-        self.count.store(count, Ordering::Release);
-        Ok(())
+    /// The count, which nobody else changes meanwhile.
+    fn lock(&self) -> MutexGuard<'_, u32> {
+        self.count.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub fn binding(&self) -> wgpu::BindingResource<'_> {
@@ -125,12 +122,13 @@ impl Dataset {
         Dataset::upload(operation, gpu, inputs.len(), inputs.as_flattened(), targets.as_flattened())
     }
 
-    /// `samples` samples from flat slices, one row after the other: the widths are the lengths divided by `samples`.
+    /// `samples` samples from flat slices, one row after the other: the widths are the lengths divided by `samples`. From
+    /// 4 MiB on it waits for each part of the upload.
     ///
     /// # Errors
     /// [`Error::Zero`] without samples or with rows of width 0, [`Error::Length`] for a length that is not whole rows,
     /// [`Error::NotFinite`] for NaN or infinity, [`Error::TooLarge`] where the device's limits are too low (bytes take a
-    /// quarter: [`Dataset::from_bytes`]), [`Error::OutOfMemory`].
+    /// quarter: [`Dataset::from_bytes`]), [`Error::OutOfMemory`], [`Error::Timeout`], [`Error::DeviceLost`].
     pub fn from_slices(gpu: &Gpu, samples: usize, inputs: &[f32], targets: &[f32]) -> Result<Self> {
         Dataset::upload("Dataset::from_slices", gpu, samples, inputs, targets)
     }
@@ -166,13 +164,14 @@ impl Dataset {
     }
 
     /// `samples` samples of bytes, one row after the other, and the class of each: what they stand for says `config`.
-    /// They stay bytes in GPU memory; the kernels scale them. Trained by the layered plan.
+    /// They stay bytes in GPU memory; the kernels scale them. Trained by the layered or the plain plan.
+    /// From 4 MiB on it waits for each part of the upload.
     ///
     /// # Errors
     /// [`Error::Zero`] without samples, with rows of width 0 or without classes, [`Error::Length`] for inputs that are
     /// not whole rows or another number of classes than samples, [`Error::NoSuchClass`] for a class that is not below
     /// `config.classes`, [`Error::NotFinite`] for NaN or infinity in `config`, [`Error::TooLarge`] where the device's
-    /// limits are too low, [`Error::OutOfMemory`].
+    /// limits are too low, [`Error::OutOfMemory`], [`Error::Timeout`], [`Error::DeviceLost`].
     pub fn from_bytes(gpu: &Gpu, samples: usize, inputs: &[u8], classes: &[u8], config: BytesConfig) -> Result<Self> {
         let operation = "Dataset::from_bytes";
         let width = row_width(operation, "inputs", samples, inputs.len())?;
@@ -266,14 +265,19 @@ impl Dataset {
                 return Err(Error::BufferUsage { operation, what, missing: "BufferUsages::COPY_DST".to_owned() });
             }
         }
-        let (count, capacity) = (self.samples(), self.samples.capacity as usize);
+        let mut samples = self.samples.lock();
+        let (count, capacity) = (*samples as usize, self.samples.capacity as usize);
         let end = first.saturating_add(rows);
         if first > count || end > capacity {
             return Err(Error::NoRoom { first, rows, count, capacity });
         }
         self.inputs.rows.write(&self.gpu, first, inputs)?;
         self.targets.rows.write(&self.gpu, first, targets)?;
-        if end > count { self.samples.set(&self.gpu, end as u32) } else { Ok(()) }
+        if end > count {
+            self.gpu.write_buffer(&self.samples.buffer, 0, words_as_bytes(&[end as u32]))?;
+            *samples = end as u32;
+        }
+        Ok(())
     }
 
     /// Samples that stand in the app's own buffers, used where they are: what the app writes there is what is trained

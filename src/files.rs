@@ -28,6 +28,7 @@ const VERSION: &str = "1";
 const WGRAD: &str = "wgrad";
 const CHECKSUM: &str = "wgrad.checksum";
 const MLP: &str = "wgrad.mlp";
+const SAMPLES: &str = "wgrad.samples";
 const BATCH_SIZE: &str = "wgrad.batch_size";
 const SHUFFLE: &str = "wgrad.shuffle";
 const SEED: &str = "wgrad.seed";
@@ -130,6 +131,7 @@ impl Trainer {
         tensors.push((LEARNING_RATES.to_owned(), Dtype::F32, vec![count], learning_rates));
         let metadata = [
             (MLP, network.mlp().to_string()),
+            (SAMPLES, self.samples().to_string()),
             (BATCH_SIZE, config.batch_size.to_string()),
             (SHUFFLE, config.shuffle.to_string()),
             (SEED, config.seed.to_string()),
@@ -159,8 +161,13 @@ impl Trainer {
         let learning_rates = contents.numbers(LEARNING_RATES, &[count])?;
         let words = contents.state(count)?;
         let mut trainer = Trainer::new(&network, data, config)?;
+        let samples = contents.value::<usize>(SAMPLES)?;
+        if samples != data.samples() {
+            let (found, expected) = (format!("{samples} samples"), format!("the data set's {} samples", data.samples()));
+            return Err(contents.malformed(format!("metadata {SAMPLES}"), found, expected));
+        }
         if !trainer.stands_right(&words) {
-            let expected = format!("a place in an epoch of the data set's {} samples", data.samples());
+            let expected = format!("a place in an epoch of {samples} samples");
             return Err(contents.malformed(format!("tensor {STATE}"), "another place", expected));
         }
         trainer.write_learning_rates(&learning_rates)?;

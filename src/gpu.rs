@@ -49,6 +49,8 @@ const NEEDED_LIMITS: [NeededLimit; 7] = [
 pub struct Gpu {
     shared: Arc<Shared>,
     wait_timeout: Duration,
+    /// Whether a driver computes on a processor.
+    is_cpu: bool,
 }
 
 /// A compiled kernel's entry point, workgroup and text.
@@ -92,6 +94,7 @@ impl Gpu {
                 return Err(Error::LimitTooLow { limit, needed, available });
             }
         }
+        let is_cpu = device.adapter_info().device_type == wgpu::DeviceType::Cpu;
         let shared = Shared {
             device: device.clone(),
             queue: queue.clone(),
@@ -102,7 +105,7 @@ impl Gpu {
             lost: OnceLock::new(),
             marker: OnceLock::new(),
         };
-        Ok(Gpu { shared: Arc::new(shared), wait_timeout: WAIT_TIMEOUT })
+        Ok(Gpu { shared: Arc::new(shared), wait_timeout: WAIT_TIMEOUT, is_cpu })
     }
 
     /// The same device, by a handle whose waits (and those of all that is made from it) may take `timeout`, not 10 s; a
@@ -139,7 +142,13 @@ impl Gpu {
 
     /// Whether the device is a driver's that computes on a processor.
     pub(crate) fn is_cpu(&self) -> bool {
-        self.adapter_info().device_type == wgpu::DeviceType::Cpu
+        self.is_cpu
+    }
+
+    /// The same device, taken for one with a GPU: what is made for those can run anywhere.
+    #[cfg(test)]
+    pub(crate) fn taken_for_a_gpu(self) -> Self {
+        Gpu { is_cpu: false, ..self }
     }
 
     /// The adapter in words: its name, backend and driver.

@@ -29,8 +29,8 @@ mod weight_update;
 
 pub(crate) use confusion::classes;
 pub use confusion::confusion;
-pub(crate) use gather::gather_numbers;
 pub use gather::{GatherConfig, gather};
+pub(crate) use gather::{gather_numbers, seed_words};
 pub use matmul::{matmul, matmul_transposed};
 pub use outer_product::outer_product;
 pub use sigmoid::{sigmoid, sigmoid_backward};

@@ -171,7 +171,7 @@ impl Network {
     /// # Errors
     /// [`Error::Shapes`] where the rows do not fit the network or each other, [`Error::BufferAliased`] where `output`
     /// is in the buffer of `input` or of the parameters, what [`Rows`] are refused for, [`Error::Population`],
-    /// [`Error::OutOfMemory`].
+    /// [`Error::TooLarge`] for activations that the device's limits do not allow, [`Error::OutOfMemory`].
     pub fn forward(&self, input: &Rows, output: &Rows) -> Result<Forward> {
         let operation = "Network::forward";
         self.check_single(operation)?;
@@ -189,8 +189,14 @@ impl Network {
         let Some(stages) = tiles::stages(&self.gpu, &self.mlp, read.rows) else {
             return self.plain_forward(input, output);
         };
-        let (activations, dispatches) = tiled::forward(self, operation, &stages, [input, output])?;
-        Ok(Forward { network: self.clone(), activations, dispatches, stages: Some(stages) })
+        match tiled::forward(self, operation, &stages, [input, output]) {
+            Ok((activations, dispatches)) => {
+                Ok(Forward { network: self.clone(), activations, dispatches, stages: Some(stages) })
+            }
+            // Tiles want rows of whole fours, which may be what does not fit.
+            Err(Error::TooLarge { .. }) => self.plain_forward(input, output),
+            Err(error) => Err(error),
+        }
     }
 
     /// The same by the plain kernels, one after the other.
@@ -219,7 +225,7 @@ impl Network {
     }
 
     /// The network's outputs for the samples `x`, one row of inputs after the other; one row of outputs after the
-    /// other. Waits.
+    /// other. Waits. With how many samples one comes may change its last bits: kernels are chosen by that.
     ///
     /// # Errors
     /// [`Error::Length`] unless `x` is whole rows, [`Error::NotFinite`] for NaN or infinity in it, [`Error::TooLarge`]

@@ -381,6 +381,11 @@ impl Trainer {
     /// The words of one network's state.
     pub(crate) const STATE_WORDS: usize = TrainingState::WORDS;
 
+    /// How many samples the data set has.
+    pub(crate) fn samples(&self) -> u32 {
+        self.state.samples().get()
+    }
+
     pub(crate) fn read_state(&self, operation: &'static str) -> Result<Vec<u32>> {
         self.gpu.read_words(operation, self.state.buffer(), |_| ())
     }

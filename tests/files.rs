@@ -375,3 +375,37 @@ fn restores_what_another_program_wrote() {
     assert!(matches!(other.restore(&path), Err(Error::NotFinite { .. })));
     assert!(Path::new(&path).exists());
 }
+
+#[test]
+fn a_run_on_data_that_grew_is_resumed_where_it_stood() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run.safetensors");
+    let (inputs, targets) = (normal(1, 2 * 12), uniform(2, 2 * 12));
+    let grown = |rows: usize| {
+        let data = Dataset::with_capacity(gpu(), 12, 2, 2).unwrap();
+        data.write_rows(0, &inputs[..2 * rows], &targets[..2 * rows]).unwrap();
+        data
+    };
+    let data = Dataset::with_capacity(gpu(), 12, 2, 2).unwrap();
+    let network = Network::new(gpu(), &xor_mlp(), 0).unwrap();
+    let config = TrainConfig { batch_size: 3, plan: Plan::Layered, ..Default::default() };
+    let mut trainer = Trainer::new(&network, &data, config).unwrap();
+    // Before there is anything, in the middle of an epoch of smaller batches, and when it is full.
+    trainer.save(&path).unwrap();
+    Trainer::resume(&Dataset::with_capacity(gpu(), 12, 2, 2).unwrap(), &path).unwrap();
+    for rows in [5, 12] {
+        data.write_rows(0, &inputs[..2 * rows], &targets[..2 * rows]).unwrap();
+        steps(&mut trainer, 5);
+        trainer.save(&path).unwrap();
+        let (resumed, mut trainer_of_resumed) = Trainer::resume(&grown(rows), &path).unwrap();
+        let whole = Dataset::from_slices(gpu(), rows, &inputs[..2 * rows], &targets[..2 * rows]).unwrap();
+        let (of_slices, mut trainer_of_slices) = Trainer::resume(&whole, &path).unwrap();
+        for trainer in [&mut trainer, &mut trainer_of_resumed, &mut trainer_of_slices] {
+            steps(trainer, 7);
+        }
+        let expected = bits(&network.read_parameters().unwrap());
+        assert_eq!(bits(&resumed.read_parameters().unwrap()), expected, "{rows} rows");
+        assert_eq!(bits(&of_slices.read_parameters().unwrap()), expected, "{rows} rows");
+        assert!(matches!(Trainer::resume(&grown(rows - 1), &path), Err(Error::Malformed { .. })));
+    }
+}

@@ -49,6 +49,23 @@ fn outputs_agree_with_the_reference() {
     }
 }
 
+/// Around as many rows as 65,535 of the lowest tiles are high.
+#[test]
+fn as_many_rows_as_a_picture_has_pixels_are_taken() {
+    let mlp = Mlp::inputs(2).linear(5).bias().sigmoid().linear(3);
+    let network = Network::new(gpu(), &mlp, 1).unwrap();
+    let mut reference = NeuralNetwork::from_parameters(&mlp, &mlp.initial_parameters(1).unwrap()).unwrap();
+    for rows in [262_140, 262_141, 512 * 512, 524_281] {
+        let x = normal(20, 2 * rows);
+        let y = network.predict(&x).unwrap();
+        assert_eq!(y.len(), 3 * rows);
+        for first in [0, rows / 2, rows - 65] {
+            let expected = reference.forward(&Matrix::from_f32(65, 2, &x[2 * first..][..130]).unwrap()).unwrap();
+            assert_close(&format!("{rows} rows, from {first}"), &y[3 * first..][..195], expected.as_slice(), |_| 5e-6);
+        }
+    }
+}
+
 #[test]
 fn every_gradient_agrees_with_the_reference() {
     let gpu = gpu();

@@ -107,7 +107,7 @@ pub(crate) fn gather_numbers(
 }
 
 /// A seed's low and high word.
-pub(super) fn seed_words(shuffle: Option<u64>) -> [u32; 2] {
+pub(crate) fn seed_words(shuffle: Option<u64>) -> [u32; 2] {
     let seed = shuffle.unwrap_or(0);
     [seed as u32, (seed >> 32) as u32]
 }

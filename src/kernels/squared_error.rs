@@ -14,9 +14,9 @@ const SOURCE: &str = concat!(
 /// The invocations of the one workgroup that adds the partial errors up.
 pub(super) const SUM_WORKGROUP: u32 = 256;
 
-/// The partial errors at most: each invocation's share, and the 8 halvings of the tree after it, stay within the
-/// longest loop.
-const MOST_PARTIALS: u32 = SUM_WORKGROUP * (LONGEST_LOOP - SUM_WORKGROUP.ilog2());
+/// The partial errors at most: each invocation's share, its blocks, and the 8 halvings of the tree after it, stay within
+/// the longest loop.
+const MOST_PARTIALS: u32 = SUM_WORKGROUP * (LONGEST_LOOP - 1024);
 
 pub(super) const SQUARED_ERROR: Shader<'static> = Shader {
     entry_point: "squared_error",
@@ -42,7 +42,7 @@ pub(super) const SQUARED_ERROR_SUM: Shader<'static> = Shader {
 ///
 /// # Errors
 /// [`Error::Shapes`] where the operands have different shapes, [`Error::TooLarge`] where there are more than
-/// 536,739,840 numbers in `y`, and what [`Rows`] are refused for.
+/// 520,093,696 numbers in `y`, and what [`Rows`] are refused for.
 pub fn squared_error(gpu: &Gpu, state: &TrainingState, y: &Rows, t: &Rows, d_output: &Rows) -> Result<Vec<Dispatch>> {
     let operation = "squared_error";
     let y = y.operand(gpu, operation, "y")?;

@@ -35,7 +35,7 @@ const ROWS: usize = 0;
 const POSITION: usize = 1;
 const EPOCH: usize = 2;
 const STEP_COUNT: usize = 4;
-#[cfg(any(test, feature = "files"))]
+#[cfg(test)]
 const NUMBER: usize = 6;
 const EPOCH_ERROR: usize = 8;
 const PARTIAL_ERRORS: usize = 9;
@@ -110,15 +110,11 @@ impl TrainingState {
     pub(crate) fn stands_right(&self, words: &[u32]) -> bool {
         words.len() == self.networks as usize * WORDS
             && words.chunks_exact(WORDS).all(|words| {
-                let [rows, position, number] = [ROWS, POSITION, NUMBER].map(|word| words[word]);
-                let samples = self.samples.get();
-                if samples < self.samples.capacity {
-                    // It grows: the batches of this epoch may have been smaller.
-                    return rows > 0 && u64::from(position) + u64::from(rows) <= u64::from(samples);
-                }
-                position < samples
-                    && position == number.saturating_mul(self.batch_size)
-                    && rows == self.batch_size.min(samples - position)
+                let [rows, position] = [ROWS, POSITION].map(|word| words[word]);
+                // Of a data set that grew the batches of an epoch may have been smaller ones; of one without samples the
+                // first will be of one.
+                let end = u64::from(position) + u64::from(rows);
+                (1..=self.batch_size).contains(&rows) && end <= u64::from(self.samples.get().max(1))
             })
     }
 

@@ -6,7 +6,7 @@
 //! | `tiled_backward` | `d_input = (d_output · wᵀ) · y · (1 - y)` | `matmul_transposed`, `sigmoid_backward` |
 //! | `tiled_update` | `w -= learning_rate · xᵀ · d_output / batch size`, or only the derivatives | `outer_product`, `weight_update` |
 //!
-//! A tile is some rows by four or eight columns; an invocation accumulates one, or several share the terms of its sum
+//! A tile is some rows by a few times four columns; an invocation accumulates one, or several share the terms of its sum
 //! where there would be too few invocations. The texts are written for the tile's shape and for how the operands lie
 //! ([`Layout`]), not for their sizes: networks share them.
 
@@ -48,7 +48,9 @@ struct Tile {
     quads: u32,
     /// The invocations that share the terms of its sums.
     slices: u32,
-    /// The invocations of a workgroup: of as many tiles side by side as slices fit in.
+    /// The tiles of a workgroup that lie side by side; what more there are of it lie below these.
+    across: u32,
+    /// The invocations of a workgroup.
     lanes: u32,
 }
 
@@ -67,42 +69,108 @@ impl Tile {
         self.rows * self.quads
     }
 
+    /// How many of a workgroup lie one below the other.
+    fn down(self) -> u32 {
+        self.lanes / self.slices / self.across
+    }
+
+    /// The bytes of workgroup memory: the sums, the samples of the rows, and what ends a step.
+    fn workgroup_bytes(self) -> u32 {
+        16 * self.lanes * self.parts() + 4 * self.rows * self.down() + 4 * self.lanes
+    }
+
     /// The tile for a result of `rows` by `columns`, a sum of `terms` terms each.
     ///
     /// On a processor large tiles pay: reading a number costs more than a product, and the caches hold what registers do
     /// not. On a GPU a tile is what registers hold, and there must be many invocations.
-    fn choose(gpu: &Gpu, kind: Kind, [rows, columns]: [u32; 2], terms: u32) -> Self {
+    fn choose(device: Device, kind: Kind, [rows, columns]: [u32; 2], terms: u32) -> Self {
+        let is_cpu = device.is_cpu;
         let tiles =
             |[height, quads]: [u32; 2]| u64::from(rows.div_ceil(height)) * u64::from(columns.div_ceil(4 * quads));
-        // Neither much higher nor much wider than the result.
-        let fits = |&[height, quads]: &[u32; 2]| height < 2 * rows.max(4) && quads < 2 * columns.div_ceil(4);
-        if gpu.is_cpu() {
-            // A large tile is a long text, and takes its time to compile.
-            let is_large = u64::from(rows) * u64::from(columns) * u64::from(terms) >= WORTH_A_LARGE_TILE;
-            let shapes: &[[u32; 2]] = match kind {
-                Kind::Product if rows < 3 => &[[1, 2], [1, 1]],
-                Kind::Product if is_large => &[[32, 4], [8, 2], [4, 1]],
-                Kind::Update if is_large && terms > FEW_ROWS => &[[16, 4], [8, 2], [4, 1]],
-                Kind::Update if terms <= FEW_ROWS => &[[4, 2], [4, 1]],
-                _ => &[[8, 2], [4, 1]],
-            };
-            let [rows, quads] = shapes.iter().copied().filter(fits).find(|&shape| tiles(shape) >= 4).unwrap_or([4, 1]);
-            let slices = if kind == Kind::Product { 8 } else { 1 };
-            return Tile { rows, quads, slices, lanes: 8 };
-        }
+        // A large tile is a long text, and takes its time to compile.
+        let is_large = u64::from(rows) * u64::from(columns) * u64::from(terms) >= WORTH_A_LARGE_TILE;
         let shapes: &[[u32; 2]] = match kind {
             Kind::Product if rows < 3 => &[[1, 2], [1, 1]],
-            Kind::Product | Kind::Update => &[[8, 2], [8, 1], [4, 1]],
+            Kind::Product if is_cpu && is_large => &[[32, 3], [8, 2], [4, 1]],
+            Kind::Update if is_cpu && is_large && terms > FEW_ROWS => &[[16, 4], [8, 2], [4, 1]],
+            Kind::Update if is_cpu && terms <= FEW_ROWS => &[[4, 2], [4, 1]],
+            _ => &[[8, 2], [4, 1]],
         };
-        let shape = shapes.iter().copied().find(fits).unwrap_or([4, 1]);
-        // The terms are shared where there are too few tiles, but each slice has some.
-        let slices = (INVOCATIONS_OF_A_GPU / tiles(shape)).min(u64::from(terms) / 8).clamp(1, 64).ilog2();
-        Tile { rows: shape[0], quads: shape[1], slices: 1 << slices, lanes: 64 }
+        let lanes = if is_cpu { 8 } else { 32 };
+        // Neither much higher nor much wider than the result, and no more than a workgroup's memory holds.
+        let fits = |&[height, quads]: &[u32; 2]| {
+            let tile = Tile { rows: height, quads, slices: 1, across: 1, lanes };
+            height < 2 * rows.max(4)
+                && quads < 2 * columns.div_ceil(4)
+                && tile.workgroup_bytes() <= device.workgroup_bytes
+        };
+        let fitting = || shapes.iter().copied().filter(fits);
+        let enough = |&shape: &[u32; 2]| !is_cpu || tiles(shape) >= 4;
+        let smallest = shapes[shapes.len() - 1];
+        let [height, quads] = fitting().find(enough).or(fitting().next_back()).unwrap_or(smallest);
+        let slices = match (is_cpu, kind) {
+            (true, Kind::Product) => 8,
+            (true, Kind::Update) => 1,
+            // The terms are shared where there are too few tiles, but each slice has some.
+            (false, _) => {
+                let wanted = INVOCATIONS_OF_A_GPU / tiles([height, quads]);
+                1 << wanted.min(u64::from(terms) / 8).clamp(1, lanes.into()).ilog2()
+            }
+        };
+        let across = columns.div_ceil(4 * quads).next_power_of_two().min(lanes / slices);
+        Tile { rows: height, quads, slices, across, lanes }
     }
 
     /// The grid for a result of `rows` by `columns`.
     fn grid(self, rows: u32, columns: u32) -> [u32; 2] {
-        [columns.div_ceil(4 * self.quads * (self.lanes / self.slices)), rows.div_ceil(self.rows)]
+        [columns.div_ceil(4 * self.quads * self.across), rows.div_ceil(self.rows * self.down())]
+    }
+}
+
+/// What the choice of a tile takes into account of the device.
+#[derive(Clone, Copy, Debug)]
+struct Device {
+    is_cpu: bool,
+    /// The bytes of workgroup memory that there are.
+    workgroup_bytes: u32,
+    /// The most workgroups of a dispatch in one direction.
+    workgroups: u32,
+}
+
+impl Device {
+    fn of(gpu: &Gpu) -> Self {
+        Device {
+            is_cpu: gpu.is_cpu(),
+            workgroup_bytes: gpu.limits().max_compute_workgroup_storage_size,
+            workgroups: gpu.limits().max_compute_workgroups_per_dimension,
+        }
+    }
+
+    /// The tile and the grid of a product.
+    fn product(self, result: [u32; 2], terms: u32) -> (Tile, [u32; 2]) {
+        let tile = Tile::choose(self, Kind::Product, result, terms);
+        (tile, tile.grid(result[0], result[1]))
+    }
+
+    /// The tile of an update, how many of them an invocation takes, and the grid.
+    fn update(self, weights: [u32; 2], rows: u32) -> (Tile, u32, [u32; 2]) {
+        let tile = Tile::choose(self, Kind::Update, weights, rows);
+        let turns = if tile.slices == 1 && self.is_cpu && rows <= FEW_ROWS { 16 } else { 1 };
+        (tile, turns, Tile { rows: tile.rows * turns, ..tile }.grid(weights[0], weights[1]))
+    }
+
+    /// Whether a stage's dispatches are within the device's limits.
+    fn takes(self, stage: &Stage, rows: u32) -> bool {
+        // Both fit in 32 bits, since the network was checked.
+        let (inputs, outputs) = (stage.inputs as u32, stage.outputs as u32);
+        let (product, forward) = self.product([rows, outputs], inputs);
+        let (_, backward) = self.product([rows, inputs], outputs);
+        let (update, _, [x, y]) = self.update([inputs + u32::from(stage.bias), outputs], rows);
+        // One row more ends a step.
+        let grids = [forward, backward, [x, y + 1]];
+        inputs.max(outputs) <= WIDEST
+            && grids.as_flattened().iter().all(|&workgroups| workgroups <= self.workgroups)
+            && [product, update].iter().all(|tile| tile.workgroup_bytes() <= self.workgroup_bytes)
     }
 }
 
@@ -186,6 +254,8 @@ struct Update {
     w: Layout,
     /// Whether the weights are updated, or the derivatives written.
     trains: bool,
+    /// Whether the rows are a training step's batch, which may be a smaller one.
+    batch: bool,
     /// Whether the rows of x are samples of a data set.
     ordered: bool,
     bias: bool,
@@ -215,10 +285,7 @@ impl Update {
 /// The rows that a layer takes: an activation, or the samples of a training step's batch.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Input<'a> {
-    /// The caller's rows.
     Rows(&'a Rows),
-    /// Rows of ours, [`Rows::create_in_quads`].
-    Activation(&'a Rows),
     /// Of a data set, as many as a batch has: the first layer's kernel notes which, in order.
     Samples(&'a Numbers),
 }
@@ -226,7 +293,7 @@ pub(crate) enum Input<'a> {
 impl<'a> Input<'a> {
     fn operand(&self, gpu: &Gpu, operation: &'static str) -> Result<(Operand<'a>, Layout, u32)> {
         let (rows, width) = match *self {
-            Input::Rows(rows) | Input::Activation(rows) => (rows, rows.shape().columns as u32),
+            Input::Rows(rows) => (rows, rows.shape().columns as u32),
             Input::Samples(numbers) => (&numbers.rows, numbers.width as u32),
         };
         let operand = rows.operand(gpu, operation, "x")?;
@@ -271,26 +338,23 @@ pub(crate) struct Layer<'a> {
 /// What becomes of a layer's sums.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Output<'a> {
-    /// The output, to the caller's rows.
+    /// The output.
     Rows(&'a Rows),
-    /// The output, to rows of ours.
-    Activation(&'a Rows),
-    /// The error: the derivative by the sums to rows of ours, and the partial errors.
+    /// The error: the derivative by the sums, to rows in quads, and the partial errors.
     Error { d_output: &'a Rows, targets: &'a Numbers, partial_errors: &'a Rows },
 }
 
 /// The most partial errors that an update's workgroup of eight lanes adds up within the longest loop.
-pub(crate) const MOST_PARTIALS: u64 = 8 * (LONGEST_LOOP as u64 - 1024);
+pub(crate) const MOST_PARTIALS: u64 = 8 * (LONGEST_LOOP as u64 - 1024); // with a loop over blocks of 64 around
 
 /// How many partial errors a layer's forward kernel leaves, one a workgroup.
 pub(crate) fn partial_errors(gpu: &Gpu, rows: u32, inputs: u32, outputs: u32) -> u64 {
-    let tile = Tile::choose(gpu, Kind::Product, [rows, outputs], inputs);
-    let [x, y] = tile.grid(rows, outputs);
+    let (_, [x, y]) = Device::of(gpu).product([rows, outputs], inputs);
     u64::from(x) * u64::from(y)
 }
 
 /// The widest layer: a sum of so many terms, four a turn, stays within the longest loop.
-const WIDEST: usize = 4 * (LONGEST_LOOP as usize - 64);
+const WIDEST: u32 = 4 * (LONGEST_LOOP - 1024);
 
 /// So many invocations keep a large GPU busy; where there are fewer tiles, several share one. An estimate, not measured.
 const INVOCATIONS_OF_A_GPU: u64 = 16_384;
@@ -307,14 +371,13 @@ const FEW_ROWS: u32 = 4;
 const ROWS_OF_A_SLICE: u32 = 30 * 1024;
 
 /// What [`stages`] asks for, in words.
-pub(crate) const LIMITS: &str = "for linear layers up to 130,816 wide, each with one sigmoid layer after it at most, and for as \
-                                 many rows as eight times max_compute_workgroups_per_dimension";
+pub(crate) const LIMITS: &str = "for linear layers up to 126,976 wide, each with one sigmoid layer after it at most, and for \
+                                 no more rows than the device's workgroups take";
 
 /// The network as stages, if the tiled kernels can compute it for so many rows; otherwise the plain kernels can.
 pub(crate) fn stages(gpu: &Gpu, mlp: &Mlp, rows: u32) -> Option<Vec<Stage>> {
-    let fits = |stage: &Stage| stage.inputs <= WIDEST && stage.outputs <= WIDEST;
-    let most_rows = u64::from(gpu.limits().max_compute_workgroups_per_dimension) * 8;
-    mlp.stages().filter(|stages| u64::from(rows) <= most_rows && stages.iter().all(fits))
+    let device = Device::of(gpu);
+    mlp.stages().filter(|stages| stages.iter().all(|stage| device.takes(stage, rows)))
 }
 
 /// `y = x · w`, where `layer` says so followed by a sigmoid, and for the last layer of a training step by the error.
@@ -326,23 +389,21 @@ pub(crate) fn forward(gpu: &Gpu, layer: Layer<'_>, output: Output<'_>) -> Result
     let (x, x_layout, inputs) = layer.x.operand(gpu, operation)?;
     let w = layer.w.operand(gpu, operation, "w")?;
     let outputs = w.width;
-    let tile = Tile::choose(gpu, Kind::Product, [layer.rows, outputs], inputs);
-    let grid = tile.grid(layer.rows, outputs);
+    let (tile, grid) = Device::of(gpu).product([layer.rows, outputs], inputs);
     let first = matches!(layer.x, Input::Samples(_));
     let shuffle = first && layer.batch.is_some_and(|batch| batch.shuffle.is_some());
 
-    let (y_rows, end) = match output {
-        Output::Rows(y) => (y, None),
-        Output::Activation(y) => (y, Some(Layout::Quads)),
-        Output::Error { d_output, .. } => (d_output, Some(Layout::Quads)),
+    let y_rows = match output {
+        Output::Rows(y) => y,
+        Output::Error { d_output, .. } => d_output,
     };
     let y = y_rows.operand(gpu, operation, "y")?;
     let end = match output {
+        Output::Rows(_) => End::Output(Layout::of(&y)),
         Output::Error { targets, .. } => End::Error(match targets.coding {
             Coding::Class { .. } => Target::Class,
             _ => Target::Floats,
         }),
-        _ => End::Output(end.unwrap_or(Layout::of(&y))),
     };
     let kernel = Forward {
         tile,
@@ -399,34 +460,22 @@ pub(crate) fn forward(gpu: &Gpu, layer: Layer<'_>, output: Output<'_>) -> Result
     dispatch(gpu, operation, &source, tile.lanes, parameters, (&storage, &accesses), grid)
 }
 
-/// `d_input = d_output · wᵀ`, and where `y` is given, the output of the sigmoid layer before, times `y · (1 - y)`.
-///
-/// `d_output` and `y` are rows of ours; `d_input` too, unless it `is_callers`.
+/// `d_input = d_output · wᵀ`, and where `y` is given, the output of the sigmoid layer before, in quads, times
+/// `y · (1 - y)`.
 ///
 /// # Errors
 /// Those of [`Rows`].
-pub(crate) fn backward(
-    gpu: &Gpu,
-    d_output: Input<'_>,
-    w: &Rows,
-    y: Option<&Rows>,
-    d_input: Output<'_>,
-) -> Result<Dispatch> {
+pub(crate) fn backward(gpu: &Gpu, d_output: &Rows, w: &Rows, y: Option<&Rows>, d_input: &Rows) -> Result<Dispatch> {
     let operation = "tiled_backward";
-    let (d_output, d_output_layout, outputs) = d_output.operand(gpu, operation)?;
+    let d_output = d_output.operand(gpu, operation, "d_output")?;
     let w = w.operand(gpu, operation, "w")?;
-    let d_input_rows = match d_input {
-        Output::Rows(rows) => rows,
-        Output::Activation(rows) | Output::Error { d_output: rows, .. } => rows,
-    };
-    let d_input = d_input_rows.operand(gpu, operation, "d_input")?;
-    let (rows, inputs) = (d_input.rows, d_input.width);
-    let tile = Tile::choose(gpu, Kind::Product, [rows, inputs], outputs);
-    let grid = tile.grid(rows, inputs);
+    let d_input = d_input.operand(gpu, operation, "d_input")?;
+    let (rows, inputs, outputs) = (d_input.rows, d_input.width, d_output.width);
+    let (tile, grid) = Device::of(gpu).product([rows, inputs], outputs);
     let y = y.map(|y| y.operand(gpu, operation, "y")).transpose()?;
     let kernel = Backward {
         tile,
-        d_output: d_output_layout,
+        d_output: Layout::of(&d_output),
         w: Layout::of(&w),
         d_input: Layout::of(&d_input),
         tail: !outputs.is_multiple_of(4),
@@ -451,40 +500,41 @@ pub(crate) fn backward(
 /// What an update changes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Weights<'a> {
-    /// The weights, by gradient descent, in a step of this training; which ends with it where it is given the partial
-    /// errors.
-    Descend { w: &'a Rows, batch: Batch<'a>, ends_step: Option<&'a Rows> },
+    /// The weights, by gradient descent. The training step ends with it where it is given the partial errors.
+    Descend { w: &'a Rows, ends_step: Option<&'a Rows> },
     /// The derivatives by the weights are written here.
     Derivatives(&'a Rows),
 }
 
+/// The rows of a batch that an update takes in one dispatch: more would round the weights once for each.
+pub(crate) const ROWS_OF_AN_UPDATE: u32 = ROWS_OF_A_SLICE;
+
 /// `w -= learning_rate · xᵀ · d_output / batch size`, or only the derivatives: `rows` is how many rows there are at most.
+/// The weights are updated for a batch of a training step.
 ///
 /// # Errors
 /// Those of [`Rows`].
 pub(crate) fn update(
     gpu: &Gpu,
-    x: Input<'_>,
-    d_output: Input<'_>,
+    [x, d_output]: [Input<'_>; 2],
     weights: Weights<'_>,
     bias: bool,
     rows: u32,
+    batch: Option<Batch<'_>>,
 ) -> Result<Vec<Dispatch>> {
     let operation = "tiled_update";
     let ordered = matches!(x, Input::Samples(_));
     let scale = x.scale();
     let (x, x_layout, inputs) = x.operand(gpu, operation)?;
     let (d_output, d_output_layout, outputs) = d_output.operand(gpu, operation)?;
-    let (w, batch, partial_errors) = match weights {
-        Weights::Descend { w, batch, ends_step } => (w, Some(batch), ends_step),
-        Weights::Derivatives(d_weights) => (d_weights, None, None),
+    let (w, trains, partial_errors) = match weights {
+        Weights::Descend { w, ends_step } => (w, true, ends_step),
+        Weights::Derivatives(d_weights) => (d_weights, false, None),
     };
     let partial_errors = partial_errors.map(|rows| rows.operand(gpu, operation, "partial_errors")).transpose()?;
     let ends = batch.map(|batch| batch.state).zip(partial_errors);
     let w = w.operand(gpu, operation, "w")?;
-    let tile = Tile::choose(gpu, Kind::Update, [w.rows, outputs], rows);
-    let turns = if tile.slices == 1 && gpu.is_cpu() && rows <= FEW_ROWS { 16 } else { 1 };
-    let grid = Tile { rows: tile.rows * turns, ..tile }.grid(w.rows, outputs);
+    let (tile, turns, grid) = Device::of(gpu).update([w.rows, outputs], rows);
     let levels = match rows.div_ceil(tile.slices) {
         0..=32 => 1,
         33..=1024 => 2,
@@ -495,7 +545,8 @@ pub(crate) fn update(
         x: x_layout,
         d_output: d_output_layout,
         w: Layout::of(&w),
-        trains: batch.is_some(),
+        trains,
+        batch: batch.is_some(),
         ordered,
         bias,
         adds: false,
@@ -506,11 +557,15 @@ pub(crate) fn update(
     let mut storage = vec![x.binding(), d_output.binding(), w.binding()];
     let mut accesses = vec![Access::Read, Access::Read, Access::ReadWrite];
     if let Some(batch) = &batch {
-        storage.extend([batch.order.as_entire_binding(), batch.state.learning_rate().as_entire_binding()]);
-        accesses.extend([Access::Read, Access::Read]);
+        storage.push(batch.order.as_entire_binding());
+        accesses.push(Access::Read);
+        if trains {
+            storage.push(batch.state.learning_rate().as_entire_binding());
+            accesses.push(Access::Read);
+        }
     }
     let dispatch = |range: std::ops::Range<u32>| {
-        let parameters = Parameters::default()
+        let mut parameters = Parameters::default()
             .pair("x_view", x.view)
             .pair("x_scale", scale)
             .pair("d_output_view", d_output.view)
@@ -519,17 +574,17 @@ pub(crate) fn update(
             .word("last", range.end)
             .word("inputs", inputs)
             .word("outputs", outputs);
-        let ends_step = range.end == rows && ends.is_some();
-        let (mut parameters, mut storage, mut accesses, mut grid) =
-            (parameters, storage.clone(), accesses.clone(), grid);
-        if let (true, Some((state, partial_errors))) = (ends_step, &ends) {
+        let (mut storage, mut accesses, mut grid) = (storage.clone(), accesses.clone(), grid);
+        let ends = ends.as_ref().filter(|_| range.end == rows);
+        if let Some((state, partial_errors)) = ends {
             parameters =
                 parameters.word("workgroups", grid[1]).word("partials", partial_errors.rows).word("batch_size", rows);
             storage.extend([partial_errors.binding(), state.buffer().as_entire_binding(), state.samples().binding()]);
             accesses.extend([Access::Read, Access::ReadWrite, Access::Read]);
             grid[1] += 1;
         }
-        let source = text::update(&Update { adds: range.start > 0, ends_step, ..kernel }, parameters.names());
+        let kernel = Update { adds: range.start > 0, ends_step: ends.is_some(), ..kernel };
+        let source = text::update(&kernel, parameters.names());
         dispatch(gpu, operation, &source, tile.lanes, parameters, (&storage, &accesses), grid)
     };
     dispatches_of(rows, tile.slices * ROWS_OF_A_SLICE).map(dispatch).collect()

@@ -7,11 +7,6 @@ use crate::kernels::{self, Dispatch};
 use crate::matrix::Rows;
 use crate::mlp::Stage;
 
-/// What stage `s` takes: the caller's rows, or an activation of ours.
-fn input(activations: &[Rows], s: usize) -> Input<'_> {
-    if s == 0 { Input::Rows(&activations[0]) } else { Input::Activation(&activations[s]) }
-}
-
 /// A pass forward: the activations before the first stage and after each, and the dispatches.
 pub(super) fn forward(
     network: &Network,
@@ -30,7 +25,7 @@ pub(super) fn forward(
         };
         let w = network.layer_rows(&network.parameters, stage.layer);
         let layer = Layer {
-            x: input(&activations, s),
+            x: Input::Rows(&activations[s]),
             w: &w,
             bias: stage.bias,
             sigmoid: stage.sigmoid,
@@ -38,8 +33,7 @@ pub(super) fn forward(
             rows: samples as u32,
             batch: None,
         };
-        let output = if is_last { Output::Rows(&y) } else { Output::Activation(&y) };
-        dispatches.push(tiles::forward(&network.gpu, layer, output)?);
+        dispatches.push(tiles::forward(&network.gpu, layer, Output::Rows(&y))?);
         activations.push(y);
     }
     Ok((activations, dispatches))
@@ -68,18 +62,19 @@ pub(super) fn backward(
         d_sums = Some(rows);
     }
     for (s, stage) in stages.iter().enumerate().rev() {
-        let d = d_sums.as_ref().map_or(Input::Rows(d_output), Input::Activation);
+        let d = d_sums.as_ref().unwrap_or(d_output);
         let d_weights = network.layer_rows(d_parameters, stage.layer);
-        let (x, rows) = (input(activations, s), samples as u32);
-        dispatches.extend(tiles::update(gpu, x, d, Weights::Derivatives(&d_weights), stage.bias, rows)?);
+        let operands = [&activations[s], d].map(Input::Rows);
+        let weights = Weights::Derivatives(&d_weights);
+        dispatches.extend(tiles::update(gpu, operands, weights, stage.bias, samples as u32, None)?);
         let w = network.layer_rows(&network.parameters, stage.layer);
         match (s.checked_sub(1), d_input) {
             (None, None) => {}
-            (None, Some(d_input)) => dispatches.push(tiles::backward(gpu, d, &w, None, Output::Rows(d_input))?),
+            (None, Some(d_input)) => dispatches.push(tiles::backward(gpu, d, &w, None, d_input)?),
             (Some(before), _) => {
                 let d_x = create(stage.inputs)?;
                 let y = stages[before].sigmoid.then_some(&activations[s]);
-                dispatches.push(tiles::backward(gpu, d, &w, y, Output::Activation(&d_x))?);
+                dispatches.push(tiles::backward(gpu, d, &w, y, &d_x)?);
                 d_sums = Some(d_x);
             }
         }

@@ -53,23 +53,38 @@ impl Layered {
         };
         let last = stages.len() - 1;
         let y = stages[..last].iter().map(|stage| create("activations", stage.outputs)).collect::<Result<Vec<_>>>()?;
-        let d = stages.iter().map(|stage| create("derivatives by sums", stage.outputs)).collect::<Result<Vec<_>>>()?;
+        // Where nothing is trained, only the last layer's kernel writes any.
+        let d_widths = stages.iter().enumerate().map(|(s, stage)| match work {
+            Work::Train => stage.outputs,
+            _ if s == last => stage.outputs,
+            _ => 1,
+        });
+        let d = d_widths.map(|width| create("derivatives by sums", width)).collect::<Result<Vec<_>>>()?;
         let partials = tiles::partial_errors(gpu, rows, stages[last].inputs as u32, stages[last].outputs as u32);
+        // A batch of many dispatches would round the weights with each: then their derivatives are added up first.
+        let d_parameters = match work {
+            Work::Train if rows > tiles::ROWS_OF_AN_UPDATE => {
+                let size = network.parameters().size();
+                bytes += size;
+                Some(gpu.storage_buffer(operation, "derivatives by the parameters", size)?)
+            }
+            _ => None,
+        };
         // With the last update, where there is one and one small workgroup is enough.
-        let ends_itself = work == Work::Train && partials <= tiles::MOST_PARTIALS;
+        let ends_itself = work == Work::Train && d_parameters.is_none() && partials <= tiles::MOST_PARTIALS;
         let partial_errors = Rows::create(gpu, operation, "partial errors", partials, 1)?;
         let order = gpu.storage_buffer(operation, "samples of a batch", 4 * (1 + u64::from(rows)))?;
         let batch = Batch { state, shuffle: config.shuffle.then_some(config.seed), order: &order };
 
         let weights = stages.iter().map(|stage| network.layer_rows(network.parameters(), stage.layer));
         let weights = weights.collect::<Vec<_>>();
-        let input = |s: usize| if s == 0 { Input::Samples(data.inputs()) } else { Input::Activation(&y[s - 1]) };
+        let input = |s: usize| if s == 0 { Input::Samples(data.inputs()) } else { Input::Rows(&y[s - 1]) };
         let mut dispatches = Vec::new();
         for (s, (stage, w)) in stages.iter().zip(&weights).enumerate() {
             let batch = Some(batch);
             let layer = Layer { x: input(s), w, bias: stage.bias, sigmoid: stage.sigmoid, rows, batch };
             let output = match y.get(s) {
-                Some(y) => Output::Activation(y),
+                Some(y) => Output::Rows(y),
                 None => Output::Error { d_output: &d[s], targets: data.targets(), partial_errors: &partial_errors },
             };
             dispatches.push(tiles::forward(gpu, layer, output)?);
@@ -78,13 +93,21 @@ impl Layered {
             // All derivatives by the weights as they are before any update.
             for s in (1..stages.len()).rev() {
                 let y = stages[s - 1].sigmoid.then_some(&y[s - 1]);
-                let d_output = Input::Activation(&d[s]);
-                dispatches.push(tiles::backward(gpu, d_output, &weights[s], y, Output::Activation(&d[s - 1]))?);
+                dispatches.push(tiles::backward(gpu, &d[s], &weights[s], y, &d[s - 1])?);
             }
             for (s, (stage, w)) in stages.iter().zip(&weights).enumerate() {
-                let ends_step = (s == last && ends_itself).then_some(&partial_errors);
-                let descend = Weights::Descend { w, batch, ends_step };
-                dispatches.extend(tiles::update(gpu, input(s), Input::Activation(&d[s]), descend, stage.bias, rows)?);
+                let operands = [input(s), Input::Rows(&d[s])];
+                let d_weights = d_parameters.as_ref().map(|flat| network.layer_rows(flat, stage.layer));
+                let weights = match &d_weights {
+                    Some(d_weights) => Weights::Derivatives(d_weights),
+                    None => Weights::Descend { w, ends_step: (s == last && ends_itself).then_some(&partial_errors) },
+                };
+                dispatches.extend(tiles::update(gpu, operands, weights, stage.bias, rows, Some(batch))?);
+            }
+            if let Some(flat) = &d_parameters {
+                let [d_parameters, parameters] =
+                    [flat, network.parameters()].map(|flat| Rows::new(flat, network.mlp().parameter_count()));
+                dispatches.push(kernels::weight_update(gpu, state, &d_parameters, &parameters)?);
             }
         }
         if !ends_itself {

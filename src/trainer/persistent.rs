@@ -14,7 +14,7 @@ use super::{Plan, TrainConfig, Work};
 use crate::data::{Coding, Dataset};
 use crate::error::{Error, Result};
 use crate::gpu::{Access, Gpu, Shader};
-use crate::kernels::{Dispatch, LONGEST_LOOP, Parameters, TrainingState};
+use crate::kernels::{Dispatch, LONGEST_LOOP, Parameters, TrainingState, seed_words};
 use crate::matrix::Operand;
 use crate::network::Network;
 use crate::reference;
@@ -98,7 +98,10 @@ impl Persistent {
         let gpu = network.gpu();
         if [data.inputs(), data.targets()].iter().any(|numbers| numbers.coding != Coding::Floats) {
             let reason = "the data set is of bytes, and these shaders read f32".to_owned();
-            let way_out = "choose layered or auto, or make the data set by Dataset::from_slices";
+            let way_out = match state.networks() {
+                1 => "choose layered or auto, or make the data set by Dataset::from_slices",
+                _ => "make the data set by Dataset::from_slices",
+            };
             return Err(Error::PlanUnavailable { plan: config.plan.name(), reason, way_out });
         }
         let inputs = data.inputs().rows.operand(gpu, operation, "the data set's inputs")?;
@@ -153,7 +156,7 @@ impl Persistent {
             let parameters = Parameters::default()
                 .pair("inputs_view", inputs.view)
                 .pair("targets_view", targets.view)
-                .pair("seed", [config.seed as u32, (config.seed >> 32) as u32])
+                .pair("seed", seed_words(Some(config.seed)))
                 .word("batch_size", config.batch_size as u32)
                 .word("networks", networks)
                 .word("steps", 1u32 << bit);

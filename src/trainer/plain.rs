@@ -39,7 +39,7 @@ impl Plain {
 
         let shuffle = config.shuffle.then_some(config.seed);
         let forward = match work {
-            // To be measured there is no plan to be compared with.
+            // The plain kernels are a plan's to be compared with; here only the outputs count.
             Work::Classify => network.forward(&x, &y)?,
             _ => network.plain_forward(&x, &y)?,
         };
@@ -61,9 +61,17 @@ impl Plain {
             }
             _ => None,
         };
-        let widths = mlp.layers().iter().map(|layer| layer.input_width() + layer.output_width()).sum::<usize>();
+        // Samples, outputs and their derivatives; activations between the layers, and where it trains the derivatives by
+        // them and by the parameters.
+        let between = mlp.layers()[1..].iter().map(|layer| layer.input_width()).sum::<usize>();
+        let (copies, d_parameters) = match work {
+            Work::Train => (2, network.parameters().size()),
+            Work::Evaluate | Work::Classify => (1, 0),
+        };
+        let numbers = mlp.input_width() + 3 * mlp.output_width() + copies * between;
+        let bytes = 4 * config.batch_size as u64 * numbers as u64 + d_parameters;
         Ok(Plain {
-            bytes: 4 * config.batch_size as u64 * widths as u64 * 2,
+            bytes,
             gather: kernels::gather_numbers(gpu, state, [data.inputs(), data.targets()], [&x, &t], shuffle)?,
             squared_error: kernels::squared_error(gpu, state, &y, &t, &d_output)?,
             step: kernels::step(gpu, state)?,
@@ -97,7 +105,11 @@ impl Plain {
 
     pub fn description(&self) -> String {
         let descent = self.descent.as_ref().map_or(0, |(backward, _)| backward.dispatch_count() + 1);
-        let dispatches = 2 + self.squared_error.len() + self.forward.dispatch_count() + descent;
+        let dispatches = 2
+            + usize::from(self.confusion.is_some())
+            + self.squared_error.len()
+            + self.forward.dispatch_count()
+            + descent;
         format!("plain: each kernel is a dispatch, {dispatches} a step")
     }
 }

@@ -74,7 +74,7 @@ impl Steps {
             Ok(Steps { plan: Made::Layered(layered), description })
         };
         let any_size = |why: String| match layered(&why) {
-            Err(refusal @ Error::PlanUnavailable { .. }) => {
+            Err(refusal @ (Error::PlanUnavailable { .. } | Error::TooLarge { .. })) => {
                 plain(&format!("{why}; not layered: {}", persistent::in_brief(&refusal)))
             }
             steps => steps,

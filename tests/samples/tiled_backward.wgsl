@@ -2,8 +2,7 @@
 // 
 //   d_output [rows, outputs], w [inputs, outputs], d_input and y [rows, inputs]
 //
-// A tile is 4 rows by 4 columns; 2 invocations of a workgroup of 8
-// accumulate it, each a slice of the sum, in registers.
+// A tile is 4 rows by 4 columns; 2 of a workgroup's 8 invocations accumulate it in registers, a slice of the sums each.
 
 override WORKGROUP: u32;
 
@@ -40,7 +39,8 @@ var<workgroup> sums: array<vec4<f32>, 32>;
 @compute @workgroup_size(WORKGROUP)
 fn tiled_backward(@builtin(workgroup_id) id: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let slice = lane % 2u;
-    let first_quad = (id.x * 4u + lane / 2u) * 1u;
+    let tile = lane / 2u;
+    let first_quad = (id.x * 4u + tile % 4u) * 1u;
     let first_row = id.y * 4u;
 
     let inputs = p.inputs;
@@ -113,8 +113,8 @@ fn tiled_backward(@builtin(workgroup_id) id: vec3<u32>, @builtin(local_invocatio
     for (var i = lane; i < 16u; i += 8u) {
         let owner = i / 4u;
         let part = i % 4u;
-        let row = first_row + part / 1u;
-        let quad = (id.x * 4u + owner) * 1u + part % 1u;
+        let row = id.y * 4u + part / 1u;
+        let quad = (id.x * 4u + owner % 4u) * 1u + part % 1u;
         if row < rows && 4u * quad < inputs {
             var sum = sums[owner * 8u + part];
             for (var slice = 1u; slice < 2u; slice++) {

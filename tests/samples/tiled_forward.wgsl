@@ -2,8 +2,7 @@
 // 
 //   x [rows, inputs], w [inputs, outputs] and with a bias one row more, y and t [rows, outputs]
 //
-// A tile is 4 rows by 4 columns; 2 invocations of a workgroup of 8
-// accumulate it, each a slice of the sum, in registers.
+// A tile is 4 rows by 4 columns; 2 of a workgroup's 8 invocations accumulate it in registers, a slice of the sums each.
 
 override WORKGROUP: u32;
 
@@ -55,12 +54,14 @@ var<workgroup> sums: array<vec4<f32>, 32>;
 @compute @workgroup_size(WORKGROUP)
 fn tiled_forward(@builtin(workgroup_id) id: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let slice = lane % 2u;
-    let first_quad = (id.x * 4u + lane / 2u) * 1u;
+    let tile = lane / 2u;
+    let first_quad = (id.x * 4u + tile % 4u) * 1u;
     let first_row = id.y * 4u;
+    let top = id.y * 4u; // the workgroup's first row
 
     let batch_rows = order[0];
     for (var i = lane; i < 4u; i += 8u) {
-        samples[i] = order[1u + min(first_row + i, p.rows - 1u)];
+        samples[i] = order[1u + min(top + i, p.rows - 1u)];
     }
     workgroupBarrier();
 
@@ -139,15 +140,15 @@ fn tiled_forward(@builtin(workgroup_id) id: vec3<u32>, @builtin(local_invocation
     for (var i = lane; i < 16u; i += 8u) {
         let owner = i / 4u;
         let part = i % 4u;
-        let row = first_row + part / 1u;
-        let quad = (id.x * 4u + owner) * 1u + part % 1u;
+        let row = id.y * 4u + part / 1u;
+        let quad = (id.x * 4u + owner % 4u) * 1u + part % 1u;
         if row < rows && 4u * quad < outputs {
             var sum = sums[owner * 8u + part];
             for (var slice = 1u; slice < 2u; slice++) {
                 sum += sums[(owner * 2u + slice) * 4u + part];
             }
             let output = sigmoid(sum);
-            let sample = samples[row - first_row];
+            let sample = samples[row - top];
             let columns = 4u * quad + vec4(0u, 1u, 2u, 3u);
             let t_first = t_view.x + sample * t_view.y;
             let t_at = t_first + min(columns, vec4(outputs - 1u));

@@ -2,8 +2,7 @@
 // 
 //   x [rows, inputs], d_output [rows, outputs], w [inputs, outputs] and with a bias one row more
 //
-// A tile is 4 rows by 4 columns; 1 invocations of a workgroup of 8
-// accumulate it, each a slice of the sum, in registers.
+// A tile is 4 rows by 4 columns; an invocation accumulates it in registers, 8 are a workgroup.
 
 override WORKGROUP: u32;
 
@@ -40,12 +39,11 @@ fn write_w(row: u32, quad: u32, columns: u32, numbers: vec4<f32>) {
     w[row + quad] -= numbers;
 }
 
-var<workgroup> sums: array<vec4<f32>, 32>;
-
 @compute @workgroup_size(WORKGROUP)
 fn tiled_update(@builtin(workgroup_id) id: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-    let slice = lane % 1u;
-    let first_quad = (id.x * 8u + lane / 1u) * 1u;
+    let slice = 0u;
+    let tile = lane;
+    let first_quad = (id.x * 8u + tile % 8u) * 1u;
 
     let inputs = p.inputs;
     let outputs = p.outputs;

@@ -1,25 +1,29 @@
 //! The texts: validated for whatever they can be written for, and readable.
 
-use super::{Backward, End, Forward, Layout, Target, Tile, Update, text};
+use super::{
+    Backward, Device, End, FEW_ROWS, Forward, LONGEST_LOOP, Layout, ROWS_OF_A_SLICE, Target, Tile, Update, WIDEST, text,
+};
+use crate::data::Dataset;
+use crate::gpu::Gpu;
+use crate::mlp::{Mlp, Stage};
+use crate::network::Network;
+use crate::trainer::{Plan, TrainConfig, Trainer};
 use crate::wgsl::tests::{assert_checked_in, assert_valid};
 
 /// A tile that makes a short text, with what the larger ones have: several rows, quads and slices.
-const SMALL: Tile = Tile { rows: 4, quads: 2, slices: 2, lanes: 8 };
+const SMALL: Tile = Tile { rows: 4, quads: 2, slices: 2, across: 2, lanes: 8 };
 
-const TILES: [Tile; 5] = [
-    Tile { rows: 1, quads: 1, slices: 8, lanes: 8 },
-    Tile { rows: 32, quads: 4, slices: 8, lanes: 8 },
-    Tile { rows: 8, quads: 2, slices: 1, lanes: 64 },
-    Tile { rows: 8, quads: 2, slices: 64, lanes: 64 },
-    Tile { rows: 4, quads: 1, slices: 1, lanes: 8 },
+const TILES: [Tile; 7] = [
+    Tile { rows: 1, quads: 1, slices: 8, across: 1, lanes: 8 },
+    Tile { rows: 32, quads: 3, slices: 8, across: 1, lanes: 8 },
+    Tile { rows: 16, quads: 4, slices: 1, across: 8, lanes: 8 },
+    Tile { rows: 8, quads: 2, slices: 1, across: 32, lanes: 32 },
+    Tile { rows: 8, quads: 2, slices: 1, across: 1, lanes: 32 },
+    Tile { rows: 8, quads: 2, slices: 32, across: 1, lanes: 32 },
+    Tile { rows: 4, quads: 1, slices: 1, across: 4, lanes: 8 },
 ];
 
 const BOOLEANS: [bool; 2] = [false, true];
-
-/// The bytes of workgroup memory that a tile's sums take, and the samples of its rows and what ends a step.
-fn workgroup_bytes(tile: Tile) -> u32 {
-    tile.lanes * tile.parts() * 16
-}
 
 fn forwards() -> Vec<Forward> {
     let mut kernels = Vec::new();
@@ -74,7 +78,7 @@ fn updates() -> Vec<Update> {
                     [(false, false, false), (false, true, false), (true, false, false), (true, false, true)]
                 {
                     for (bias, levels) in [(false, 1), (true, 2), (false, 3)] {
-                        let ordered = ordered && trains;
+                        let ordered = ordered && !adds;
                         let tile = SMALL;
                         let turns = 1;
                         kernels.push(Update {
@@ -83,6 +87,7 @@ fn updates() -> Vec<Update> {
                             d_output,
                             w,
                             trains,
+                            batch: trains || ordered,
                             ordered,
                             bias,
                             adds,
@@ -97,7 +102,7 @@ fn updates() -> Vec<Update> {
     }
     let last = kernels[kernels.len() - 1];
     kernels.extend(TILES.into_iter().filter(|tile| tile.rows > 1).map(|tile| Update { tile, ..last }));
-    kernels.push(Update { tile: TILES[4], turns: 16, ..last });
+    kernels.push(Update { tile: TILES[6], turns: 16, ..last });
     kernels
 }
 
@@ -123,10 +128,7 @@ fn every_text_passes_naga_and_where_it_is_installed_tint() {
     let forwards = forwards();
     let backwards = backwards();
     let updates = updates();
-    assert_eq!((forwards.len(), backwards.len(), updates.len()), (4 * 8 * (2 + 3 + 3) + 5, 24 + 5, 144 + 5));
-    let tiles = forwards.iter().map(|kernel| kernel.tile).chain(updates.iter().map(|kernel| kernel.tile));
-    let largest = tiles.map(workgroup_bytes).max().unwrap();
-    assert!(largest <= wgpu::Limits::default().max_compute_workgroup_storage_size, "{largest} bytes");
+    assert_eq!((forwards.len(), backwards.len(), updates.len()), (4 * 8 * (2 + 3 + 3) + 7, 24 + 7, 144 + 7));
     for kernel in &forwards {
         assert_valid(&format!("{kernel:?}"), &text::forward(kernel, &FORWARD_MEMBERS));
     }
@@ -140,7 +142,7 @@ fn every_text_passes_naga_and_where_it_is_installed_tint() {
 
 #[test]
 fn the_texts_checked_in_are_those_that_are_written() {
-    let tile = Tile { rows: 4, quads: 1, slices: 2, lanes: 8 };
+    let tile = Tile { rows: 4, quads: 1, slices: 2, across: 4, lanes: 8 };
     let [quads, numbers] = [Layout::Quads, Layout::Numbers];
     let forward = Forward {
         tile,
@@ -155,11 +157,12 @@ fn the_texts_checked_in_are_those_that_are_written() {
     };
     let backward = Backward { tile, d_output: quads, w: numbers, d_input: quads, tail: true, sigmoid: true };
     let update = Update {
-        tile: Tile { slices: 1, ..tile },
+        tile: Tile { slices: 1, across: 8, ..tile },
         x: Layout::Bytes,
         d_output: quads,
         w: quads,
         trains: true,
+        batch: true,
         ordered: true,
         bias: true,
         adds: false,
@@ -175,4 +178,104 @@ fn the_texts_checked_in_are_those_that_are_written() {
     check!("tiled_forward.wgsl", text::forward(&forward, &FORWARD_MEMBERS));
     check!("tiled_backward.wgsl", text::backward(&backward, &BACKWARD_MEMBERS));
     check!("tiled_update.wgsl", text::update(&update, &UPDATE_MEMBERS));
+}
+
+/// Whatever the sizes and the device: what is taken is within the limits, and on the usual sizes it is taken.
+#[test]
+fn tiles_stay_within_the_devices_limits() {
+    let sizes = [1, 2, 3, 4, 5, 8, 9, 10, 12, 13, 31, 33, 64, 65, 200, 784, 1_000, 4_097, 65_535, WIDEST, WIDEST + 1];
+    let rows = [1, 2, 3, 5, 8, 16, 64, 257, 1_024, 30_721, 262_140, 262_141, 524_280, 524_281, 3_000_000];
+    let (mut taken, mut refused) = (0, 0);
+    for is_cpu in BOOLEANS {
+        for (workgroup_bytes, workgroups) in [(16_384, 65_535), (8_192, 65_535), (16_384, 1_024)] {
+            let device = Device { is_cpu, workgroup_bytes, workgroups };
+            for inputs in sizes {
+                for outputs in sizes {
+                    for rows in rows {
+                        let stage = Stage {
+                            layer: 0,
+                            inputs: inputs as usize,
+                            outputs: outputs as usize,
+                            bias: true,
+                            sigmoid: true,
+                        };
+                        if !device.takes(&stage, rows) {
+                            let modest = inputs.max(outputs) <= 1_000 && rows <= 4_000;
+                            assert!(!modest, "{device:?} refuses {stage:?} for {rows} rows");
+                            refused += 1;
+                            continue;
+                        }
+                        taken += 1;
+                        let what = format!("{device:?}, {stage:?}, {rows} rows");
+                        let (forward, forward_grid) = device.product([rows, outputs], inputs);
+                        let (backward, backward_grid) = device.product([rows, inputs], outputs);
+                        let (update, turns, update_grid) = device.update([inputs + 1, outputs], rows);
+                        for (tile, grid) in [(forward, forward_grid), (backward, backward_grid), (update, update_grid)]
+                        {
+                            assert!(tile.workgroup_bytes() <= workgroup_bytes, "{what}: {tile:?}");
+                            assert!(grid[0].max(grid[1]) <= workgroups, "{what}: {grid:?}");
+                            assert_eq!(tile.lanes, tile.slices * tile.across * tile.down(), "{what}: {tile:?}");
+                        }
+                        // The loops over the terms, and what else an invocation counts: samples and their walks, parts.
+                        let beside = 65 * forward.rows * forward.down() / forward.lanes + 65 + 64;
+                        let longest = inputs.max(outputs).div_ceil(4) + beside;
+                        assert!(longest <= LONGEST_LOOP, "{what}: {longest} iterations");
+                        let rows = rows.div_ceil(update.slices).min(ROWS_OF_A_SLICE);
+                        let blocks = rows + rows.div_ceil(32) + rows.div_ceil(1_024) + turns + 32;
+                        assert!(blocks <= LONGEST_LOOP, "{what}: {blocks} iterations");
+                        assert!(turns == 1 || rows <= FEW_ROWS, "{what}: {turns} turns");
+                    }
+                }
+            }
+        }
+    }
+    assert!(taken > 20_000 && refused > 5_000, "{taken} taken, {refused} refused");
+}
+
+/// What is chosen for a GPU computes the same: run here by whatever driver there is.
+#[test]
+fn tiles_for_gpus_train_as_the_plain_kernels_do() {
+    let gpu = Gpu::headless().unwrap().taken_for_a_gpu();
+    let mut shapes = std::collections::BTreeSet::new();
+    for (mlp, samples, batch_size, shuffle) in [
+        (Mlp::inputs(784).linear(200).sigmoid().linear(10).sigmoid(), 100, 64, true),
+        (Mlp::inputs(784).linear(33).bias().sigmoid().linear(10).bias().sigmoid(), 3, 1, false),
+        (Mlp::inputs(5).linear(30).bias().sigmoid().linear(2).sigmoid(), 700, 300, true),
+        (Mlp::inputs(66).linear(65).sigmoid().linear(67).bias().sigmoid().linear(3), 150, 67, false),
+        (Mlp::inputs(3).linear(1).bias().sigmoid(), 2_000, 1_999, true),
+    ] {
+        let numbers = |count: usize, factor: usize| (0..count).map(move |i| (i * factor % 101) as f32 / 101.0);
+        let x = numbers(samples * mlp.input_width(), 37).collect::<Vec<_>>();
+        let t = numbers(samples * mlp.output_width(), 53).collect::<Vec<_>>();
+        let data = Dataset::from_slices(&gpu, samples, &x, &t).unwrap();
+        let train = |plan| {
+            let network = Network::new(&gpu, &mlp, 1).unwrap();
+            let config = TrainConfig { batch_size, shuffle, plan, ..Default::default() };
+            let mut trainer = Trainer::new(&network, &data, config).unwrap();
+            trainer.train(4, |_| ()).unwrap();
+            (network.read_parameters().unwrap(), network.predict(&x).unwrap(), trainer.read_loss().unwrap().unwrap())
+        };
+        let (plain, plain_outputs, plain_loss) = train(Plan::Plain);
+        let (layered, outputs, loss) = train(Plan::Layered);
+        let square = |numbers: &mut dyn Iterator<Item = f64>| numbers.map(|number| number * number).sum::<f64>();
+        let difference = square(&mut plain.iter().zip(&layered).map(|(a, b)| f64::from(a - b)));
+        let size = square(&mut plain.iter().map(|&number| f64::from(number)));
+        // Written so that NaN fails.
+        assert!((difference / size).sqrt() <= 2e-6, "{mlp} by {batch_size}: {difference:e} of {size:e}");
+        let farthest = plain_outputs.iter().zip(&outputs).map(|(a, b)| (a - b).abs()).max_by(f32::total_cmp).unwrap();
+        assert!(farthest <= 5e-6, "{mlp} by {batch_size}: outputs differ by {farthest:e}");
+        assert!((plain_loss.loss - loss.loss).abs() <= 1e-5 * plain_loss.loss, "{mlp}: {plain_loss:?}, {loss:?}");
+        for stage in mlp.stages().unwrap() {
+            let (inputs, outputs) = (stage.inputs as u32, stage.outputs as u32);
+            let (tile, _) = Device::of(&gpu).product([batch_size as u32, outputs], inputs);
+            let (update, ..) = Device::of(&gpu).update([inputs, outputs], batch_size as u32);
+            shapes.extend([tile, update].map(|tile| (tile.slices, tile.across, tile.down())));
+        }
+    }
+    // Tiles that are shared, that lie side by side, and one below the other.
+    assert!(
+        shapes.iter().any(|&(slices, ..)| slices == 32) && shapes.iter().any(|&(slices, ..)| slices == 1),
+        "{shapes:?}"
+    );
+    assert!(shapes.iter().any(|&(_, across, _)| across > 1) && shapes.iter().any(|&(.., down)| down > 1), "{shapes:?}");
 }

@@ -144,28 +144,51 @@ fn begin(tile: Tile, heading: &[&str]) -> Text {
     for line in heading {
         text.line(format!("// {line}"));
     }
-    let Tile { rows, quads, slices, lanes } = tile;
+    let Tile { rows, quads, slices, lanes, .. } = tile;
     text.line("//");
-    text.line(format!(
-        "// A tile is {rows} rows by {} columns; {slices} invocations of a workgroup of {lanes}",
-        4 * quads
-    ));
-    text.line("// accumulate it, each a slice of the sum, in registers.");
+    let who = match slices {
+        1 => format!("an invocation accumulates it in registers, {lanes} are a workgroup."),
+        _ => format!(
+            "{slices} of a workgroup's {lanes} invocations accumulate it in registers, a slice of the sums each."
+        ),
+    };
+    text.line(format!("// A tile is {rows} rows by {} columns; {who}", 4 * quads));
     text.line("");
     text
 }
 
-fn entry_point(text: &mut Text, name: &str, tile: Tile) {
+fn entry_point(text: &mut Text, name: &str, tile: Tile, with_sums: bool) {
     text.line("");
-    text.line(format!("var<workgroup> sums: array<vec4<f32>, {}>;", tile.lanes * tile.parts()));
-    text.line("");
+    if with_sums {
+        text.line(format!("var<workgroup> sums: array<vec4<f32>, {}>;", tile.lanes * tile.parts()));
+        text.line("");
+    }
     text.line("@compute @workgroup_size(WORKGROUP)");
     text.line(format!(
         "fn {name}(@builtin(workgroup_id) id: vec3<u32>, @builtin(local_invocation_index) lane: u32) {{"
     ));
-    let (slices, tiles) = (tile.slices, tile.lanes / tile.slices);
-    text.line(format!("let slice = lane % {slices}u;"));
-    text.line(format!("let first_quad = (id.x * {tiles}u + lane / {slices}u) * {}u;", tile.quads));
+    text.line(format!(
+        "let slice = {};",
+        if tile.slices == 1 { "0u".to_owned() } else { format!("lane % {}u", tile.slices) }
+    ));
+    text.line(format!(
+        "let tile = {};",
+        if tile.slices == 1 { "lane".to_owned() } else { format!("lane / {}u", tile.slices) }
+    ));
+    text.line(format!("let first_quad = {};", first_quad(tile, "tile")));
+}
+
+/// The first four columns of a workgroup's tile.
+fn first_quad(tile: Tile, number: &str) -> String {
+    format!("(id.x * {across}u + {number} % {across}u) * {}u", tile.quads, across = tile.across)
+}
+
+/// The first row of a workgroup's tile, where an invocation takes so many of them.
+fn first_row(tile: Tile, number: &str, turns: u32) -> String {
+    match tile.down() {
+        1 => format!("id.y * {}u", tile.rows * turns),
+        down => format!("(id.y * {down}u + {number} / {}u) * {}u", tile.across, tile.rows * turns),
+    }
 }
 
 /// The tile's accumulators, named by row and quad.
@@ -190,8 +213,8 @@ fn finish(text: &mut Text, tile: Tile, rows: &str, columns: &str, finish: impl F
     text.line(format!("for (var i = lane; i < {}u; i += {}u) {{", tiles * parts, tile.lanes));
     text.line(format!("let owner = i / {parts}u;"));
     text.line(format!("let part = i % {parts}u;"));
-    text.line(format!("let row = first_row + part / {}u;", tile.quads));
-    text.line(format!("let quad = (id.x * {tiles}u + owner) * {q}u + part % {q}u;", q = tile.quads));
+    text.line(format!("let row = {} + part / {}u;", first_row(tile, "owner", 1), tile.quads));
+    text.line(format!("let quad = {} + part % {}u;", first_quad(tile, "owner"), tile.quads));
     text.line(format!("if row < {rows} && 4u * quad < {columns} {{"));
     text.line(format!("var sum = sums[owner * {}u + part];", slices * parts));
     if slices > 1 {
@@ -277,23 +300,26 @@ pub(super) fn forward(kernel: &Forward, parameters: &[&'static str]) -> String {
     if with_samples {
         text.line("");
         text.line("// The samples of the tiles' rows.");
-        text.line(format!("var<workgroup> samples: array<u32, {}>;", tile.rows));
+        text.line(format!("var<workgroup> samples: array<u32, {}>;", tile.rows * tile.down()));
     }
 
-    entry_point(&mut text, "tiled_forward", tile);
-    text.line(format!("let first_row = id.y * {}u;", tile.rows));
+    entry_point(&mut text, "tiled_forward", tile, true);
+    text.line(format!("let first_row = {};", first_row(tile, "tile", 1)));
+    if with_samples {
+        text.line(format!("let top = id.y * {}u; // the workgroup's first row", tile.rows * tile.down()));
+    }
     if kernel.first {
         text.line("");
         text.line("// Rows past the batch's end take its last sample once more.");
         text.line("let batch_rows = batch.rows;");
-        text.line(format!("for (var i = lane; i < {}u; i += {}u) {{", tile.rows, tile.lanes));
-        text.line("var sample = batch.position + min(first_row + i, batch_rows - 1u);");
+        text.line(format!("for (var i = lane; i < {}u; i += {}u) {{", tile.rows * tile.down(), tile.lanes));
+        text.line("var sample = batch.position + min(top + i, batch_rows - 1u);");
         if kernel.shuffle {
             text.line("sample = permutation(sample, sample_count[0], p.seed, batch.epoch);");
         }
         text.line("samples[i] = sample;");
-        text.line("if id.x == 0u && first_row + i < p.rows {");
-        text.line("order[1u + first_row + i] = sample; // for the kernels that follow");
+        text.line("if id.x == 0u && top + i < p.rows {");
+        text.line("order[1u + top + i] = sample; // for the kernels that follow");
         text.line("}");
         text.line("}");
         text.line("if id.x == 0u && id.y == 0u && lane == 0u {");
@@ -303,8 +329,8 @@ pub(super) fn forward(kernel: &Forward, parameters: &[&'static str]) -> String {
     } else if with_samples {
         text.line("");
         text.line("let batch_rows = order[0];");
-        text.line(format!("for (var i = lane; i < {}u; i += {}u) {{", tile.rows, tile.lanes));
-        text.line("samples[i] = order[1u + min(first_row + i, p.rows - 1u)];");
+        text.line(format!("for (var i = lane; i < {}u; i += {}u) {{", tile.rows * tile.down(), tile.lanes));
+        text.line("samples[i] = order[1u + min(top + i, p.rows - 1u)];");
         text.line("}");
         text.line("workgroupBarrier();");
     }
@@ -328,7 +354,8 @@ pub(super) fn forward(kernel: &Forward, parameters: &[&'static str]) -> String {
     }
     for row in 0..tile.rows {
         let number = match kernel.first {
-            true => format!("samples[{row}]"),
+            true if tile.down() == 1 => format!("samples[{row}]"),
+            true => format!("samples[first_row - top + {row}u]"),
             false => format!("min(first_row + {row}u, rows - 1u)"),
         };
         text.line(format!("let x{row}_first = {};", row_of("x", &number)));
@@ -380,7 +407,7 @@ pub(super) fn forward(kernel: &Forward, parameters: &[&'static str]) -> String {
         let End::Error(target) = end else {
             return text.line(format!("write_y({}, quad, outputs, output);", row_of("y", "row")));
         };
-        text.line("let sample = samples[row - first_row];");
+        text.line("let sample = samples[row - top];");
         text.line("let columns = 4u * quad + vec4(0u, 1u, 2u, 3u);");
         match target {
             Target::Floats => {
@@ -430,8 +457,8 @@ pub(super) fn backward(kernel: &Backward, parameters: &[&'static str]) -> String
     w.read(&mut text, "w");
     d_input.write(&mut text, "d_input", "=");
 
-    entry_point(&mut text, "tiled_backward", tile);
-    text.line(format!("let first_row = id.y * {}u;", tile.rows));
+    entry_point(&mut text, "tiled_backward", tile, true);
+    text.line(format!("let first_row = {};", first_row(tile, "tile", 1)));
     text.line("");
     text.line("let inputs = p.inputs;");
     text.line("let outputs = p.outputs;");
@@ -487,7 +514,7 @@ pub(super) fn backward(kernel: &Backward, parameters: &[&'static str]) -> String
 const BLOCK: u32 = 32;
 
 pub(super) fn update(kernel: &Update, parameters: &[&'static str]) -> String {
-    let &Update { tile, x, d_output, w, trains, ordered, bias, adds, ends_step, turns, levels } = kernel;
+    let &Update { tile, x, d_output, w, trains, batch, ordered, bias, adds, ends_step, turns, levels } = kernel;
     let put = match (trains, adds) {
         (true, _) => "-=",
         (false, true) => "+=",
@@ -496,8 +523,10 @@ pub(super) fn update(kernel: &Update, parameters: &[&'static str]) -> String {
     let mut text = begin(tile, &kernel.heading());
     let mut bindings =
         vec![storage("read", "x", x), storage("read", "d_output", d_output), storage("read_write", "w", w)];
-    if trains {
+    if batch {
         bindings.push(("read", "order", "array<u32>".to_owned()));
+    }
+    if trains {
         bindings.push(("read", "learning_rate", "array<f32>".to_owned()));
     }
     if ends_step {
@@ -516,7 +545,7 @@ pub(super) fn update(kernel: &Update, parameters: &[&'static str]) -> String {
     d_output.read(&mut text, "d_output");
     w.write(&mut text, "w", put);
 
-    entry_point(&mut text, "tiled_update", tile);
+    entry_point(&mut text, "tiled_update", tile, tile.slices > 1);
     if ends_step {
         text.line("if id.y == p.workgroups {");
         text.line("if id.x == 0u {");
@@ -528,7 +557,7 @@ pub(super) fn update(kernel: &Update, parameters: &[&'static str]) -> String {
     text.line("");
     text.line("let inputs = p.inputs;");
     text.line("let outputs = p.outputs;");
-    text.line(if trains { "let last = min(order[0], p.last);" } else { "let last = p.last;" });
+    text.line(if batch { "let last = min(order[0], p.last);" } else { "let last = p.last;" });
     x.constants(&mut text, "x");
     d_output.constants(&mut text, "d_output");
     w.constants(&mut text, "w");
@@ -544,14 +573,11 @@ pub(super) fn update(kernel: &Update, parameters: &[&'static str]) -> String {
     if turns > 1 {
         text.line("");
         text.line(format!("// {turns} tiles, one below the other."));
-        text.line(format!("let rows_end = min((id.y + 1u) * {}u, height);", tile.rows * turns));
-        text.line(format!(
-            "for (var first_row = id.y * {}u; first_row < rows_end; first_row += {}u) {{",
-            tile.rows * turns,
-            tile.rows
-        ));
+        text.line(format!("let top = {};", first_row(tile, "tile", turns)));
+        text.line(format!("let bottom = min(top + {}u, height);", tile.rows * turns));
+        text.line(format!("for (var first_row = top; first_row < bottom; first_row += {}u) {{", tile.rows));
     } else {
-        text.line(format!("let first_row = id.y * {}u;", tile.rows));
+        text.line(format!("let first_row = {};", first_row(tile, "tile", 1)));
     }
     for four in 0..tile.rows / 4 {
         let place = x.quad_inside(&format!("first_row / 4u + {four}u"), "inputs");
