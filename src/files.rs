@@ -163,7 +163,8 @@ impl Trainer {
         let mut trainer = Trainer::new(&network, data, config)?;
         let samples = contents.value::<usize>(SAMPLES)?;
         if samples != data.samples() {
-            let (found, expected) = (format!("{samples} samples"), format!("the data set's {} samples", data.samples()));
+            let (found, expected) =
+                (format!("{samples} samples"), format!("the data set's {} samples", data.samples()));
             return Err(contents.malformed(format!("metadata {SAMPLES}"), found, expected));
         }
         if !trainer.stands_right(&words) {

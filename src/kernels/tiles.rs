@@ -164,13 +164,14 @@ impl Device {
         // Both fit in 32 bits, since the network was checked.
         let (inputs, outputs) = (stage.inputs as u32, stage.outputs as u32);
         let (product, forward) = self.product([rows, outputs], inputs);
-        let (_, backward) = self.product([rows, inputs], outputs);
+        let (backward_tile, _) = self.product([rows, inputs], outputs);
+        let backward = backward_tile.grid(rows, inputs + 1);
         let (update, _, [x, y]) = self.update([inputs + u32::from(stage.bias), outputs], rows);
         // One row more ends a step.
         let grids = [forward, backward, [x, y + 1]];
         inputs.max(outputs) <= WIDEST
             && grids.as_flattened().iter().all(|&workgroups| workgroups <= self.workgroups)
-            && [product, update].iter().all(|tile| tile.workgroup_bytes() <= self.workgroup_bytes)
+            && [product, backward_tile, update].iter().all(|tile| tile.workgroup_bytes() <= self.workgroup_bytes)
     }
 }
 
@@ -230,18 +231,25 @@ struct Backward {
     tail: bool,
     /// Whether the input was the output of a sigmoid layer.
     sigmoid: bool,
+    /// Whether the weights are updated too, once they were read.
+    updates: bool,
+    /// Whether the weights have a bias row: only an update asks.
+    bias: bool,
 }
 
 impl Backward {
-    fn heading(&self) -> [&'static str; 3] {
+    fn heading(&self) -> Vec<&'static str> {
         let formula = match self.sigmoid {
             true => {
                 "tiled_backward   d_input = (d_output · wᵀ) · y · (1 - y)     reference: matmul_transposed, sigmoid_backward"
             }
             false => "tiled_backward   d_input = d_output · wᵀ     reference: matmul_transposed",
         };
+        let update =
+            "  then   w -= learning_rate · yᵀ · d_output / batch size     reference: outer_product, weight_update";
         let shapes = "  d_output [rows, outputs], w [inputs, outputs], d_input and y [rows, inputs]";
-        [formula, "", shapes]
+        let lines = [Some(formula), self.updates.then_some(update), Some(""), Some(shapes)];
+        lines.into_iter().flatten().collect()
     }
 }
 
@@ -460,37 +468,65 @@ pub(crate) fn forward(gpu: &Gpu, layer: Layer<'_>, output: Output<'_>) -> Result
     dispatch(gpu, operation, &source, tile.lanes, parameters, (&storage, &accesses), grid)
 }
 
-/// `d_input = d_output · wᵀ`, and where `y` is given, the output of the sigmoid layer before, in quads, times
-/// `y · (1 - y)`.
+/// What is fused into a layer's pass backwards.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Fused<'a> {
+    /// The layer's input, in quads, if one of these asks for it.
+    pub y: Option<&'a Rows>,
+    /// The input is the output of a sigmoid layer: the derivative goes back through that too.
+    pub sigmoid: bool,
+    /// The weights are updated for this batch, once they were read; and whether they have a bias row. Only where
+    /// [`update_fits_in_backward`].
+    pub update: Option<(Batch<'a>, bool)>,
+}
+
+/// Whether one row of workgroups takes all rows, so that each reads weights that no other does and may update them.
+pub(crate) fn update_fits_in_backward(gpu: &Gpu, stage: &Stage, rows: u32) -> bool {
+    // Both fit in 32 bits, since the network was checked.
+    let (_, [_, down]) = Device::of(gpu).product([rows, stage.inputs as u32], stage.outputs as u32);
+    down == 1 && rows <= 32
+}
+
+/// `d_input = d_output · wᵀ`, with what is fused in.
 ///
 /// # Errors
 /// Those of [`Rows`].
-pub(crate) fn backward(gpu: &Gpu, d_output: &Rows, w: &Rows, y: Option<&Rows>, d_input: &Rows) -> Result<Dispatch> {
+pub(crate) fn backward(gpu: &Gpu, d_output: &Rows, w: &Rows, d_input: &Rows, fused: Fused<'_>) -> Result<Dispatch> {
     let operation = "tiled_backward";
     let d_output = d_output.operand(gpu, operation, "d_output")?;
     let w = w.operand(gpu, operation, "w")?;
     let d_input = d_input.operand(gpu, operation, "d_input")?;
     let (rows, inputs, outputs) = (d_input.rows, d_input.width, d_output.width);
-    let (tile, grid) = Device::of(gpu).product([rows, inputs], outputs);
-    let y = y.map(|y| y.operand(gpu, operation, "y")).transpose()?;
+    let (tile, mut grid) = Device::of(gpu).product([rows, inputs], outputs);
+    let y = fused.y.map(|y| y.operand(gpu, operation, "y")).transpose()?;
+    let bias = fused.update.is_some_and(|(_, bias)| bias);
+    // The bias row may begin another workgroup.
+    grid[0] = tile.grid(rows, inputs + u32::from(bias))[0];
     let kernel = Backward {
         tile,
         d_output: Layout::of(&d_output),
         w: Layout::of(&w),
         d_input: Layout::of(&d_input),
         tail: !outputs.is_multiple_of(4),
-        sigmoid: y.is_some(),
+        sigmoid: fused.sigmoid,
+        updates: fused.update.is_some(),
+        bias,
     };
     let mut parameters = Parameters::default()
         .pair("d_output_view", d_output.view)
         .pair("w_view", w.view)
         .pair("d_input_view", d_input.view);
+    let of_w = if kernel.updates { Access::ReadWrite } else { Access::Read };
     let mut storage = vec![d_output.binding(), w.binding(), d_input.binding()];
-    let mut accesses = vec![Access::Read, Access::Read, Access::ReadWrite];
+    let mut accesses = vec![Access::Read, of_w, Access::ReadWrite];
     if let Some(y) = &y {
         parameters = parameters.pair("y_view", y.view);
         storage.push(y.binding());
         accesses.push(Access::Read);
+    }
+    if let Some((batch, _)) = &fused.update {
+        storage.extend([batch.order.as_entire_binding(), batch.state.learning_rate().as_entire_binding()]);
+        accesses.extend([Access::Read, Access::Read]);
     }
     let parameters = parameters.word("rows", rows).word("inputs", inputs).word("outputs", outputs);
     let source = text::backward(&kernel, parameters.names());

@@ -2,7 +2,7 @@
 
 use super::{Forward, Network};
 use crate::error::Result;
-use crate::kernels::tiles::{self, Input, Layer, Output, Weights};
+use crate::kernels::tiles::{self, Fused, Input, Layer, Output, Weights};
 use crate::kernels::{self, Dispatch};
 use crate::matrix::Rows;
 use crate::mlp::Stage;
@@ -70,11 +70,12 @@ pub(super) fn backward(
         let w = network.layer_rows(&network.parameters, stage.layer);
         match (s.checked_sub(1), d_input) {
             (None, None) => {}
-            (None, Some(d_input)) => dispatches.push(tiles::backward(gpu, d, &w, None, d_input)?),
+            (None, Some(d_input)) => dispatches.push(tiles::backward(gpu, d, &w, d_input, Fused::default())?),
             (Some(before), _) => {
                 let d_x = create(stage.inputs)?;
-                let y = stages[before].sigmoid.then_some(&activations[s]);
-                dispatches.push(tiles::backward(gpu, d, &w, y, &d_x)?);
+                let sigmoid = stages[before].sigmoid;
+                let fused = Fused { y: sigmoid.then_some(&activations[s]), sigmoid, update: None };
+                dispatches.push(tiles::backward(gpu, d, &w, &d_x, fused)?);
                 d_sums = Some(d_x);
             }
         }

@@ -2,12 +2,13 @@
 //! is done number by number fused in. For networks and batches of real size.
 //!
 //! A step of a network with two linear layers is five dispatches: forward, forward with the error, backward, and an update
-//! a layer, the last of which ends the step. The plain plan computes the same with fourteen.
+//! a layer, the last of which ends the step; four where a batch is so small that the backward pass updates its weights
+//! itself. The plain plan computes the same with fourteen.
 
 use super::{Plan, TrainConfig, Work};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
-use crate::kernels::tiles::{self, Batch, Input, Layer, Output, Weights};
+use crate::kernels::tiles::{self, Batch, Fused, Input, Layer, Output, Weights};
 use crate::kernels::{self, Dispatch, TrainingState};
 use crate::matrix::Rows;
 use crate::network::Network;
@@ -91,16 +92,20 @@ impl Layered {
         }
         if work == Work::Train {
             // All derivatives by the weights as they are before any update.
+            let updates = |s: usize| s > 0 && tiles::update_fits_in_backward(gpu, &stages[s], rows);
             for s in (1..stages.len()).rev() {
-                let y = stages[s - 1].sigmoid.then_some(&y[s - 1]);
-                dispatches.push(tiles::backward(gpu, &d[s], &weights[s], y, &d[s - 1])?);
+                let sigmoid = stages[s - 1].sigmoid;
+                let update = updates(s).then_some((batch, stages[s].bias));
+                let fused = Fused { y: (sigmoid || update.is_some()).then_some(&y[s - 1]), sigmoid, update };
+                dispatches.push(tiles::backward(gpu, &d[s], &weights[s], &d[s - 1], fused)?);
             }
-            for (s, (stage, w)) in stages.iter().zip(&weights).enumerate() {
+            // The first layer's at last, which is always there to end the step.
+            for (s, (stage, w)) in stages.iter().zip(&weights).enumerate().rev().filter(|&(s, _)| !updates(s)) {
                 let operands = [input(s), Input::Rows(&d[s])];
                 let d_weights = d_parameters.as_ref().map(|flat| network.layer_rows(flat, stage.layer));
                 let weights = match &d_weights {
                     Some(d_weights) => Weights::Derivatives(d_weights),
-                    None => Weights::Descend { w, ends_step: (s == last && ends_itself).then_some(&partial_errors) },
+                    None => Weights::Descend { w, ends_step: (s == 0 && ends_itself).then_some(&partial_errors) },
                 };
                 dispatches.extend(tiles::update(gpu, operands, weights, stage.bias, rows, Some(batch))?);
             }

@@ -1,4 +1,5 @@
 // tiled_backward   d_input = (d_output · wᵀ) · y · (1 - y)     reference: matmul_transposed, sigmoid_backward
+//   then   w -= learning_rate · yᵀ · d_output / batch size     reference: outer_product, weight_update
 // 
 //   d_output [rows, outputs], w [inputs, outputs], d_input and y [rows, inputs]
 //
@@ -18,9 +19,11 @@ struct Tiles {
 
 @group(0) @binding(0) var<uniform> p: Tiles;
 @group(0) @binding(1) var<storage, read> d_output: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read> w: array<f32>;
+@group(0) @binding(2) var<storage, read_write> w: array<f32>;
 @group(0) @binding(3) var<storage, read_write> d_input: array<vec4<f32>>;
 @group(0) @binding(4) var<storage, read> y: array<vec4<f32>>;
+@group(0) @binding(5) var<storage, read> order: array<u32>;
+@group(0) @binding(6) var<storage, read> learning_rate: array<f32>;
 
 fn d_output_at(place: u32) -> vec4<f32> {
     return d_output[place];
@@ -32,6 +35,20 @@ fn w_at(place: vec4<u32>) -> vec4<f32> {
 
 fn write_d_input(row: u32, quad: u32, columns: u32, numbers: vec4<f32>) {
     d_input[row + quad] = numbers;
+}
+
+fn write_w(row: u32, quad: u32, columns: u32, numbers: vec4<f32>) {
+    let first = row + 4u * quad;
+    w[first] -= numbers.x;
+    if 4u * quad + 1u < columns {
+        w[first + 1u] -= numbers.y;
+    }
+    if 4u * quad + 2u < columns {
+        w[first + 2u] -= numbers.z;
+    }
+    if 4u * quad + 3u < columns {
+        w[first + 3u] -= numbers.w;
+    }
 }
 
 var<workgroup> sums: array<vec4<f32>, 32>;
@@ -87,7 +104,7 @@ fn tiled_backward(@builtin(workgroup_id) id: vec3<u32>, @builtin(local_invocatio
 
     // The terms that are left count, the others of the four are 0.
     let inside = vec4(0u, 1u, 2u, 3u) < vec4(outputs % 4u);
-    if slice == 0u {
+    if slice == 0u && 4u * first_quad < inputs {
         let k = outputs / 4u;
         let w0 = mat4x4(
             w_at(w0_first + min(4u * (k) + vec4(0u, 1u, 2u, 3u), vec4(outputs - 1u))),
@@ -123,6 +140,25 @@ fn tiled_backward(@builtin(workgroup_id) id: vec3<u32>, @builtin(local_invocatio
             let output = y[y_first + row * y_stride + quad];
             sum *= output * (1.0 - output);
             write_d_input(d_input_first + row * d_input_stride, quad, inputs, sum);
+        }
+    }
+
+    // The weights of these inputs: nobody reads them any more.
+    workgroupBarrier();
+    let batch_rows = order[0];
+    let rate = learning_rate[0] / f32(batch_rows);
+    let fours = (outputs + 3u) / 4u;
+    for (var i = lane; i < 16u * fours; i += 8u) {
+        let input = id.x * 16u + i / fours;
+        let quad = i % fours;
+        if input < inputs + 1u {
+            let place = min(quad, (outputs - 1u) / 4u);
+            var d_weights = vec4<f32>();
+            for (var row = 0u; row < batch_rows; row++) {
+                let x = select(y[y_first + row * y_stride + min(input, inputs - 1u) / 4u][min(input, inputs - 1u) % 4u], 1.0, input == inputs);
+                d_weights += x * d_output_at(d_output_first + row * d_output_stride + place);
+            }
+            write_w(w_first + input * w_stride, quad, outputs, rate * d_weights);
         }
     }
 }

@@ -112,7 +112,7 @@ fn tiled_forward(@builtin(workgroup_id) id: vec3<u32>, @builtin(local_invocation
 
     // The terms that are left count, the others of the four are 0.
     let inside = vec4(0u, 1u, 2u, 3u) < vec4(inputs % 4u);
-    if slice == 0u {
+    if slice == 0u && 4u * first_quad < outputs {
         let k = inputs / 4u;
         let w0 = mat4x4(
             w_at(w0_first + min(4u * k + 0u, inputs - 1u) * w_stride),

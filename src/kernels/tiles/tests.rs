@@ -59,7 +59,9 @@ fn backwards() -> Vec<Backward> {
         for w in [Layout::Quads, Layout::Numbers] {
             for d_input in [Layout::Quads, Layout::Numbers] {
                 for (tail, sigmoid) in [(false, false), (true, true), (true, false)] {
-                    kernels.push(Backward { tile: SMALL, d_output, w, d_input, tail, sigmoid });
+                    for (updates, bias) in [(false, false), (true, false), (true, true)] {
+                        kernels.push(Backward { tile: SMALL, d_output, w, d_input, tail, sigmoid, updates, bias });
+                    }
                 }
             }
         }
@@ -128,7 +130,7 @@ fn every_text_passes_naga_and_where_it_is_installed_tint() {
     let forwards = forwards();
     let backwards = backwards();
     let updates = updates();
-    assert_eq!((forwards.len(), backwards.len(), updates.len()), (4 * 8 * (2 + 3 + 3) + 7, 24 + 7, 144 + 7));
+    assert_eq!((forwards.len(), backwards.len(), updates.len()), (4 * 8 * (2 + 3 + 3) + 7, 72 + 7, 144 + 7));
     for kernel in &forwards {
         assert_valid(&format!("{kernel:?}"), &text::forward(kernel, &FORWARD_MEMBERS));
     }
@@ -155,7 +157,16 @@ fn the_texts_checked_in_are_those_that_are_written() {
         sigmoid: true,
         tail: true,
     };
-    let backward = Backward { tile, d_output: quads, w: numbers, d_input: quads, tail: true, sigmoid: true };
+    let backward = Backward {
+        tile,
+        d_output: quads,
+        w: numbers,
+        d_input: quads,
+        tail: true,
+        sigmoid: true,
+        updates: true,
+        bias: true,
+    };
     let update = Update {
         tile: Tile { slices: 1, across: 8, ..tile },
         x: Layout::Bytes,
