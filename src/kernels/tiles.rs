@@ -273,7 +273,7 @@ struct Update {
     ends_step: bool,
     /// How many tiles an invocation takes, one below the other.
     turns: u32,
-    /// How deep the sums are nested: 1, or 2 with blocks of rows, or 3 with blocks of blocks.
+    /// How deep the sums are nested: 0 for one row, 1, or 2 with blocks of rows, or 3 with blocks of blocks.
     levels: u32,
 }
 
@@ -572,6 +572,7 @@ pub(crate) fn update(
     let w = w.operand(gpu, operation, "w")?;
     let (tile, turns, grid) = Device::of(gpu).update([w.rows, outputs], rows);
     let levels = match rows.div_ceil(tile.slices) {
+        _ if rows == 1 && tile.slices == 1 => 0,
         0..=32 => 1,
         33..=1024 => 2,
         _ => 3,

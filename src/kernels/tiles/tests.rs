@@ -104,7 +104,9 @@ fn updates() -> Vec<Update> {
     }
     let last = kernels[kernels.len() - 1];
     kernels.extend(TILES.into_iter().filter(|tile| tile.rows > 1).map(|tile| Update { tile, ..last }));
-    kernels.push(Update { tile: TILES[6], turns: 16, ..last });
+    for levels in [0, 1] {
+        kernels.extend(BOOLEANS.map(|bias| Update { tile: TILES[6], turns: 16, levels, bias, ..last }));
+    }
     kernels
 }
 
@@ -130,7 +132,7 @@ fn every_text_passes_naga_and_where_it_is_installed_tint() {
     let forwards = forwards();
     let backwards = backwards();
     let updates = updates();
-    assert_eq!((forwards.len(), backwards.len(), updates.len()), (4 * 8 * (2 + 3 + 3) + 7, 72 + 7, 144 + 7));
+    assert_eq!((forwards.len(), backwards.len(), updates.len()), (4 * 8 * (2 + 3 + 3) + 7, 72 + 7, 144 + 6 + 4));
     for kernel in &forwards {
         assert_valid(&format!("{kernel:?}"), &text::forward(kernel, &FORWARD_MEMBERS));
     }

@@ -598,7 +598,9 @@ pub(super) fn update(kernel: &Update, parameters: &[&'static str]) -> String {
     text.line("");
     text.line("let inputs = p.inputs;");
     text.line("let outputs = p.outputs;");
-    text.line(if batch { "let last = min(order[0], p.last);" } else { "let last = p.last;" });
+    if levels > 0 {
+        text.line(if batch { "let last = min(order[0], p.last);" } else { "let last = p.last;" });
+    }
     x.constants(&mut text, "x");
     d_output.constants(&mut text, "d_output");
     w.constants(&mut text, "w");
@@ -610,6 +612,12 @@ pub(super) fn update(kernel: &Update, parameters: &[&'static str]) -> String {
     text.line(format!("let height = {height};"));
     if trains {
         text.line("let rate = learning_rate[0] / f32(order[0]);");
+    }
+    if levels == 0 {
+        text.line(format!("let x_row = {};", row_of("x", if ordered { "order[1]" } else { "0u" })));
+        for quad in 0..tile.quads {
+            text.line(format!("let d{quad} = d_output_at(d_output_first + d{quad}_place);"));
+        }
     }
     if turns > 1 {
         text.line("");
@@ -629,53 +637,22 @@ pub(super) fn update(kernel: &Update, parameters: &[&'static str]) -> String {
         }
     }
 
-    // The sums of blocks, and of blocks of blocks, around the sum over rows.
-    let prefixes = ["sum", "block_sum", "rows_sum"];
-    let (top, inner) = (prefixes[0], prefixes[levels as usize - 1]);
-    zeros(&mut text, top, tile);
-    text.line("");
-    let stride = tile.slices;
-    let mut from = "p.first + slice".to_owned();
-    let mut to = "last".to_owned();
-    for level in (1..levels).rev() {
-        let length = BLOCK.pow(level) * stride;
-        let name = ["", "block", "blocks"][level as usize];
-        text.line(format!("for (var {name} = {from}; {name} < {to}; {name} += {length}u) {{"));
-        text.line(format!("let {name}_end = min({name} + {length}u, {to});"));
-        zeros(&mut text, prefixes[(levels - level) as usize], tile);
-        from = name.to_owned();
-        to = format!("{name}_end");
-    }
-    text.line(format!("for (var row = {from}; row < {to}; row += {stride}u) {{"));
-    let sample = if ordered { "order[1u + row]" } else { "row" };
-    text.line(format!("let x_row = {};", row_of("x", sample)));
-    text.line(format!("let d_row = {};", row_of("d_output", "row")));
-    for quad in 0..tile.quads {
-        text.line(format!("let d{quad} = d_output_at(d_row + d{quad}_place);"));
-    }
-    for four in 0..tile.rows / 4 {
-        let numbers = x.at("x", &format!("x_row + x{four}_place"));
-        text.line(match bias {
-            true => format!("let x{four} = select({numbers}, vec4(1.0), x{four}_is_bias);"),
-            false => format!("let x{four} = {numbers};"),
-        });
-        for (i, number) in (0..).zip(["x", "y", "z", "w"]) {
-            for quad in 0..tile.quads {
-                text.line(format!("{inner}{}_{quad} += x{four}.{number} * d{quad};", 4 * four + i));
-            }
-        }
-    }
-    text.line("}");
-    for level in 1..levels {
-        let (outer, inner) = (prefixes[(levels - level - 1) as usize], prefixes[(levels - level) as usize]);
+    if levels == 0 {
+        // One row: there is nothing to add up.
+        let factor = if trains { "rate * " } else { "" };
         for (row, quad) in accumulators(tile) {
-            text.line(format!("{outer}{row}_{quad} += {inner}{row}_{quad};"));
+            let number = ["x", "y", "z", "w"][row as usize % 4];
+            if row % 4 == 0 && quad == 0 {
+                read_inputs(&mut text, kernel, row / 4);
+            }
+            text.line(format!("let sum{row}_{quad} = {factor}(x{}.{number} * d{quad});", row / 4));
         }
-        text.line("}");
+    } else {
+        sums_over_rows(&mut text, kernel);
     }
 
     text.line("");
-    let factor = if trains { "rate * " } else { "" };
+    let factor = if trains && levels > 0 { "rate * " } else { "" };
     if tile.slices == 1 {
         for (row, quad) in accumulators(tile) {
             text.line(format!("if first_row + {row}u < height && 4u * (first_quad + {quad}u) < outputs {{"));
@@ -693,4 +670,57 @@ pub(super) fn update(kernel: &Update, parameters: &[&'static str]) -> String {
     }
     text.line("}");
     text.finish()
+}
+
+/// Four inputs of a row of x, the bias's among them being 1.
+fn read_inputs(text: &mut Text, kernel: &Update, four: u32) {
+    let numbers = kernel.x.at("x", &format!("x_row + x{four}_place"));
+    text.line(match kernel.bias {
+        true => format!("let x{four} = select({numbers}, vec4(1.0), x{four}_is_bias);"),
+        false => format!("let x{four} = {numbers};"),
+    });
+}
+
+/// The sums over the rows, in blocks, and blocks of blocks, as many levels as there are.
+fn sums_over_rows(text: &mut Text, kernel: &Update) {
+    let &Update { tile, ordered, levels, .. } = kernel;
+    let prefixes = ["sum", "block_sum", "rows_sum"];
+    let (top, inner) = (prefixes[0], prefixes[levels as usize - 1]);
+    zeros(text, top, tile);
+    text.line("");
+    let stride = tile.slices;
+    let mut from = "p.first + slice".to_owned();
+    let mut to = "last".to_owned();
+    for level in (1..levels).rev() {
+        let length = BLOCK.pow(level) * stride;
+        let name = ["", "block", "blocks"][level as usize];
+        text.line(format!("for (var {name} = {from}; {name} < {to}; {name} += {length}u) {{"));
+        text.line(format!("let {name}_end = min({name} + {length}u, {to});"));
+        zeros(text, prefixes[(levels - level) as usize], tile);
+        from = name.to_owned();
+        to = format!("{name}_end");
+    }
+    text.line(format!("for (var row = {from}; row < {to}; row += {stride}u) {{"));
+    let sample = if ordered { "order[1u + row]" } else { "row" };
+    text.line(format!("let x_row = {};", row_of("x", sample)));
+    text.line(format!("let d_row = {};", row_of("d_output", "row")));
+    for quad in 0..tile.quads {
+        text.line(format!("let d{quad} = d_output_at(d_row + d{quad}_place);"));
+    }
+    for four in 0..tile.rows / 4 {
+        read_inputs(text, kernel, four);
+        for (i, number) in (0..).zip(["x", "y", "z", "w"]) {
+            for quad in 0..tile.quads {
+                text.line(format!("{inner}{}_{quad} += x{four}.{number} * d{quad};", 4 * four + i));
+            }
+        }
+    }
+    text.line("}");
+    for level in 1..levels {
+        let (outer, inner) = (prefixes[(levels - level - 1) as usize], prefixes[(levels - level) as usize]);
+        for (row, quad) in accumulators(tile) {
+            text.line(format!("{outer}{row}_{quad} += {inner}{row}_{quad};"));
+        }
+        text.line("}");
+    }
 }
