@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measures wgrad beside its yardsticks: one run on one machine, the programs taking turns, medians.
 
-usage: compare.py [--rounds N] [--python PYTHON] [--burn PROGRAM]
+usage: compare.py [--rounds N] [--only WORD] [--python PYTHON] [--burn PROGRAM]
 
 Builds examples/throughput and rust_loop.rs with cargo and rustc, and runs them in turns with numpy_peer.py,
 torch_peer.py (where PYTHON has numpy, torch) and burn (where its program was built). Prints Markdown tables:
@@ -29,6 +29,7 @@ class Failed(Exception):
     """A program failed; its last words."""
 
 
+XOR = "XOR 2-30-2, one sample a step"
 ONE_THREAD = {threads: "1" for threads in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
 
 
@@ -62,12 +63,14 @@ def peer(*command):
     return list(command), lambda output: float(re.search(r"([\d.]+) us/step", output).group(1))
 
 
-def measure(title, programs, rounds, environment):
+def measure(title, programs, options, environment):
     """Runs the programs in turns; all are compared with the first that ran. Says whether none failed."""
+    if options.only not in title:
+        return True
     print(f"\n#### {title}\n")
     figures = {name: [] for name, _ in programs}
     failures = {}
-    for _ in range(rounds):
+    for _ in range(options.rounds):
         for name, (command, microseconds) in programs:
             if name in failures:
                 continue
@@ -107,6 +110,7 @@ def program(name):
 def main():
     parser = argparse.ArgumentParser(description="Measures wgrad beside its yardsticks, and prints Markdown")
     parser.add_argument("--rounds", type=int, default=7, help="how often each program runs")
+    parser.add_argument("--only", default="", help="only the jobs whose titles contain this")
     parser.add_argument("--python", type=program, default=sys.executable, help="a Python that has numpy, torch or both")
     parser.add_argument("--burn", type=program, help="burn's program, target/release/burn-peer of benches/peers/burn")
     options = parser.parse_args()
@@ -125,7 +129,7 @@ def main():
             python.append((f"{name} ({module} {version})", PEERS / script))
         except Failed as failure:
             print(f"{module} is not measured: {failure}", file=sys.stderr)
-    if options.burn:
+    if options.burn and options.only in XOR:
         run([options.burn, 20_000])  # so many steps that it must have learned the classes
 
     def peers(job, *arguments):
@@ -136,7 +140,7 @@ def main():
 
     burn = [("burn, wgpu backend", peer(options.burn))] if options.burn else []
     fine = measure(
-        "XOR 2-30-2, one sample a step",
+        XOR,
         [
             ("wgrad, persistent-subgroup", wgrad("2-30-2", "persistent-subgroup", steps=400_000)),
             ("wgrad, persistent-invocation (no feature)", wgrad("2-30-2", "persistent-invocation", steps=400_000)),
@@ -145,7 +149,7 @@ def main():
             *peers("xor"),
             *burn,
         ],
-        options.rounds,
+        options,
         ONE_THREAD,
     )
     fine &= measure(
@@ -155,7 +159,7 @@ def main():
             ("wgrad, persistent-subgroup", wgrad("2-30-2", "persistent-subgroup", networks=64, steps=40_000)),
             *peers("xor"),
         ],
-        options.rounds,
+        options,
         ONE_THREAD,
     )
     fine &= measure(
@@ -166,7 +170,7 @@ def main():
             ("wgrad, layered", wgrad("8-32-32-4", "layered", batch_size=8, steps=1_000)),
             *peers("mlp"),
         ],
-        options.rounds,
+        options,
         ONE_THREAD,
     )
     for job, network, batch, steps, most in (
@@ -182,7 +186,7 @@ def main():
                 ("wgrad, plain", wgrad(network, "plain", batch_size=batch, steps=max(1, steps // 16))),
                 *peers(job, most, "--batch", batch),
             ],
-            options.rounds,
+            options,
             {},
         )
     sys.exit(0 if fine else 1)
