@@ -10,6 +10,7 @@
 //! where there would be too few invocations. The texts are written for the tile's shape and for how the operands lie
 //! ([`Layout`]), not for their sizes: networks share them.
 
+mod shape;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -21,6 +22,7 @@ use crate::error::Result;
 use crate::gpu::{Access, Gpu, Shader};
 use crate::matrix::{Operand, Rows};
 use crate::mlp::{Mlp, Stage};
+use shape::{Device, Tile};
 
 /// How four numbers side by side are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -36,142 +38,6 @@ enum Layout {
 impl Layout {
     fn of(operand: &Operand<'_>) -> Self {
         if operand.at_once() == 4 { Layout::Quads } else { Layout::Numbers }
-    }
-}
-
-/// The shape of a tile, and who accumulates it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Tile {
-    /// How many rows of the result.
-    rows: u32,
-    /// How many times four columns of the result.
-    quads: u32,
-    /// The invocations that share the terms of its sums.
-    slices: u32,
-    /// The tiles of a workgroup that lie side by side; what more there are of it lie below these.
-    across: u32,
-    /// The invocations of a workgroup.
-    lanes: u32,
-}
-
-/// What a tile is a part of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    /// Outputs, or derivatives by inputs: a row a sample.
-    Product,
-    /// Weights: a sum over the samples.
-    Update,
-}
-
-impl Tile {
-    /// How many times four numbers it has.
-    fn parts(self) -> u32 {
-        self.rows * self.quads
-    }
-
-    /// How many of a workgroup lie one below the other.
-    fn down(self) -> u32 {
-        self.lanes / self.slices / self.across
-    }
-
-    /// The bytes of workgroup memory: the sums, the samples of the rows, and what ends a step.
-    fn workgroup_bytes(self) -> u32 {
-        16 * self.lanes * self.parts() + 4 * self.rows * self.down() + 4 * self.lanes
-    }
-
-    /// The tile for a result of `rows` by `columns`, a sum of `terms` terms each.
-    ///
-    /// On a processor large tiles pay: reading a number costs more than a product, and the caches hold what registers do
-    /// not. On a GPU a tile is what registers hold, and there must be many invocations.
-    fn choose(device: Device, kind: Kind, [rows, columns]: [u32; 2], terms: u32) -> Self {
-        let is_cpu = device.is_cpu;
-        let tiles =
-            |[height, quads]: [u32; 2]| u64::from(rows.div_ceil(height)) * u64::from(columns.div_ceil(4 * quads));
-        // A large tile is a long text, and takes its time to compile.
-        let is_large = u64::from(rows) * u64::from(columns) * u64::from(terms) >= WORTH_A_LARGE_TILE;
-        let shapes: &[[u32; 2]] = match kind {
-            Kind::Product if rows < 3 => &[[1, 2], [1, 1]],
-            Kind::Product if is_cpu && is_large => &[[32, 3], [8, 2], [4, 1]],
-            Kind::Update if is_cpu && is_large && terms > FEW_ROWS => &[[16, 4], [8, 2], [4, 1]],
-            Kind::Update if is_cpu && terms <= FEW_ROWS => &[[4, 2], [4, 1]],
-            _ => &[[8, 2], [4, 1]],
-        };
-        let lanes = if is_cpu { 8 } else { 32 };
-        // Neither much higher nor much wider than the result, and no more than a workgroup's memory holds.
-        let fits = |&[height, quads]: &[u32; 2]| {
-            let tile = Tile { rows: height, quads, slices: 1, across: 1, lanes };
-            height < 2 * rows.max(4)
-                && quads < 2 * columns.div_ceil(4)
-                && tile.workgroup_bytes() <= device.workgroup_bytes
-        };
-        let fitting = || shapes.iter().copied().filter(fits);
-        let enough = |&shape: &[u32; 2]| !is_cpu || tiles(shape) >= 4;
-        let smallest = shapes[shapes.len() - 1];
-        let [height, quads] = fitting().find(enough).or(fitting().next_back()).unwrap_or(smallest);
-        let slices = match (is_cpu, kind) {
-            (true, Kind::Product) => 8,
-            (true, Kind::Update) => 1,
-            // The terms are shared where there are too few tiles, but each slice has some.
-            (false, _) => {
-                let wanted = INVOCATIONS_OF_A_GPU / tiles([height, quads]);
-                1 << wanted.min(u64::from(terms) / 8).clamp(1, lanes.into()).ilog2()
-            }
-        };
-        let across = columns.div_ceil(4 * quads).next_power_of_two().min(lanes / slices);
-        Tile { rows: height, quads, slices, across, lanes }
-    }
-
-    /// The grid for a result of `rows` by `columns`.
-    fn grid(self, rows: u32, columns: u32) -> [u32; 2] {
-        [columns.div_ceil(4 * self.quads * self.across), rows.div_ceil(self.rows * self.down())]
-    }
-}
-
-/// What the choice of a tile takes into account of the device.
-#[derive(Clone, Copy, Debug)]
-struct Device {
-    is_cpu: bool,
-    /// The bytes of workgroup memory that there are.
-    workgroup_bytes: u32,
-    /// The most workgroups of a dispatch in one direction.
-    workgroups: u32,
-}
-
-impl Device {
-    fn of(gpu: &Gpu) -> Self {
-        Device {
-            is_cpu: gpu.is_cpu(),
-            workgroup_bytes: gpu.limits().max_compute_workgroup_storage_size,
-            workgroups: gpu.limits().max_compute_workgroups_per_dimension,
-        }
-    }
-
-    /// The tile and the grid of a product.
-    fn product(self, result: [u32; 2], terms: u32) -> (Tile, [u32; 2]) {
-        let tile = Tile::choose(self, Kind::Product, result, terms);
-        (tile, tile.grid(result[0], result[1]))
-    }
-
-    /// The tile of an update, how many of them an invocation takes, and the grid.
-    fn update(self, weights: [u32; 2], rows: u32) -> (Tile, u32, [u32; 2]) {
-        let tile = Tile::choose(self, Kind::Update, weights, rows);
-        let turns = if tile.slices == 1 && self.is_cpu && rows <= FEW_ROWS { 16 } else { 1 };
-        (tile, turns, Tile { rows: tile.rows * turns, ..tile }.grid(weights[0], weights[1]))
-    }
-
-    /// Whether a stage's dispatches are within the device's limits.
-    fn takes(self, stage: &Stage, rows: u32) -> bool {
-        // Both fit in 32 bits, since the network was checked.
-        let (inputs, outputs) = (stage.inputs as u32, stage.outputs as u32);
-        let (product, forward) = self.product([rows, outputs], inputs);
-        let (backward_tile, _) = self.product([rows, inputs], outputs);
-        let backward = backward_tile.grid(rows, inputs + 1);
-        let (update, _, [x, y]) = self.update([inputs + u32::from(stage.bias), outputs], rows);
-        // One row more ends a step.
-        let grids = [forward, backward, [x, y + 1]];
-        inputs.max(outputs) <= WIDEST
-            && grids.as_flattened().iter().all(|&workgroups| workgroups <= self.workgroups)
-            && [product, backward_tile, update].iter().all(|tile| tile.workgroup_bytes() <= self.workgroup_bytes)
     }
 }
 
@@ -361,22 +227,9 @@ pub(crate) fn partial_errors(gpu: &Gpu, rows: u32, inputs: u32, outputs: u32) ->
     u64::from(x) * u64::from(y)
 }
 
-/// The widest layer: a sum of so many terms, four a turn, stays within the longest loop.
-const WIDEST: u32 = 4 * (LONGEST_LOOP - 1024);
-
-/// So many invocations keep a large GPU busy; where there are fewer tiles, several share one. An estimate, not measured.
-const INVOCATIONS_OF_A_GPU: u64 = 16_384;
-
-/// The products of a layer from which on a processor's large tile pays for the time that it takes to compile.
-const WORTH_A_LARGE_TILE: u64 = 1 << 20;
-
-/// For fewer rows of x, an invocation of a processor updates many weights: the sums are short, and the text that finishes
-/// them is the most of the work.
-const FEW_ROWS: u32 = 4;
-
 /// The rows of an update's dispatch for each slice: whole squares of blocks, so few that their loops stay within the
-/// longest.
-const ROWS_OF_A_SLICE: u32 = 30 * 1024;
+/// longest. A batch of more dispatches would round the weights with each.
+pub(crate) const ROWS_OF_A_SLICE: u32 = 30 * 1024;
 
 /// What [`stages`] asks for, in words.
 pub(crate) const LIMITS: &str = "for linear layers up to 126,976 wide, each with one sigmoid layer after it at most, and for \
@@ -541,9 +394,6 @@ pub(crate) enum Weights<'a> {
     /// The derivatives by the weights are written here.
     Derivatives(&'a Rows),
 }
-
-/// The rows of a batch that an update takes in one dispatch: more would round the weights once for each.
-pub(crate) const ROWS_OF_AN_UPDATE: u32 = ROWS_OF_A_SLICE;
 
 /// `w -= learning_rate · xᵀ · d_output / batch size`, or only the derivatives: `rows` is how many rows there are at most.
 /// The weights are updated for a batch of a training step.

@@ -64,7 +64,7 @@ impl Layered {
         let partials = tiles::partial_errors(gpu, rows, stages[last].inputs as u32, stages[last].outputs as u32);
         // A batch of many dispatches would round the weights with each: then their derivatives are added up first.
         let d_parameters = match work {
-            Work::Train if rows > tiles::ROWS_OF_AN_UPDATE => {
+            Work::Train if rows > tiles::ROWS_OF_A_SLICE => {
                 let size = network.parameters().size();
                 bytes += size;
                 Some(gpu.storage_buffer(operation, "derivatives by the parameters", size)?)

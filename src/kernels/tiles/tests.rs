@@ -1,8 +1,7 @@
 //! The texts: validated for whatever they can be written for, and readable.
 
-use super::{
-    Backward, Device, End, FEW_ROWS, Forward, LONGEST_LOOP, Layout, ROWS_OF_A_SLICE, Target, Tile, Update, WIDEST, text,
-};
+use super::shape::{Device, FEW_ROWS, Tile, WIDEST};
+use super::{Backward, End, Forward, LONGEST_LOOP, Layout, ROWS_OF_A_SLICE, Target, Update, text};
 use crate::data::Dataset;
 use crate::gpu::Gpu;
 use crate::mlp::{Mlp, Stage};
