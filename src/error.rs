@@ -405,6 +405,59 @@ pub enum Error {
         count: usize,
     },
 
+    /// A name that a function in WGSL cannot have.
+    #[error("Network::wgsl: {name:?} cannot name a function in WGSL; give letters, digits and _, the first a letter")]
+    FunctionName {
+        /// The name asked for.
+        name: String,
+    },
+
+    /// A group or binding index that the device does not have.
+    #[error("{operation}: {what} {index} is past the device's {limit}, {allowed}; the largest is one below that")]
+    BindingIndex {
+        /// The operation that refused.
+        operation: &'static str,
+        /// `group` or `binding`.
+        what: &'static str,
+        /// The index asked for.
+        index: u32,
+        /// The field of [`wgpu::Limits`].
+        limit: &'static str,
+        /// The limit's value.
+        allowed: u32,
+    },
+
+    /// A layer that is wider than a function in WGSL is written for: run the network by
+    /// [`forward`](crate::Network::forward).
+    #[error(
+        "{operation}: layer {layer} (0 is the input) is {width} wide, and functions are written for up to {most}; use \
+         narrower layers, or Network::forward"
+    )]
+    TooWide {
+        /// The operation that refused.
+        operation: &'static str,
+        /// The layer, counted from 1; 0 is the input.
+        layer: usize,
+        /// Its width.
+        width: usize,
+        /// The widest that there can be.
+        most: usize,
+    },
+
+    /// A function in WGSL that would run through more loop iterations than some drivers allow an invocation.
+    #[error(
+        "{operation}: a call would go through {found} loop iterations, and {most} are allowed; use fewer or narrower \
+         layers, or Network::forward"
+    )]
+    TooManyIterations {
+        /// The operation that refused.
+        operation: &'static str,
+        /// The iterations of a call.
+        found: u64,
+        /// The most that there may be.
+        most: u64,
+    },
+
     /// The plan that was asked for by name cannot run here: let [`Plan::Auto`](crate::Plan::Auto) choose.
     #[error("the plan {plan} is not possible here: {reason}; {way_out}")]
     PlanUnavailable {

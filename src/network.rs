@@ -1,5 +1,6 @@
 //! A network's parameters on the GPU, and the passes through it: forward, and backward.
 
+mod function;
 mod tiled;
 
 use std::sync::Arc;
@@ -74,7 +75,7 @@ impl Network {
             return Err(Error::NoSuchNetwork { index, count: self.count() });
         }
         let network = Network::without_parameters("Network::extract", &self.gpu, &self.mlp, 1)?;
-        let bytes = network.parameters.size();
+        let bytes = 4 * self.mlp.parameter_count() as u64;
         self.gpu.submit("wgrad extract", |encoder| {
             encoder.copy_buffer_to_buffer(&self.parameters, index as u64 * bytes, &network.parameters, 0, bytes);
         })?;
@@ -117,8 +118,9 @@ impl Network {
         if count == 0 {
             return Err(Error::Zero { operation, what: "the number of networks" });
         }
-        // A network without linear layers has no parameters, but a buffer cannot be empty.
-        let bytes = (mlp.parameter_count() as u64).max(1).saturating_mul(4).saturating_mul(count as u64);
+        // A network without linear layers has no parameters, but a buffer cannot be empty; and shaders of the app read
+        // vectors of four.
+        let bytes = (mlp.parameter_count() as u64).saturating_mul(count as u64).max(1).next_multiple_of(4) * 4;
         let parameters = gpu.storage_buffer(operation, "parameters", bytes)?;
         // The number fits in 32 bits, since the buffer's bytes do.
         Ok(Network { gpu: gpu.clone(), mlp: Arc::new(mlp.clone()), population: count as u32, parameters })

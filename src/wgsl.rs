@@ -33,9 +33,101 @@ impl Text {
         self.text.push('\n');
     }
 
+    /// `target = term + term + …`, four terms a line.
+    pub fn assign(&mut self, target: &str, terms: Vec<String>) {
+        self.assign_by(4, target, terms);
+    }
+
+    /// The same with so many terms a line.
+    pub fn assign_by(&mut self, a_line: usize, target: &str, terms: Vec<String>) {
+        if terms.len() <= a_line {
+            return self.line(format!("{target} = {};", terms.join(" + ")));
+        }
+        let mut lines = terms.chunks(a_line).map(|terms| terms.join(" + ")).collect::<Vec<_>>();
+        let last = lines.pop().unwrap_or_default();
+        self.line(format!("{target} = {}", lines[0]));
+        for line in &lines[1..] {
+            self.line(format!("    + {line}"));
+        }
+        self.line(format!("    + {last};"));
+    }
+
+    /// The sigmoid of parts of these widths; e is never raised to a positive power, which could overflow.
+    ///
+    /// Their names begin with `prefix`: `sigmoid4`.
+    pub fn sigmoids(&mut self, prefix: &str, widths: impl IntoIterator<Item = u32>) {
+        for width in distinct(widths) {
+            let ty = vector(width);
+            self.line("");
+            self.line(format!("fn {prefix}sigmoid{width}(x: {ty}) -> {ty} {{"));
+            self.line("let z = exp(-abs(x));");
+            self.line(format!("return select({ty}(1.0), z, x < {ty}(0.0)) / (1.0 + z);"));
+            self.line("}");
+        }
+    }
+
     pub fn finish(self) -> String {
         self.text
     }
+}
+
+/// Up to four of a layer's numbers, which one variable holds.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Part {
+    /// Which part it is.
+    pub index: u32,
+    /// The place of its first number.
+    pub first: u32,
+    /// How many numbers it has.
+    pub width: u32,
+}
+
+/// A layer's numbers, four by four.
+pub(crate) fn parts(width: u32) -> impl Iterator<Item = Part> + Clone {
+    (0..width.div_ceil(4)).map(move |index| Part { index, first: 4 * index, width: (width - 4 * index).min(4) })
+}
+
+impl Part {
+    /// The WGSL type.
+    pub fn ty(&self) -> &'static str {
+        vector(self.width)
+    }
+
+    /// The name of one of a part's numbers, if `name` is the part's.
+    pub fn number(&self, name: &str, index: u32) -> String {
+        if self.width == 1 { name.to_owned() } else { format!("{name}.{}", ["x", "y", "z", "w"][index as usize]) }
+    }
+
+    /// A part of these numbers, or vectors of them.
+    pub fn of(&self, numbers: impl IntoIterator<Item = String>) -> String {
+        let numbers = numbers.into_iter().collect::<Vec<_>>();
+        if numbers.len() == 1 { numbers[0].clone() } else { format!("{}({})", self.ty(), numbers.join(", ")) }
+    }
+
+    /// The sum of the products of two parts' numbers.
+    pub fn dot(&self, left: &str, right: &str) -> String {
+        if self.width == 1 { format!("{left} * {right}") } else { format!("dot({left}, {right})") }
+    }
+}
+
+/// The WGSL type of this many numbers.
+pub(crate) fn vector(width: u32) -> &'static str {
+    ["f32", "vec2<f32>", "vec3<f32>", "vec4<f32>"][width as usize - 1]
+}
+
+/// The place `offset` after `base`.
+pub(crate) fn place(base: &str, offset: u32) -> String {
+    if offset == 0 { base.to_owned() } else { format!("{base} + {offset}u") }
+}
+
+/// Terms with plus signs between.
+pub(crate) fn sum(terms: impl IntoIterator<Item = String>) -> String {
+    terms.into_iter().collect::<Vec<_>>().join(" + ")
+}
+
+/// Each width once, the smallest first.
+pub(crate) fn distinct(widths: impl IntoIterator<Item = u32>) -> std::collections::BTreeSet<u32> {
+    widths.into_iter().collect()
 }
 
 #[cfg(test)]

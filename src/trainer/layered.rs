@@ -111,7 +111,7 @@ impl Layered {
             }
             if let Some(flat) = &d_parameters {
                 let [d_parameters, parameters] =
-                    [flat, network.parameters()].map(|flat| Rows::new(flat, network.mlp().parameter_count()));
+                    [flat, network.parameters()].map(|flat| Rows::new(flat, network.mlp().parameter_count()).rows(1));
                 dispatches.push(kernels::weight_update(gpu, state, &d_parameters, &parameters)?);
             }
         }

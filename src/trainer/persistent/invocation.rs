@@ -29,7 +29,7 @@ pub(super) fn text(task: &Task) -> String {
     let widths = || task.stages.iter().flat_map(|stage| parts(stage.outputs)).map(|part| part.width);
     let sigmoids = task.stages.iter().filter(|stage| stage.sigmoids > 0).flat_map(|stage| parts(stage.outputs));
     let leading = parts(task.inputs).filter(|_| task.sigmoids > 0);
-    text.sigmoids(sigmoids.chain(leading).map(|part| part.width));
+    text.sigmoids("", sigmoids.chain(leading).map(|part| part.width));
     text.parameters(widths(), task.work);
 
     text.line("");

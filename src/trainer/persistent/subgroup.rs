@@ -147,7 +147,7 @@ impl Subgroup<'_> {
         if is_spread(task.last()) {
             sums.push(1); // the error
         }
-        self.text.sigmoids(sigmoids);
+        self.text.sigmoids("", sigmoids);
         self.text.parameters(all, task.work);
         self.sums(sums);
 

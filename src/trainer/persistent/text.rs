@@ -2,46 +2,7 @@
 
 use super::task::{Level, Stage, Task};
 use crate::trainer::Work;
-pub(super) use crate::wgsl::Text;
-
-/// Up to four of a layer's numbers, which one variable holds.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Part {
-    /// Which part it is.
-    pub index: u32,
-    /// The place of its first number.
-    pub first: u32,
-    /// How many numbers it has.
-    pub width: u32,
-}
-
-/// A layer's numbers, four by four.
-pub(super) fn parts(width: u32) -> impl Iterator<Item = Part> + Clone {
-    (0..width.div_ceil(4)).map(move |index| Part { index, first: 4 * index, width: (width - 4 * index).min(4) })
-}
-
-impl Part {
-    /// The WGSL type.
-    pub fn ty(&self) -> &'static str {
-        vector(self.width)
-    }
-
-    /// The name of one of a part's numbers, if `name` is the part's.
-    pub fn number(&self, name: &str, index: u32) -> String {
-        if self.width == 1 { name.to_owned() } else { format!("{name}.{}", ["x", "y", "z", "w"][index as usize]) }
-    }
-
-    /// A part of these numbers, or vectors of them.
-    pub fn of(&self, numbers: impl IntoIterator<Item = String>) -> String {
-        let numbers = numbers.into_iter().collect::<Vec<_>>();
-        if numbers.len() == 1 { numbers[0].clone() } else { format!("{}({})", self.ty(), numbers.join(", ")) }
-    }
-
-    /// The sum of the products of two parts' numbers.
-    pub fn dot(&self, left: &str, right: &str) -> String {
-        if self.width == 1 { format!("{left} * {right}") } else { format!("dot({left}, {right})") }
-    }
-}
+pub(super) use crate::wgsl::{Part, Text, distinct, parts, place, sum, vector};
 
 /// The name of a part of an input's weights, or where `row` is past the inputs, of the bias: `w0_1_2`, `b0_2`; with the
 /// letter `g` of the derivatives by them, `g0_1_2`, `gb0_2`.
@@ -104,16 +65,6 @@ pub(super) fn error(
     }
 }
 
-/// The WGSL type of this many numbers.
-pub(super) fn vector(width: u32) -> &'static str {
-    ["f32", "vec2<f32>", "vec3<f32>", "vec4<f32>"][width as usize - 1]
-}
-
-/// The place `offset` after `base`.
-pub(super) fn place(base: &str, offset: u32) -> String {
-    if offset == 0 { base.to_owned() } else { format!("{base} + {offset}u") }
-}
-
 /// A product; sums get parentheses.
 pub(super) fn times(left: &str, right: u32) -> String {
     match right {
@@ -131,11 +82,6 @@ pub(super) fn divided(left: &str, right: u32) -> String {
 /// What the quotient leaves.
 pub(super) fn remainder(left: &str, right: u32) -> String {
     if right == 1 { "0u".to_owned() } else { format!("{left} % {right}u") }
-}
-
-/// Terms with plus signs between.
-pub(super) fn sum(terms: impl IntoIterator<Item = String>) -> String {
-    terms.into_iter().collect::<Vec<_>>().join(" + ")
 }
 
 /// A batch of several samples, row by row, which leaves `batch_error`: `sample` writes one row, at the position that it is
@@ -181,21 +127,6 @@ pub(super) fn batch(
 }
 
 impl Text {
-    /// `target = term + term + …`, several terms a line.
-    pub(super) fn assign(&mut self, target: &str, terms: Vec<String>) {
-        const TERMS_A_LINE: usize = 4;
-        if terms.len() <= TERMS_A_LINE {
-            return self.line(format!("{target} = {};", terms.join(" + ")));
-        }
-        let mut lines = terms.chunks(TERMS_A_LINE).map(|terms| terms.join(" + ")).collect::<Vec<_>>();
-        let last = lines.pop().unwrap_or_default();
-        self.line(format!("{target} = {}", lines[0]));
-        for line in &lines[1..] {
-            self.line(format!("    + {line}"));
-        }
-        self.line(format!("    + {last};"));
-    }
-
     /// The texts that every kernel begins with, under its own heading.
     pub(super) fn begin(task: &Task, batch: &str, heading: &[&str]) -> Self {
         let mut text = Text::default();
@@ -250,18 +181,6 @@ impl Text {
         }
     }
 
-    /// The sigmoid of parts of these widths; e is never raised to a positive power, which could overflow.
-    pub(super) fn sigmoids(&mut self, widths: impl IntoIterator<Item = u32>) {
-        for width in distinct(widths) {
-            let ty = vector(width);
-            self.line("");
-            self.line(format!("fn sigmoid{width}(x: {ty}) -> {ty} {{"));
-            self.line("let z = exp(-abs(x));");
-            self.line(format!("return select({ty}(1.0), z, x < {ty}(0.0)) / (1.0 + z);"));
-            self.line("}");
-        }
-    }
-
     /// Reading and writing parts of these widths among the parameters.
     pub(super) fn parameters(&mut self, widths: impl IntoIterator<Item = u32>, work: Work) {
         for width in distinct(widths).into_iter().filter(|&width| width > 1) {
@@ -282,9 +201,4 @@ impl Text {
             }
         }
     }
-}
-
-/// Each width once, the smallest first.
-pub(super) fn distinct(widths: impl IntoIterator<Item = u32>) -> std::collections::BTreeSet<u32> {
-    widths.into_iter().collect()
 }

@@ -20,7 +20,7 @@ impl Workgroup<'_> {
             ],
         );
         let sigmoids = task.sigmoids > 0 || task.stages.iter().any(|stage| stage.sigmoids > 0);
-        self.text.sigmoids(sigmoids.then_some(4));
+        self.text.sigmoids("", sigmoids.then_some(4));
         let [inputs_at_once, targets_at_once] = task.at_once;
         for (matrix, at_once) in [("parameters", 1), ("inputs", inputs_at_once), ("targets", targets_at_once)] {
             if at_once == 4 {

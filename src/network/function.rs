@@ -1,0 +1,458 @@
+//! The network as a WGSL function, for shaders of the app's own.
+//!
+//! The text is written for the network: a small layer is written out, as sums of vectors of up to four outputs each, a
+//! larger one is a loop over its outputs, its inputs or both, four by four. The parameters are read as vectors of four
+//! numbers, wherever a layer's rows begin: loops go by whole vectors, and what is beside them is known when the text is
+//! written.
+
+use super::Network;
+use crate::error::{Error, Result};
+use crate::kernels::LONGEST_LOOP;
+use crate::mlp::{LayerKind, Mlp};
+use crate::wgsl::{Part, Text, parts, place};
+
+/// The widest layer that a function is written for.
+const WIDEST: usize = 256;
+
+/// A layer of so many weights, 16 inputs by 16 outputs, is written out; one of more that has more inputs or outputs than
+/// [`LONGEST_WRITTEN_OUT`] goes through these in a loop.
+const MOST_WRITTEN_OUT: u32 = 256;
+const LONGEST_WRITTEN_OUT: u32 = 16;
+
+/// The words that WGSL keeps for itself, and those that the text means otherwise.
+const TAKEN: &str = "alias break case const const_assert continue continuing default diagnostic discard else enable \
+                     false fn for if let loop override requires return struct switch true var while abs array exp f32 \
+                     input select vec2 vec3 vec4";
+
+impl Network {
+    /// The network as a function in WGSL, `fn name(input: array<f32, INPUTS>) -> array<f32, OUTPUTS>`, for the app to put
+    /// before any shader of its own, and the one binding that the function reads: [`Network::parameters`], as a read-only
+    /// storage buffer, at `group` and `binding`. It may be called in every stage and as often as wanted, also while a
+    /// trainer is at work: it computes with the parameters as they are when the shader runs.
+    ///
+    /// Its results are those of [`Network::forward`] within 1e-6. All other names in the text begin with `name_`, so that
+    /// a shader can have several networks. A layer of more than 256 weights is a loop; what a call goes through in loop
+    /// iterations is said in the text.
+    ///
+    /// ```no_run
+    /// # fn shader(device: &wgpu::Device, network: &wgrad::Network) -> wgrad::Result<wgpu::ShaderModule> {
+    /// let function = network.wgsl("mlp_forward", 0, 0)?; // of a network with two inputs and one output
+    /// let fragment = "
+    ///     @fragment fn fragment(@builtin(position) pixel: vec4<f32>) -> @location(0) vec4<f32> {
+    ///         let y = mlp_forward(array<f32, 2>(pixel.x / 512.0, pixel.y / 512.0));
+    ///         return vec4<f32>(y[0], y[0], y[0], 1.0);
+    ///     }";
+    /// let source = wgpu::ShaderSource::Wgsl((function + fragment).into());
+    /// # Ok(
+    /// device.create_shader_module(wgpu::ShaderModuleDescriptor { label: Some("surface"), source })
+    /// # )
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::FunctionName`] for a `name` that is no identifier in WGSL, [`Error::BindingIndex`] for a `group` or
+    /// `binding` past the device's limits, [`Error::TooWide`] for a layer wider than 256, [`Error::TooManyIterations`] for
+    /// more loop iterations than an invocation may run, [`Error::Population`].
+    pub fn wgsl(&self, name: &str, group: u32, binding: u32) -> Result<String> {
+        let operation = "Network::wgsl";
+        self.check_single(operation)?;
+        check_name(name)?;
+        let limits = self.gpu.limits();
+        for (what, index, limit, allowed) in [
+            ("group", group, "max_bind_groups", limits.max_bind_groups),
+            ("binding", binding, "max_bindings_per_bind_group", limits.max_bindings_per_bind_group),
+        ] {
+            if index >= allowed {
+                return Err(Error::BindingIndex { operation, what, index, limit, allowed });
+            }
+        }
+        let widths = [self.mlp.input_width()].into_iter().chain(self.mlp.layers().iter().map(LayerKind::output_width));
+        if let Some((layer, width)) = widths.enumerate().find(|&(_, width)| width > WIDEST) {
+            return Err(Error::TooWide { operation, layer, width, most: WIDEST });
+        }
+        let function = text(&self.mlp, name, [group, binding]);
+        if function.iterations > LONGEST_LOOP.into() {
+            let (found, most) = (function.iterations, LONGEST_LOOP.into());
+            return Err(Error::TooManyIterations { operation, found, most });
+        }
+        Ok(function.text.finish())
+    }
+}
+
+/// Refuses what cannot name a function in WGSL.
+fn check_name(name: &str) -> Result<()> {
+    let mut letters = name.chars();
+    let is_identifier = letters.next().is_some_and(|first| first.is_ascii_alphabetic())
+        && letters.all(|letter| letter.is_ascii_alphanumeric() || letter == '_')
+        && !TAKEN.split(' ').any(|taken| taken == name);
+    if is_identifier { Ok(()) } else { Err(Error::FunctionName { name: name.to_owned() }) }
+}
+
+/// A function that is being written.
+struct Function<'a> {
+    name: &'a str,
+    text: Text,
+    /// The loop iterations of a call.
+    iterations: u64,
+}
+
+/// A linear layer, and the sigmoid layers after it.
+struct Stage {
+    /// Its number.
+    index: usize,
+    inputs: u32,
+    outputs: u32,
+    bias: bool,
+    sigmoids: usize,
+    /// The place of its first weight among the parameters.
+    first: u32,
+}
+
+impl Stage {
+    fn is_written_out(&self) -> bool {
+        self.inputs * self.outputs <= MOST_WRITTEN_OUT
+    }
+
+    fn loops_over_inputs(&self) -> bool {
+        !self.is_written_out() && self.inputs > LONGEST_WRITTEN_OUT
+    }
+
+    fn loops_over_outputs(&self) -> bool {
+        !self.is_written_out() && self.outputs > LONGEST_WRITTEN_OUT
+    }
+
+    /// The place of the weight of an input to an output; of the input after the last, of the bias.
+    fn weight(&self, input: u32, output: u32) -> u32 {
+        self.first + input * self.outputs + output
+    }
+}
+
+/// The numbers between two layers.
+struct Activation {
+    name: String,
+    width: u32,
+    /// Whether they stand in an array of vectors, for a loop to go through; otherwise each vector is a variable.
+    is_array: bool,
+}
+
+impl Activation {
+    fn part(&self, part: Part) -> String {
+        if self.is_array { format!("{}[{}]", self.name, part.index) } else { format!("{}_{}", self.name, part.index) }
+    }
+
+    fn number(&self, number: u32) -> String {
+        let index = number / 4;
+        let width = if self.is_array { 4 } else { (self.width - 4 * index).min(4) };
+        let part = Part { index, first: 4 * index, width };
+        part.number(&self.part(part), number % 4)
+    }
+}
+
+/// The numbers of the widths that fit in 32 bits, as those up to [`WIDEST`] do.
+fn stages(mlp: &Mlp) -> (usize, Vec<Stage>) {
+    let (mut leading_sigmoids, mut stages) = (0, Vec::<Stage>::new());
+    for (range, layer) in mlp.parameter_ranges().iter().zip(mlp.layers()) {
+        match (*layer, stages.last_mut()) {
+            (LayerKind::Linear { inputs, outputs, bias }, _) => stages.push(Stage {
+                index: stages.len(),
+                inputs: inputs as u32,
+                outputs: outputs as u32,
+                bias,
+                sigmoids: 0,
+                first: range.start as u32,
+            }),
+            (LayerKind::Sigmoid { .. }, Some(stage)) => stage.sigmoids += 1,
+            (LayerKind::Sigmoid { .. }, None) => leading_sigmoids += 1,
+        }
+    }
+    (leading_sigmoids, stages)
+}
+
+fn text<'a>(mlp: &Mlp, name: &'a str, [group, binding]: [u32; 2]) -> Function<'a> {
+    let mut function = Function { name, text: Text::default(), iterations: 0 };
+    let (leading_sigmoids, stages) = stages(mlp);
+    let (inputs, outputs) = (mlp.input_width() as u32, mlp.output_width() as u32);
+
+    // First what it calls, then the function itself, which alone knows how long it runs.
+    let with_sigmoids = stages.iter().filter(|stage| stage.sigmoids > 0).map(|stage| stage.outputs);
+    let with_sigmoids = with_sigmoids.chain((leading_sigmoids > 0).then_some(inputs));
+    let widths = with_sigmoids.flat_map(parts).map(|part| part.width).collect::<Vec<_>>();
+    function.text.sigmoids(&format!("{name}_"), widths);
+    function.line("");
+    function.line(format!("fn {name}(input: array<f32, {inputs}>) -> array<f32, {outputs}> {{"));
+    let in_array = stages.first().is_some_and(Stage::loops_over_inputs);
+    let mut x = function.input(inputs, leading_sigmoids, in_array);
+    for stage in &stages {
+        function.line("");
+        let Stage { index, inputs, outputs, .. } = stage;
+        let bias = if stage.bias { " with bias" } else { "" };
+        function.line(format!("// layer {index}: {inputs} → {outputs}{bias}"));
+        x = function.layer(stage, x);
+    }
+    function.line("");
+    let numbers = (0..outputs).map(|number| x.number(number)).collect::<Vec<_>>();
+    function.list("return", &format!("array<f32, {outputs}>"), &numbers);
+    function.line("}");
+
+    let body = std::mem::take(&mut function.text).finish();
+    let parameters = mlp.parameter_count();
+    function.line(format!("// {name}   {mlp}, for one sample     reference: NeuralNetwork::forward"));
+    function.line("//");
+    function.line(
+        "// Each layer is y = x · w, with a bias y = x · w + b, a sigmoid 1 / (1 + e^-y). Four outputs are a vector.",
+    );
+    function.line(format!("// A call goes through {} loop iterations.", function.iterations));
+    if parameters > 0 {
+        let quads = parameters.div_ceil(4);
+        function.line("//");
+        function.line(format!(
+            "//   {name}_parameters  [{parameters}]  layer after layer, a row an input, a bias the last row"
+        ));
+        function.line("");
+        function.line(format!(
+            "@group({group}) @binding({binding}) var<storage, read> {name}_parameters: array<vec4<f32>, {quads}>;"
+        ));
+    }
+    function.text.paste(body.trim_end());
+    function
+}
+
+impl Function<'_> {
+    fn line(&mut self, line: impl AsRef<str>) {
+        self.text.line(line);
+    }
+
+    /// A statement that makes a value of a type out of its items.
+    fn list(&mut self, statement: &str, ty: &str, items: &[String]) {
+        const ITEMS_A_LINE: usize = 8;
+        if items.len() <= ITEMS_A_LINE {
+            return self.line(format!("{statement} {ty}({});", items.join(", ")));
+        }
+        self.line(format!("{statement} {ty}("));
+        for items in items.chunks(ITEMS_A_LINE) {
+            self.line(format!("{},", items.join(", ")));
+        }
+        self.line(");");
+    }
+
+    /// `width` of the parameters: `offset` numbers after the vector number `base`.
+    fn parameters(&self, base: &str, offset: u32, width: u32) -> String {
+        let end = offset + width;
+        let vectors = (offset / 4..end.div_ceil(4)).map(|vector| {
+            let (first, last) = (offset.max(4 * vector) - 4 * vector, end.min(4 * vector + 4) - 4 * vector);
+            let place = if base.is_empty() { vector.to_string() } else { place(base, vector) };
+            let letters = &"xyzw"[first as usize..last as usize];
+            let swizzle = if letters.len() == 4 { String::new() } else { format!(".{letters}") };
+            format!("{}_parameters[{place}]{swizzle}", self.name)
+        });
+        let vectors = vectors.collect::<Vec<_>>();
+        match vectors.as_slice() {
+            [vector] => vector.clone(),
+            _ => Part { index: 0, first: 0, width }.of(vectors),
+        }
+    }
+
+    /// Puts the variable `name` through sigmoid layers.
+    fn sigmoids(&mut self, name: &str, width: u32, sigmoids: usize) {
+        for _ in 0..sigmoids {
+            self.line(format!("{name} = {}_sigmoid{width}({name});", self.name));
+        }
+    }
+
+    fn input(&mut self, width: u32, sigmoids: usize, in_array: bool) -> Activation {
+        let x = Activation { name: "x".to_owned(), width, is_array: false };
+        for part in parts(width) {
+            let numbers = part.of((part.first..part.first + part.width).map(|number| format!("input[{number}]")));
+            let keyword = if sigmoids > 0 { "var" } else { "let" };
+            self.line(format!("{keyword} {} = {numbers};", x.part(part)));
+            self.sigmoids(&x.part(part), part.width, sigmoids);
+        }
+        if in_array { self.array(x) } else { x }
+    }
+
+    /// The same numbers in an array.
+    fn array(&mut self, x: Activation) -> Activation {
+        if x.is_array {
+            return x;
+        }
+        let vectors = parts(x.width).map(|part| padded(&x.part(part), part.width)).collect::<Vec<_>>();
+        self.list(&format!("var {} =", x.name), &format!("array<vec4<f32>, {}>", vectors.len()), &vectors);
+        Activation { is_array: true, ..x }
+    }
+
+    fn layer(&mut self, stage: &Stage, x: Activation) -> Activation {
+        let x = if stage.loops_over_inputs() { self.array(x) } else { x };
+        let y = Activation {
+            name: format!("y{}", stage.index),
+            width: stage.outputs,
+            is_array: stage.loops_over_outputs(),
+        };
+        if !y.is_array {
+            self.outputs(stage, &x, "", parts(stage.outputs).map(|part| (part, y.part(part))).collect());
+            return y;
+        }
+        self.line(format!("var {}: array<vec4<f32>, {}>;", y.name, stage.outputs.div_ceil(4)));
+        let whole = stage.outputs / 4;
+        self.line(format!("for (var o = 0u; o < {whole}u; o++) {{"));
+        let before = self.iterations;
+        let part = Part { index: 0, first: 0, width: 4 };
+        self.outputs(stage, &x, "o", vec![(part, "y".to_owned())]);
+        self.line(format!("{}[o] = y;", y.name));
+        self.line("}");
+        self.iterations = before + u64::from(whole) * (1 + self.iterations - before);
+        if let Some(part) = parts(stage.outputs).nth(whole as usize) {
+            let rest = format!("{}_{whole}", y.name);
+            self.outputs(stage, &x, "", vec![(part, rest.clone())]);
+            self.line(format!("{}[{whole}] = {};", y.name, padded(&rest, part.width)));
+        }
+        y
+    }
+
+    /// Some parts of a layer's outputs, each into the variable named: those so many vectors after the loop variable `o`,
+    /// or after the first.
+    fn outputs(&mut self, stage: &Stage, x: &Activation, o: &str, parts: Vec<(Part, String)>) {
+        if !stage.loops_over_inputs() {
+            for (part, name) in parts {
+                let weights = |input| self.parameters(o, stage.weight(input, part.first), part.width);
+                let terms = (0..stage.inputs).map(|input| format!("{} * {}", x.number(input), weights(input)));
+                let terms = terms.chain(stage.bias.then(|| weights(stage.inputs))).collect();
+                let keyword = if stage.sigmoids > 0 { "var" } else { "let" };
+                self.text.assign_by(1, &format!("{keyword} {name}"), terms);
+                self.sigmoids(&name, part.width, stage.sigmoids);
+            }
+            return;
+        }
+        for (part, name) in &parts {
+            let bias = self.parameters(o, stage.weight(stage.inputs, part.first), part.width);
+            self.line(match stage.bias {
+                true => format!("var {name} = {bias};"),
+                false => format!("var {name} = {}();", part.ty()),
+            });
+        }
+        let whole = stage.inputs / 4;
+        self.line(format!("for (var i = 0u; i < {whole}u; i++) {{"));
+        self.line(format!("let x = {}[i];", x.name));
+        // Four rows of weights are as many vectors as there are outputs.
+        let vectors = if stage.outputs == 1 { "i".to_owned() } else { format!("i * {}u", stage.outputs) };
+        let at = if o.is_empty() { vectors } else { format!("{vectors} + {o}") };
+        self.line(format!("let at = {at};"));
+        for (part, name) in &parts {
+            let terms = ["x", "y", "z", "w"].iter().zip(0..).map(|(letter, input)| {
+                format!("x.{letter} * {}", self.parameters("at", stage.weight(input, part.first), part.width))
+            });
+            let terms = std::iter::once(name.clone()).chain(terms).collect();
+            self.text.assign_by(1, name, terms);
+        }
+        self.line("}");
+        self.iterations += u64::from(whole);
+        for (part, name) in &parts {
+            for input in 4 * whole..stage.inputs {
+                let weights = self.parameters(o, stage.weight(input, part.first), part.width);
+                self.line(format!("{name} += {} * {weights};", x.number(input)));
+            }
+            self.sigmoids(name, part.width, stage.sigmoids);
+        }
+    }
+}
+
+/// A part as a vector of four.
+fn padded(part: &str, width: u32) -> String {
+    match width {
+        4 => part.to_owned(),
+        _ => format!("vec4<f32>({part}{})", ", 0.0".repeat(4 - width as usize)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wgsl::tests::{assert_checked_in, assert_valid};
+
+    include!("../../tests/common/networks.rs");
+
+    /// Both stages call the function.
+    const CALLS: &str = "
+@fragment
+fn fragment(@builtin(position) pixel: vec4<f32>) -> @location(0) vec4<f32> {
+    var input: array<f32, INPUTS>;
+    input[0] = pixel.x;
+    return vec4<f32>(NAME(input)[0]);
+}
+@compute @workgroup_size(1)
+fn compute() {
+    var input: array<f32, INPUTS>;
+    _ = NAME(input)[0];
+}
+";
+
+    fn wide_networks() -> Vec<Mlp> {
+        [1, 2, 3, 4, 5, 15, 16, 17, 18, 31, 64, 127, 255, 256]
+            .into_iter()
+            .flat_map(|width| {
+                [
+                    Mlp::inputs(width).linear(3).bias().sigmoid(),
+                    Mlp::inputs(2).linear(width).bias().sigmoid().linear(width).linear(1).sigmoid(),
+                    Mlp::inputs(3).sigmoid().linear(width).linear(17).bias().sigmoid().sigmoid().linear(width).bias(),
+                ]
+            })
+            .collect()
+    }
+
+    #[test]
+    fn every_text_passes_naga_and_where_it_is_installed_tint() {
+        let mut networks = networks();
+        networks.extend(wide_networks());
+        networks.push(Mlp::inputs(6).sigmoid().sigmoid());
+        for mlp in &networks {
+            let calls = CALLS.replace("INPUTS", &mlp.input_width().to_string());
+            // Two networks in one shader.
+            let texts = [("mlp_forward", [0, 0]), ("other", [3, 999])]
+                .map(|(name, place)| text(mlp, name, place).text.finish() + &calls.replace("NAME", name));
+            let [first, second] = &texts;
+            let second = second.replace("fn fragment", "fn other_fragment").replace("fn compute", "fn other_compute");
+            assert_valid(&mlp.to_string(), &format!("{first}{second}"));
+        }
+        assert_eq!(networks.len(), 30 + 3 * 14 + 1);
+    }
+
+    #[test]
+    fn texts_read_well() {
+        let text = |mlp: Mlp| super::text(&mlp, "mlp_forward", [0, 1]).text.finish();
+        assert_checked_in(
+            "function_written_out.wgsl",
+            include_str!("../../tests/samples/function_written_out.wgsl"),
+            &text(Mlp::inputs(2).linear(6).bias().sigmoid().linear(1).sigmoid()),
+        );
+        assert_checked_in(
+            "function_in_loops.wgsl",
+            include_str!("../../tests/samples/function_in_loops.wgsl"),
+            &text(Mlp::inputs(2).linear(130).sigmoid().linear(18).bias().sigmoid().linear(3)),
+        );
+    }
+
+    /// The loops of a text that is indented by its blocks, counted by who knows nothing of how it was written.
+    #[test]
+    fn a_call_goes_through_the_iterations_that_its_text_says() {
+        for mlp in networks().into_iter().chain(wide_networks()) {
+            let function = text(&mlp, "f", [0, 0]);
+            let (said, text) = (function.iterations, function.text.finish());
+            let (mut total, mut blocks) = (0, Vec::<u64>::new());
+            for line in text.lines().map(str::trim) {
+                if line.starts_with('}') {
+                    blocks.pop();
+                }
+                if line.ends_with('{') {
+                    let times = line.strip_prefix("for (var ").map(|header| {
+                        let bound = header.split(" < ").nth(1).and_then(|rest| rest.split("u;").next());
+                        bound.unwrap().parse::<u64>().unwrap()
+                    });
+                    blocks.push(times.unwrap_or(1));
+                    total += if times.is_some() { blocks.iter().product() } else { 0 };
+                }
+            }
+            assert_eq!(total, said, "{mlp}");
+            assert!(text.contains(&format!("goes through {said} loop iterations")), "{mlp}");
+        }
+        assert_eq!(text(&Mlp::inputs(256).linear(256), "f", [0, 0]).iterations, 64 + 64 * 64);
+    }
+}
