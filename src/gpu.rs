@@ -5,6 +5,7 @@
 
 mod adapter;
 mod shader;
+mod timestamps;
 mod wait;
 
 use std::any::Any;
@@ -16,6 +17,7 @@ use std::time::Duration;
 
 pub use shader::{Access, Shader};
 pub(crate) use shader::{Pipeline, words_as_bytes};
+pub(crate) use timestamps::Timestamps;
 
 use crate::error::{Error, Result};
 
@@ -158,7 +160,7 @@ impl Gpu {
         format!("{name}, {backend}, {}", driver.join(" "))
     }
 
-    /// How many GPU objects (buffers, bind groups, pipelines) the crate has made on this device so far. Recording makes
+    /// How many GPU objects (buffers, bind groups, pipelines, query sets) the crate has made on this device so far. Recording makes
     /// none.
     pub fn created_objects(&self) -> u64 {
         self.shared.created_objects.load(Ordering::Relaxed)
@@ -197,6 +199,12 @@ impl Gpu {
         let label = format!("wgrad {what}");
         let descriptor = wgpu::BufferDescriptor { label: Some(&label), size, usage, mapped_at_creation: false };
         self.create(&label, |device| device.create_buffer(&descriptor))
+    }
+
+    pub(crate) fn query_set(&self, what: &'static str, count: u32) -> Result<wgpu::QuerySet> {
+        let label = format!("wgrad {what}");
+        let descriptor = wgpu::QuerySetDescriptor { label: Some(&label), ty: wgpu::QueryType::Timestamp, count };
+        self.create(&label, |device| device.create_query_set(&descriptor))
     }
 
     /// Writes to a buffer, before whatever is submitted next.

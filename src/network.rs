@@ -136,8 +136,10 @@ impl Network {
         &self.mlp
     }
 
-    /// The buffer of the parameters, f32 in the order of [`Mlp::parameter_ranges`], for the app to bind read-only; of a
-    /// population, network after network.
+    /// The buffer of the parameters, for the app to bind read-only: f32 in the order of [`Mlp::parameter_ranges`], layer
+    /// after layer, each a row-major matrix `[inputs, outputs]`, a bias one row more; of a population, network after
+    /// network. The buffer's size is the next multiple of 16 bytes, a vector of four. Usages: `STORAGE`, `COPY_SRC`,
+    /// `COPY_DST`.
     pub fn parameters(&self) -> &wgpu::Buffer {
         &self.parameters
     }

@@ -1,83 +1,131 @@
 //! Readings of the training that arrive when they arrive: nothing waits for them.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result};
-use crate::gpu::Gpu;
+use crate::gpu::{Gpu, Timestamps};
 use crate::kernels::TrainingState;
 
 /// The readings that can be under way at once: an app that is three frames ahead of the GPU still gets one each frame.
-const SLOTS: usize = 4;
+const SLOTS: u32 = 4;
 
 /// Readings of a training state: each recording copies the state into a free slot, a small buffer that is mapped once
-/// the recording was submitted and done.
+/// the recording was submitted and done; and with it how long the recorded steps took.
 ///
 /// A slot is taken when recorded, and free again when read, or when the app drops its encoder unsubmitted. With no free
 /// slot there is no reading this time.
 #[derive(Debug)]
 pub(crate) struct Ring {
     gpu: Gpu,
-    /// The buffers, and the status of each.
-    slots: Vec<(wgpu::Buffer, Arc<AtomicU8>)>,
+    slots: Vec<Slot>,
+    timestamps: Option<Timestamps>,
     /// The steps of all recordings whose slots have arrived: the GPU must have done them.
     confirmed_steps: Arc<AtomicU64>,
     /// The steps that the GPU counted in the latest of all readings.
     seen_steps: u64,
 }
 
-const FREE: u8 = 0;
-const RECORDED: u8 = 1;
-const ARRIVED: u8 = 2;
-const FAILED: u8 = 3;
+#[derive(Debug)]
+struct Slot {
+    buffer: wgpu::Buffer,
+    status: Arc<Mutex<Status>>,
+}
+
+impl Slot {
+    fn status(&self) -> MutexGuard<'_, Status> {
+        lock(&self.status)
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Status {
+    Free,
+    Recorded,
+    /// The steps of the recording, and how long after it the arrival was noticed.
+    Arrived {
+        steps: u64,
+        after: Duration,
+    },
+    Failed,
+}
+
+fn lock(status: &Mutex<Status>) -> MutexGuard<'_, Status> {
+    status.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 impl Ring {
     /// A ring for states of as many bytes as this one's; `None` for one that never has a reading.
     pub fn new(gpu: &Gpu, state: Option<&TrainingState>) -> Result<Self> {
+        let operation = "Trainer::new";
+        let timestamps = state.and_then(|_| Timestamps::new(gpu, operation, SLOTS));
         let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
         let slot = |state: &TrainingState| {
-            let buffer = gpu.create_buffer("Trainer::new", "readback slot", state.buffer().size(), usage)?;
-            Ok((buffer, Arc::new(AtomicU8::new(FREE))))
+            let bytes = state.buffer().size() + timestamps.as_ref().map_or(0, |_| Timestamps::BYTES);
+            let buffer = gpu.create_buffer(operation, "readback slot", bytes, usage)?;
+            Ok(Slot { buffer, status: Arc::new(Mutex::new(Status::Free)) })
         };
-        let slots = std::iter::repeat_n(state, SLOTS).flatten().map(slot).collect::<Result<_>>()?;
-        Ok(Ring { gpu: gpu.clone(), slots, confirmed_steps: Arc::default(), seen_steps: 0 })
+        let slots = std::iter::repeat_n(state, SLOTS as usize).flatten().map(slot).collect::<Result<_>>()?;
+        Ok(Ring { gpu: gpu.clone(), slots, timestamps, confirmed_steps: Arc::default(), seen_steps: 0 })
     }
 
-    /// Records a reading of `state` after `steps` steps that were recorded before it, if there is a free slot.
-    pub fn record(&self, encoder: &mut wgpu::CommandEncoder, state: &TrainingState, steps: u64) {
-        let Some((buffer, status)) = self.slots.iter().find(|(_, status)| status.load(Ordering::Acquire) == FREE)
-        else {
-            return;
-        };
-        status.store(RECORDED, Ordering::Release);
-        encoder.copy_buffer_to_buffer(state.buffer(), 0, buffer, 0, buffer.size());
-        let ticket = Ticket { status: Some(status.clone()), confirmed_steps: self.confirmed_steps.clone(), steps };
+    /// Records a pass of `steps` steps, and a reading of `state` after them, if there is a free slot.
+    pub fn record(
+        &self,
+        encoder: &mut wgpu::CommandEncoder,
+        state: &TrainingState,
+        steps: u64,
+        record_steps: impl FnOnce(&mut wgpu::ComputePass<'_>),
+    ) {
+        let recorded = Instant::now();
+        let free = (0..).zip(&self.slots).find(|(_, slot)| matches!(*slot.status(), Status::Free));
+        let timestamps = free.and_then(|(index, _)| Some((index, self.timestamps.as_ref()?)));
+        record_steps(&mut encoder.begin_compute_pass(&wgpu::ComputePassDescriptor {
+            label: Some("wgrad training"),
+            timestamp_writes: timestamps.map(|(index, timestamps)| timestamps.writes(index)),
+        }));
+        let Some((_, Slot { buffer, status })) = free else { return };
+        encoder.copy_buffer_to_buffer(state.buffer(), 0, buffer, 0, state.buffer().size());
+        if let Some((index, timestamps)) = timestamps {
+            timestamps.record(encoder, index, buffer, state.buffer().size());
+        }
+        *lock(status) = Status::Recorded;
+        let confirmed_steps = self.confirmed_steps.clone();
+        let ticket = Ticket { status: Some(status.clone()), confirmed_steps, steps, recorded };
         encoder.map_buffer_on_submit(buffer, wgpu::MapMode::Read, .., move |result| ticket.arrive(result.is_ok()));
     }
 
-    /// The words of the latest reading, if one has arrived since the last call.
-    pub fn latest(&mut self) -> Result<Option<Vec<u32>>> {
+    /// The words of the latest reading, if one has arrived since the last call. Tells `timed` of each that has: its
+    /// steps, and how long they took by the GPU's clock; without that clock, in how long they were done, which is no less.
+    pub fn latest(&mut self, mut timed: impl FnMut(u64, Duration)) -> Result<Option<Vec<u32>>> {
         self.gpu.poll_once()?;
         // Loaded before the slots are looked at: whatever is counted in it has arrived in a slot.
         let confirmed = self.confirmed_steps();
         let mut latest = None;
         let mut idle = true;
-        for (buffer, status) in &self.slots {
-            match status.load(Ordering::Acquire) {
-                ARRIVED => {
-                    let words = self.gpu.mapped_words(buffer)?;
-                    buffer.unmap();
-                    status.store(FREE, Ordering::Release);
+        for slot in &self.slots {
+            let status = *slot.status();
+            match status {
+                Status::Arrived { steps, after } => {
+                    let mut words = self.gpu.mapped_words(&slot.buffer)?;
+                    slot.buffer.unmap();
+                    *slot.status() = Status::Free;
                     idle = false;
+                    let by_the_clock = self.timestamps.as_ref().and_then(|timestamps| {
+                        let state = words.len() - Timestamps::BYTES as usize / 4;
+                        timestamps.duration(&words.split_off(state))
+                    });
+                    timed(steps, by_the_clock.unwrap_or(after));
                     let steps = TrainingState::steps(&words);
                     if steps >= self.seen_steps {
                         self.seen_steps = steps;
                         latest = Some(words);
                     }
                 }
-                FAILED => return Err(self.gpu.lose("a readback failed")),
-                RECORDED => idle = false,
-                _ => {}
+                Status::Failed => return Err(self.gpu.lose("a readback failed")),
+                Status::Recorded => idle = false,
+                Status::Free => {}
             }
         }
         if idle {
@@ -120,15 +168,17 @@ impl Ring {
 /// Held by a recording's callback: frees the slot if the callback never runs.
 struct Ticket {
     /// The slot's, until the callback runs.
-    status: Option<Arc<AtomicU8>>,
+    status: Option<Arc<Mutex<Status>>>,
     confirmed_steps: Arc<AtomicU64>,
     steps: u64,
+    recorded: Instant,
 }
 
 impl Ticket {
     fn arrive(mut self, mapped: bool) {
         let Some(status) = self.status.take() else { return };
-        status.store(if mapped { ARRIVED } else { FAILED }, Ordering::Release);
+        let arrived = Status::Arrived { steps: self.steps, after: self.recorded.elapsed() };
+        *lock(&status) = if mapped { arrived } else { Status::Failed };
         if mapped {
             self.confirmed_steps.fetch_add(self.steps, Ordering::AcqRel);
         }
@@ -138,7 +188,7 @@ impl Ticket {
 impl Drop for Ticket {
     fn drop(&mut self) {
         if let Some(status) = &self.status {
-            status.store(FREE, Ordering::Release);
+            *lock(status) = Status::Free;
         }
     }
 }

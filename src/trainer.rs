@@ -1,6 +1,7 @@
 //! Training: how a network, a data set and a configuration become recorded steps.
 
 mod layered;
+mod pace;
 mod persistent;
 mod plain;
 mod plan;
@@ -13,9 +14,10 @@ use crate::error::{Error, Result};
 #[cfg(feature = "files")]
 use crate::gpu::words_as_bytes;
 use crate::gpu::{COMPILING, Gpu};
-use crate::kernels::{TrainingState, begin_pass};
+use crate::kernels::TrainingState;
 use crate::network::Network;
 use crate::readback::Ring;
+use pace::Pace;
 pub use plan::Plan;
 use steps::Steps;
 pub(crate) use steps::Work;
@@ -127,6 +129,7 @@ pub struct Trainer {
     steps: Steps,
     state: TrainingState,
     ring: Ring,
+    pace: Pace,
     latest: Option<Reading>,
     data_bytes: u64,
     steps_a_submission: u64,
@@ -171,6 +174,7 @@ impl Trainer {
             // A population's readings are large, and nobody looks at those of an evaluation.
             ring: Ring::new(gpu, (work == Work::Train).then_some(&state))?,
             state,
+            pace: Pace::default(),
             latest: None,
             data_bytes: data.bytes(),
             steps_a_submission: 1,
@@ -216,10 +220,33 @@ impl Trainer {
         if steps == 0 || self.state.samples().get() == 0 {
             return;
         }
-        let mut pass = begin_pass(encoder, "wgrad training");
-        self.steps.record(&mut pass, steps);
-        drop(pass);
-        self.ring.record(encoder, &self.state, steps);
+        self.ring.record(encoder, &self.state, steps, |pass| self.steps.record(pass, steps));
+    }
+
+    /// How many steps take the GPU about `duration`, for [`Trainer::record_steps`]: "about 2 ms this frame". Learned from
+    /// the recordings whose readings have arrived; the first time it is one step, and then at most eight times as many
+    /// as before; none for no time, otherwise never less than one. Waits for nothing.
+    ///
+    /// Where the device was requested with [`wgpu::Features::TIMESTAMP_QUERY`] the time is the GPU's own, and the duration
+    /// is met. Without it, all that is known is how long after its recording a frame's work was seen to be done, which
+    /// includes what else the frame does and how late somebody looks: then the duration is rather kept than filled. An
+    /// app that waits for the display sees a frame's work done a frame later, and is given few steps for less than that:
+    /// ask for the feature, or choose the number of steps.
+    ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// # fn frame(trainer: &mut wgrad::Trainer, encoder: &mut wgrad::wgpu::CommandEncoder) -> wgrad::Result<()> {
+    /// let steps = trainer.steps_within(Duration::from_millis(2))?;
+    /// trainer.record_steps(encoder, steps);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::DeviceLost`], [`Error::WorkDropped`].
+    pub fn steps_within(&mut self, duration: Duration) -> Result<u64> {
+        self.look()?;
+        Ok(self.pace.steps_within(duration).min(self.steps.most_a_submission()))
     }
 
     /// The latest reading that has arrived from the GPU, `None` before the first. Waits for nothing.
@@ -243,7 +270,7 @@ impl Trainer {
 
     /// Takes what has arrived.
     fn look(&mut self) -> Result<()> {
-        if let Some(words) = self.ring.latest()? {
+        if let Some(words) = self.ring.latest(|steps, took| self.pace.note(steps, took))? {
             let reading = Reading::new(&self.state, &words);
             if self.latest.as_ref().is_none_or(|latest| latest.step < reading.step) {
                 self.latest = Some(reading);

@@ -1,0 +1,111 @@
+//! How many steps fit in a time, from how long the last ones took.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+/// The recordings that are remembered.
+const RECENT: usize = 9;
+
+/// How many times as many steps as the most that were timed can be asked for: short work says little of long work.
+const MOST_GROWTH: u64 = 8;
+
+/// The time that steps take, learned from recordings of them.
+#[derive(Debug, Default)]
+pub(super) struct Pace {
+    /// Steps recorded at once, and the seconds that they took; the latest is the last.
+    recent: VecDeque<(u64, f64)>,
+}
+
+impl Pace {
+    /// Learns that steps recorded at once took so long, or no longer than that.
+    pub fn note(&mut self, steps: u64, took: Duration) {
+        if self.recent.len() == RECENT {
+            self.recent.pop_front();
+        }
+        self.recent.push_back((steps, took.as_secs_f64()));
+    }
+
+    /// How many steps take about that long: none for no time, otherwise one at least, which is also what is answered as
+    /// long as nothing was learned.
+    ///
+    /// A step's time is the median among the recent recordings of many steps; those of few are mostly the cost of a
+    /// dispatch. The median forgets at once what took long for another reason: a shader's compiling, another program.
+    pub fn steps_within(&self, duration: Duration) -> u64 {
+        if duration.is_zero() {
+            return 0;
+        }
+        let largest = self.recent.iter().map(|&(steps, _)| steps).max().unwrap_or(0);
+        let many = self.recent.iter().filter(|&&(steps, _)| 2 * steps >= largest);
+        let mut seconds_a_step = many.map(|&(steps, seconds)| seconds / steps as f64).collect::<Vec<_>>();
+        seconds_a_step.sort_by(f64::total_cmp);
+        match seconds_a_step.get(seconds_a_step.len().saturating_sub(1) / 2) {
+            // No time at all fits as often as one likes.
+            Some(seconds) => ((duration.as_secs_f64() / seconds) as u64).clamp(1, MOST_GROWTH.saturating_mul(largest)),
+            None => 1,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BUDGET: Duration = Duration::from_millis(4);
+
+    /// A GPU that takes 60 µs for whatever it does and 0.4 µs a step, and answers three frames later.
+    fn train(pace: &mut Pace, frames: usize, slower: impl Fn(usize) -> f64) -> Vec<Duration> {
+        let mut under_way = VecDeque::new();
+        let mut times = Vec::new();
+        for frame in 0..frames {
+            let steps = pace.steps_within(BUDGET);
+            let took = Duration::from_secs_f64((60e-6 + 0.4e-6 * steps as f64) * slower(frame));
+            under_way.push_back((steps, took));
+            times.push(took);
+            if under_way.len() > 3 {
+                let (steps, took) = under_way.pop_front().unwrap();
+                pace.note(steps, took);
+            }
+        }
+        times
+    }
+
+    #[test]
+    fn begins_with_one_step_and_fills_the_time_within_thirty_frames() {
+        let mut pace = Pace::default();
+        assert_eq!(pace.steps_within(BUDGET), 1);
+        let times = train(&mut pace, 60, |_| 1.0);
+        assert!(times.iter().all(|&took| took < BUDGET * 5 / 4), "{times:?}");
+        assert!(times[30..].iter().all(|&took| took > BUDGET * 3 / 4), "{times:?}");
+    }
+
+    #[test]
+    fn no_time_is_no_step_and_any_time_is_one() {
+        let mut pace = Pace::default();
+        assert_eq!(pace.steps_within(Duration::ZERO), 0);
+        train(&mut pace, 30, |_| 1.0);
+        assert_eq!(pace.steps_within(Duration::ZERO), 0);
+        assert_eq!(pace.steps_within(Duration::from_nanos(1)), 1);
+        assert_eq!(pace.steps_within(Duration::MAX), 8 * pace.recent.iter().map(|recent| recent.0).max().unwrap());
+        // A clock that stands still, and more steps than there are numbers.
+        let mut pace = Pace::default();
+        pace.note(u64::MAX / 4, Duration::ZERO);
+        assert_eq!(pace.steps_within(BUDGET), u64::MAX);
+    }
+
+    #[test]
+    fn what_takes_long_once_is_forgotten_and_what_stays_slow_is_learned() {
+        let mut pace = Pace::default();
+        // The first frame compiles for ten seconds, and every seventh is interrupted.
+        let slower = |frame: usize| match frame {
+            0 => 1e5,
+            frame if frame.is_multiple_of(7) => 20.0,
+            _ => 1.0,
+        };
+        let times = train(&mut pace, 100, slower);
+        let close = times[30..].iter().filter(|&&took| took > BUDGET * 3 / 4 && took < BUDGET * 5 / 4).count();
+        assert!(close >= 60, "{times:?}");
+        // Another program takes half of the machine.
+        let times = train(&mut pace, 40, |_| 2.0);
+        assert!(times[10..].iter().all(|&took| took > BUDGET * 3 / 4 && took < BUDGET * 5 / 4), "{times:?}");
+    }
+}
