@@ -280,8 +280,32 @@ impl Dataset {
         Ok(())
     }
 
+    /// The same rows, of which only the first `samples` are samples yet: for buffers of the app's with room for more,
+    /// which [`Dataset::write_samples`] and [`Dataset::write_rows`] add.
+    ///
+    /// # Errors
+    /// [`Error::SampleCount`] for more samples than there are rows; [`Error::OutOfMemory`].
+    pub fn with_samples(&self, samples: usize) -> Result<Self> {
+        let (operation, capacity) = ("Dataset::with_samples", self.samples.capacity);
+        let count = check_sample_count(operation, samples, 0, capacity)?;
+        Ok(Dataset { samples: SampleCount::new(operation, &self.gpu, count, capacity)?, ..self.clone() })
+    }
+
+    /// The first `samples` rows are samples from the next submission on: those that the app's own shaders have written
+    /// since there were fewer. A trainer goes on to them as it does after [`Dataset::write_rows`].
+    ///
+    /// # Errors
+    /// [`Error::SampleCount`] for fewer samples than there are, or more than there are rows: then nothing is changed.
+    pub fn write_samples(&self, samples: usize) -> Result<()> {
+        let mut count = self.samples.lock();
+        let samples = check_sample_count("Dataset::write_samples", samples, *count, self.samples.capacity)?;
+        self.gpu.write_buffer(&self.samples.buffer, 0, words_as_bytes(&[samples]))?;
+        *count = samples;
+        Ok(())
+    }
+
     /// Samples that stand in the app's own buffers, used where they are: what the app writes there is what is trained
-    /// on.
+    /// on. Where the buffers have room for more samples than there are yet, [`Dataset::with_samples`] says how many.
     ///
     /// # Errors
     /// [`Error::Shapes`] unless there are as many inputs as targets, and what [`Rows`] are refused for.
@@ -366,6 +390,12 @@ impl Dataset {
         check("the data set's inputs", &self.inputs, "the network's input", inputs)?;
         check("the data set's targets", &self.targets, "the network's output", outputs)
     }
+}
+
+/// Refuses another number of samples than `least` to `capacity`.
+fn check_sample_count(operation: &'static str, samples: usize, least: u32, capacity: u32) -> Result<u32> {
+    let in_range = u32::try_from(samples).ok().filter(|samples| (least..=capacity).contains(samples));
+    in_range.ok_or(Error::SampleCount { operation, samples, least, capacity })
 }
 
 const ONE_ROW_A_SAMPLE: &str = "both must have one row a sample";

@@ -253,6 +253,19 @@ pub enum Error {
         capacity: usize,
     },
 
+    /// A number of samples that a data set cannot have.
+    #[error("{operation}: {samples} samples; choose {least} to {capacity}, the rows that there are")]
+    SampleCount {
+        /// The operation that refused.
+        operation: &'static str,
+        /// The samples asked for.
+        samples: usize,
+        /// The fewest that there can be: those that there are.
+        least: u32,
+        /// The most that there can be.
+        capacity: u32,
+    },
+
     /// A data set of bytes where one of f32 is wanted.
     #[error(
         "{operation}: the data set is of bytes and classes; make one of f32, by Dataset::from_slices or with_capacity"

@@ -270,6 +270,11 @@ impl Network {
         let [rows, columns] = self.mlp.layers()[layer].parameter_shape();
         Rows::new(flat, columns).offset(start * 4).rows(rows)
     }
+
+    /// All parameters, or their derivatives, as one row.
+    pub(crate) fn row(&self, flat: &wgpu::Buffer) -> Rows {
+        Rows::new(flat, self.mlp.parameter_count()).rows(1)
+    }
 }
 
 /// A pass through a network, bound to its input and output.

@@ -35,21 +35,17 @@ impl Text {
 
     /// `target = term + term + …`, four terms a line.
     pub fn assign(&mut self, target: &str, terms: Vec<String>) {
-        self.assign_by(4, target, terms);
+        self.sum(4, &format!("{target} ="), terms);
     }
 
-    /// The same with so many terms a line.
-    pub fn assign_by(&mut self, a_line: usize, target: &str, terms: Vec<String>) {
-        if terms.len() <= a_line {
-            return self.line(format!("{target} = {};", terms.join(" + ")));
+    /// The statement `begin term + term + …`, so many terms a line.
+    pub fn sum(&mut self, a_line: usize, begin: &str, terms: Vec<String>) {
+        let lines = terms.chunks(a_line).map(|terms| terms.join(" + ")).collect::<Vec<_>>();
+        let Some((last, before)) = lines.split_last() else { return };
+        for (i, line) in before.iter().enumerate() {
+            self.line(if i == 0 { format!("{begin} {line}") } else { format!("    + {line}") });
         }
-        let mut lines = terms.chunks(a_line).map(|terms| terms.join(" + ")).collect::<Vec<_>>();
-        let last = lines.pop().unwrap_or_default();
-        self.line(format!("{target} = {}", lines[0]));
-        for line in &lines[1..] {
-            self.line(format!("    + {line}"));
-        }
-        self.line(format!("    + {last};"));
+        self.line(if before.is_empty() { format!("{begin} {last};") } else { format!("    + {last};") });
     }
 
     /// The sigmoid of parts of these widths; e is never raised to a positive power, which could overflow.

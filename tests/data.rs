@@ -5,7 +5,7 @@ mod common;
 use common::case::*;
 use common::*;
 use wgrad::reference::{self, Matrix, NeuralNetwork, Order};
-use wgrad::{BytesConfig, Dataset, Error, Mlp, Network, Plan, TrainConfig, Trainer};
+use wgrad::{BytesConfig, Dataset, Error, Mlp, Network, Plan, Rows, TrainConfig, Trainer};
 
 /// Bytes that differ from each other.
 fn bytes(seed: u64, count: usize) -> Vec<u8> {
@@ -144,6 +144,40 @@ fn a_data_set_grows_while_it_is_trained_on() {
         let reading = trainer.read_loss().unwrap().unwrap();
         assert_eq!((reading.step, reading.epoch, trainer.steps_per_epoch()), (15, 4, 4), "{plan}");
         assert!(reading.loss > 0.0);
+    }
+}
+
+#[test]
+fn an_apps_buffers_fill_while_they_are_trained_on() {
+    let (inputs, targets) = (normal(5, 2 * 12), common::case::targets(6, 2 * 12));
+    for (plan, shuffle) in plans().into_iter().flat_map(|plan| [(plan, false), (plan, true)]) {
+        let buffers = [(); 2].map(|()| buffer_of(gpu(), &[POISON; 24]));
+        let [x, t] = [&buffers[0], &buffers[1]].map(|buffer| Rows::new(buffer, 2));
+        let theirs = Dataset::from_buffers(gpu(), x, t).unwrap().with_samples(0).unwrap();
+        let ours = Dataset::with_capacity(gpu(), 12, 2, 2).unwrap();
+        assert_eq!(theirs.samples(), 0);
+        let config = TrainConfig { batch_size: 3, plan, shuffle, ..Default::default() };
+        let mut trained = [&theirs, &ours].map(|data| {
+            let network = Network::new(gpu(), &xor_mlp(), 7).unwrap();
+            let trainer = Trainer::new(&network, data, config.clone()).unwrap();
+            (network, trainer)
+        });
+        for range in [0..5, 5..6, 6..12] {
+            let (x, t) = (&inputs[2 * range.start..2 * range.end], &targets[2 * range.start..2 * range.end]);
+            for (buffer, numbers) in buffers.iter().zip([x, t]) {
+                gpu().queue().write_buffer(buffer, 8 * range.start as u64, bytemuck::cast_slice(numbers));
+            }
+            theirs.write_samples(range.end).unwrap();
+            ours.write_rows(range.start, x, t).unwrap();
+            assert_eq!(theirs.samples(), range.end);
+            let [found, expected] = trained.each_mut().map(|(network, trainer)| {
+                record(trainer, 7);
+                bits(&network.read_parameters().unwrap())
+            });
+            assert!(found == expected && !found.iter().any(|&word| f32::from_bits(word).is_nan()), "{plan}, {range:?}");
+        }
+        let [found, expected] = trained.each_mut().map(|(_, trainer)| trainer.read_loss().unwrap().unwrap());
+        assert_eq!(found, expected, "{plan}");
     }
 }
 

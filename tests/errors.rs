@@ -39,9 +39,9 @@ fn rows(gpu: &Gpu, rows: u64, width: u64) -> Rows {
 
 /// Holds an error to its kind and to words that its message must contain.
 macro_rules! assert_refused {
-    ($result:expr, $kind:pat, $($words:literal),+) => {
+    ($result:expr, $kind:pat $(if $guard:expr)?, $($words:literal),+) => {
         let error = $result.map(drop).unwrap_err();
-        assert!(matches!(error, $kind), "another kind of error: {error:?}");
+        assert!(matches!(error, $kind $(if $guard)?), "another kind of error: {error:?}");
         let message = error.to_string();
         $(assert!(message.contains($words), "{:?} is missing in: {message}", $words);)+
     };
@@ -49,6 +49,8 @@ macro_rules! assert_refused {
 
 #[path = "errors/data.rs"]
 mod data;
+#[path = "errors/function.rs"]
+mod function;
 
 #[test]
 fn refuses_what_is_no_network() {

@@ -19,6 +19,9 @@ const WIDEST: usize = 256;
 const MOST_WRITTEN_OUT: u32 = 256;
 const LONGEST_WRITTEN_OUT: u32 = 16;
 
+/// The terms that are added up before they are added to a sum: rounded a quarter as often as one by one.
+const TERMS: usize = 4;
+
 /// The words that WGSL keeps for itself, and those that the text means otherwise.
 const TAKEN: &str = "alias break case const const_assert continue continuing default diagnostic discard else enable \
                      false fn for if let loop override requires return struct switch true var while abs array exp f32 \
@@ -315,9 +318,13 @@ impl Function<'_> {
             for (part, name) in parts {
                 let weights = |input| self.parameters(o, stage.weight(input, part.first), part.width);
                 let terms = (0..stage.inputs).map(|input| format!("{} * {}", x.number(input), weights(input)));
-                let terms = terms.chain(stage.bias.then(|| weights(stage.inputs))).collect();
-                let keyword = if stage.sigmoids > 0 { "var" } else { "let" };
-                self.text.assign_by(1, &format!("{keyword} {name}"), terms);
+                let terms = terms.chain(stage.bias.then(|| weights(stage.inputs))).collect::<Vec<_>>();
+                let keyword = if stage.sigmoids > 0 || terms.len() > TERMS { "var" } else { "let" };
+                let mut begin = format!("{keyword} {name} =");
+                for terms in terms.chunks(TERMS) {
+                    self.text.sum(1, &begin, terms.to_vec());
+                    begin = format!("{name} +=");
+                }
                 self.sigmoids(&name, part.width, stage.sigmoids);
             }
             return;
@@ -340,8 +347,8 @@ impl Function<'_> {
             let terms = ["x", "y", "z", "w"].iter().zip(0..).map(|(letter, input)| {
                 format!("x.{letter} * {}", self.parameters("at", stage.weight(input, part.first), part.width))
             });
-            let terms = std::iter::once(name.clone()).chain(terms).collect();
-            self.text.assign_by(1, name, terms);
+            let terms = terms.collect();
+            self.text.sum(1, &format!("{name} +="), terms);
         }
         self.line("}");
         self.iterations += u64::from(whole);

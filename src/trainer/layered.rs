@@ -110,8 +110,7 @@ impl Layered {
                 dispatches.extend(tiles::update(gpu, operands, weights, stage.bias, rows, Some(batch))?);
             }
             if let Some(flat) = &d_parameters {
-                let [d_parameters, parameters] =
-                    [flat, network.parameters()].map(|flat| Rows::new(flat, network.mlp().parameter_count()).rows(1));
+                let [d_parameters, parameters] = [flat, network.parameters()].map(|flat| network.row(flat));
                 dispatches.push(kernels::weight_update(gpu, state, &d_parameters, &parameters)?);
             }
         }

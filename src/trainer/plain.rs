@@ -46,8 +46,8 @@ impl Plain {
         let descent = match work {
             Work::Train => {
                 let backward = forward.backward(&d_output, None)?;
-                let parameters = Rows::new(network.parameters(), mlp.parameter_count());
-                let d_parameters = Rows::new(backward.d_parameters(), mlp.parameter_count());
+                let parameters = network.row(network.parameters());
+                let d_parameters = network.row(backward.d_parameters());
                 let weight_update = kernels::weight_update(gpu, state, &d_parameters, &parameters)?;
                 Some((backward, weight_update))
             }

@@ -68,6 +68,17 @@ fn refuses_data_sets_that_cannot_be() {
     let app = Dataset::from_buffers(&gpu, rows.clone(), rows).unwrap();
     assert_refused!(app.write_rows(0, &[1.0], &[1.0]), Error::BufferUsage { .. }, "COPY_DST");
 
+    let growing = app.with_samples(1).unwrap();
+    assert_refused!(
+        growing.write_samples(0),
+        Error::SampleCount { samples: 0, least: 1, capacity: 4, .. },
+        "Dataset::write_samples",
+        "choose 1 to 4"
+    );
+    assert_refused!(growing.write_samples(5), Error::SampleCount { samples: 5, .. }, "5 samples");
+    assert_refused!(app.with_samples(usize::MAX), Error::SampleCount { .. }, "Dataset::with_samples", "0 to 4");
+    assert_eq!((growing.samples(), app.samples()), (1, 4));
+
     let empty = Dataset::with_capacity(&gpu, 4, 2, 2).unwrap();
     let network = Network::new(&gpu, &xor_mlp(), 0).unwrap();
     assert_refused!(network.evaluate(&empty), Error::Zero { operation: "Network::evaluate", .. }, "samples");

@@ -40,8 +40,7 @@ fn mlp_forward(input: array<f32, 2>) -> array<f32, 3> {
         for (var i = 0u; i < 32u; i++) {
             let x = y0[i];
             let at = i * 18u + o;
-            y = y
-                + x.x * mlp_forward_parameters[at + 65u]
+            y += x.x * mlp_forward_parameters[at + 65u]
                 + x.y * vec4<f32>(mlp_forward_parameters[at + 69u].zw, mlp_forward_parameters[at + 70u].xy)
                 + x.z * mlp_forward_parameters[at + 74u]
                 + x.w * vec4<f32>(mlp_forward_parameters[at + 78u].zw, mlp_forward_parameters[at + 79u].xy);
@@ -55,8 +54,7 @@ fn mlp_forward(input: array<f32, 2>) -> array<f32, 3> {
     for (var i = 0u; i < 32u; i++) {
         let x = y0[i];
         let at = i * 18u;
-        y1_4 = y1_4
-            + x.x * mlp_forward_parameters[at + 69u].xy
+        y1_4 += x.x * mlp_forward_parameters[at + 69u].xy
             + x.y * mlp_forward_parameters[at + 73u].zw
             + x.z * mlp_forward_parameters[at + 78u].xy
             + x.w * mlp_forward_parameters[at + 82u].zw;
@@ -67,23 +65,23 @@ fn mlp_forward(input: array<f32, 2>) -> array<f32, 3> {
     y1[4] = vec4<f32>(y1_4, 0.0, 0.0);
 
     // layer 2: 18 → 3
-    let y2_0 = y1[0].x * vec3<f32>(mlp_forward_parameters[654].zw, mlp_forward_parameters[655].x)
+    var y2_0 = y1[0].x * vec3<f32>(mlp_forward_parameters[654].zw, mlp_forward_parameters[655].x)
         + y1[0].y * mlp_forward_parameters[655].yzw
         + y1[0].z * mlp_forward_parameters[656].xyz
-        + y1[0].w * vec3<f32>(mlp_forward_parameters[656].w, mlp_forward_parameters[657].xy)
-        + y1[1].x * vec3<f32>(mlp_forward_parameters[657].zw, mlp_forward_parameters[658].x)
+        + y1[0].w * vec3<f32>(mlp_forward_parameters[656].w, mlp_forward_parameters[657].xy);
+    y2_0 += y1[1].x * vec3<f32>(mlp_forward_parameters[657].zw, mlp_forward_parameters[658].x)
         + y1[1].y * mlp_forward_parameters[658].yzw
         + y1[1].z * mlp_forward_parameters[659].xyz
-        + y1[1].w * vec3<f32>(mlp_forward_parameters[659].w, mlp_forward_parameters[660].xy)
-        + y1[2].x * vec3<f32>(mlp_forward_parameters[660].zw, mlp_forward_parameters[661].x)
+        + y1[1].w * vec3<f32>(mlp_forward_parameters[659].w, mlp_forward_parameters[660].xy);
+    y2_0 += y1[2].x * vec3<f32>(mlp_forward_parameters[660].zw, mlp_forward_parameters[661].x)
         + y1[2].y * mlp_forward_parameters[661].yzw
         + y1[2].z * mlp_forward_parameters[662].xyz
-        + y1[2].w * vec3<f32>(mlp_forward_parameters[662].w, mlp_forward_parameters[663].xy)
-        + y1[3].x * vec3<f32>(mlp_forward_parameters[663].zw, mlp_forward_parameters[664].x)
+        + y1[2].w * vec3<f32>(mlp_forward_parameters[662].w, mlp_forward_parameters[663].xy);
+    y2_0 += y1[3].x * vec3<f32>(mlp_forward_parameters[663].zw, mlp_forward_parameters[664].x)
         + y1[3].y * mlp_forward_parameters[664].yzw
         + y1[3].z * mlp_forward_parameters[665].xyz
-        + y1[3].w * vec3<f32>(mlp_forward_parameters[665].w, mlp_forward_parameters[666].xy)
-        + y1[4].x * vec3<f32>(mlp_forward_parameters[666].zw, mlp_forward_parameters[667].x)
+        + y1[3].w * vec3<f32>(mlp_forward_parameters[665].w, mlp_forward_parameters[666].xy);
+    y2_0 += y1[4].x * vec3<f32>(mlp_forward_parameters[666].zw, mlp_forward_parameters[667].x)
         + y1[4].y * mlp_forward_parameters[667].yzw;
 
     return array<f32, 3>(y2_0.x, y2_0.y, y2_0.z);

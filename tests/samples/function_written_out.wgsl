@@ -39,8 +39,8 @@ fn mlp_forward(input: array<f32, 2>) -> array<f32, 1> {
     var y1_0 = y0_0.x * mlp_forward_parameters[4].z
         + y0_0.y * mlp_forward_parameters[4].w
         + y0_0.z * mlp_forward_parameters[5].x
-        + y0_0.w * mlp_forward_parameters[5].y
-        + y0_1.x * mlp_forward_parameters[5].z
+        + y0_0.w * mlp_forward_parameters[5].y;
+    y1_0 += y0_1.x * mlp_forward_parameters[5].z
         + y0_1.y * mlp_forward_parameters[5].w;
     y1_0 = mlp_forward_sigmoid1(y1_0);
 

@@ -1,0 +1,58 @@
+//! Networks that cannot be a function in WGSL.
+
+use wgrad::{Error, Mlp, Network, wgpu};
+
+use super::{noop, noop_with, xor_mlp};
+
+#[test]
+fn refuses_functions_that_cannot_be() {
+    let gpu = noop();
+    let network = |mlp: Mlp| Network::new(&gpu, &mlp, 0).unwrap();
+    let xor = network(xor_mlp());
+    // The largest that the default limits have.
+    assert!(xor.wgsl("mlp_forward", 3, 999).is_ok());
+    assert_refused!(
+        xor.wgsl("mlp_forward", 4, 0),
+        Error::BindingIndex { index: 4, allowed: 4, .. },
+        "Network::wgsl",
+        "group 4",
+        "max_bind_groups"
+    );
+    assert_refused!(
+        xor.wgsl("mlp_forward", 0, 1_000),
+        Error::BindingIndex { index: 1_000, allowed: 1_000, .. },
+        "binding 1000",
+        "max_bindings_per_bind_group"
+    );
+    let limits = wgpu::Limits { max_bind_groups: 2, ..Default::default() };
+    let fewer = Network::new(&noop_with(limits).unwrap(), &xor_mlp(), 0).unwrap();
+    assert_refused!(fewer.wgsl("mlp_forward", 2, 0), Error::BindingIndex { allowed: 2, .. }, "group 2");
+
+    for name in ["", "_", "_x", "2d", "mlp forward", "mlp-forward", "größe", "fn", "while", "vec4", "x;fn y"] {
+        let error = xor.wgsl(name, 0, 0).unwrap_err();
+        assert!(error.to_string().contains(&format!("{name:?}")), "{error}");
+        assert_eq!(error, Error::FunctionName { name: name.to_owned() });
+    }
+
+    let wide = |inputs, hidden, outputs| network(Mlp::inputs(inputs).linear(hidden).sigmoid().linear(outputs));
+    assert!(wide(256, 256, 256).wgsl("f", 0, 0).is_ok());
+    for (inputs, hidden, outputs, layer) in [(257, 2, 2, 0), (2, 257, 2, 1), (2, 2, 257, 3)] {
+        assert_refused!(
+            wide(inputs, hidden, outputs).wgsl("f", 0, 0),
+            Error::TooWide { width: 257, most: 256, layer: found, .. } if found == layer,
+            "is 257 wide",
+            "up to 256",
+            "Network::forward"
+        );
+    }
+    let deep = |layers| network((0..layers).fold(Mlp::inputs(256), |mlp, _| mlp.linear(256).sigmoid()));
+    assert!(deep(7).wgsl("f", 0, 0).is_ok());
+    assert_refused!(
+        deep(8).wgsl("f", 0, 0),
+        Error::TooManyIterations { found: 33_280, most: 32_768, .. },
+        "33280 loop iterations",
+        "32768"
+    );
+    let population = Network::population(&gpu, &xor_mlp(), 3, 0).unwrap();
+    assert_refused!(population.wgsl("f", 0, 0), Error::Population { count: 3, .. }, "Network::wgsl", "extract");
+}

@@ -1,0 +1,299 @@
+//! The network in the app's own shaders gives the numbers of `Network::forward`, in fragment and in compute shaders.
+
+mod common;
+
+use common::*;
+use wgrad::{Dataset, Mlp, Network, Rows, TrainConfig, Trainer, wgpu};
+
+/// The pixels of a row of the texture, and the points of all: a prime, so that the last row is not full.
+const WIDTH: u32 = 16;
+const POINTS: usize = 157;
+
+/// An app's shaders: the function's results for a point, four of them from `first` on a pixel, or all into a buffer.
+const SHADERS: &str = "
+@group(1) @binding(0) var<storage, read> points: array<f32>;
+@group(1) @binding(1) var<storage, read_write> answers: array<f32>;
+override first: u32;
+
+fn answer(point: u32) -> array<f32, OUTPUTS> {
+    var input: array<f32, INPUTS>;
+    for (var i = 0u; i < INPUTSu; i++) {
+        input[i] = points[point * INPUTSu + i];
+    }
+    return mlp_forward(input);
+}
+
+@vertex
+fn vertex(@builtin(vertex_index) index: u32) -> @builtin(position) vec4<f32> {
+    return vec4<f32>(f32(index & 1u) * 4.0 - 1.0, f32(index >> 1u) * 4.0 - 1.0, 0.0, 1.0);
+}
+
+@fragment
+fn fragment(@builtin(position) pixel: vec4<f32>) -> @location(0) vec4<f32> {
+    let point = u32(pixel.y) * WIDTHu + u32(pixel.x);
+    if point >= POINTSu {
+        discard;
+    }
+    var y = answer(point);
+    var color = vec4<f32>();
+    for (var i = first; i < min(first + 4u, OUTPUTSu); i++) {
+        color[i - first] = y[i];
+    }
+    return color;
+}
+
+@compute @workgroup_size(32)
+fn compute(@builtin(global_invocation_id) id: vec3<u32>) {
+    if id.x >= POINTSu {
+        return;
+    }
+    var y = answer(id.x);
+    for (var i = 0u; i < OUTPUTSu; i++) {
+        answers[id.x * OUTPUTSu + i] = y[i];
+    }
+}
+";
+
+/// An app's shaders that have the network in them.
+struct App {
+    module: wgpu::ShaderModule,
+    parameters: wgpu::Buffer,
+    points: wgpu::Buffer,
+    outputs: usize,
+}
+
+impl App {
+    fn new(network: &Network, points: &wgpu::Buffer) -> Self {
+        let (inputs, outputs) = (network.mlp().input_width(), network.mlp().output_width());
+        let shaders = [("INPUTS", inputs), ("OUTPUTS", outputs), ("WIDTH", WIDTH as usize), ("POINTS", POINTS)]
+            .iter()
+            .fold(SHADERS.to_owned(), |text, (name, number)| text.replace(name, &number.to_string()));
+        // Not where the app's own bindings are.
+        let text = network.wgsl("mlp_forward", 2, 7).unwrap() + &shaders;
+        let source = wgpu::ShaderSource::Wgsl(text.into());
+        let module = gpu().device().create_shader_module(wgpu::ShaderModuleDescriptor { label: None, source });
+        App { module, parameters: network.parameters().clone(), points: points.clone(), outputs }
+    }
+
+    /// Binds what a pipeline has: the network's parameters, the points, and where it writes any the answers.
+    fn bind(&self, layouts: [wgpu::BindGroupLayout; 2], answers: Option<&wgpu::Buffer>) -> [wgpu::BindGroup; 2] {
+        let entry = |binding, buffer: &wgpu::Buffer| (binding, buffer.clone());
+        let own = std::iter::once(entry(0, &self.points)).chain(answers.map(|answers| entry(1, answers)));
+        let entries = [own.collect::<Vec<_>>(), vec![entry(7, &self.parameters)]];
+        [0, 1].map(|group: usize| {
+            let entries = entries[group].iter().map(|(binding, buffer)| wgpu::BindGroupEntry {
+                binding: *binding,
+                resource: buffer.as_entire_binding(),
+            });
+            gpu().device().create_bind_group(&wgpu::BindGroupDescriptor {
+                label: None,
+                layout: &layouts[group],
+                entries: &entries.collect::<Vec<_>>(),
+            })
+        })
+    }
+
+    /// What the compute shader writes.
+    fn computed(&self) -> Vec<f32> {
+        let pipeline = gpu().device().create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+            label: None,
+            layout: None,
+            module: &self.module,
+            entry_point: Some("compute"),
+            compilation_options: Default::default(),
+            cache: None,
+        });
+        let answers = buffer_of(gpu(), &vec![POISON; POINTS * self.outputs]);
+        let groups = self.bind([1, 2].map(|group| pipeline.get_bind_group_layout(group)), Some(&answers));
+        submit(gpu(), |encoder| {
+            let mut pass = encoder.begin_compute_pass(&Default::default());
+            pass.set_pipeline(&pipeline);
+            (1..).zip(&groups).for_each(|(index, group)| pass.set_bind_group(index, group, &[]));
+            pass.dispatch_workgroups(POINTS.div_ceil(32) as u32, 1, 1);
+        });
+        words_of(gpu(), &answers).into_iter().map(f32::from_bits).collect()
+    }
+
+    /// What the fragment shader draws, four outputs from `first` on a pixel.
+    fn drawn(&self, first: usize) -> Vec<f32> {
+        let (device, format) = (gpu().device(), wgpu::TextureFormat::Rgba32Float);
+        let size =
+            wgpu::Extent3d { width: WIDTH, height: POINTS.div_ceil(WIDTH as usize) as u32, depth_or_array_layers: 1 };
+        let texture = device.create_texture(&wgpu::TextureDescriptor {
+            label: None,
+            size,
+            mip_level_count: 1,
+            sample_count: 1,
+            dimension: wgpu::TextureDimension::D2,
+            format,
+            usage: wgpu::TextureUsages::RENDER_ATTACHMENT | wgpu::TextureUsages::COPY_SRC,
+            view_formats: &[],
+        });
+        let constants = [("first", first as f64)];
+        let pipeline = device.create_render_pipeline(&wgpu::RenderPipelineDescriptor {
+            label: None,
+            layout: None,
+            vertex: wgpu::VertexState {
+                module: &self.module,
+                entry_point: Some("vertex"),
+                compilation_options: Default::default(),
+                buffers: &[],
+            },
+            primitive: Default::default(),
+            depth_stencil: None,
+            multisample: Default::default(),
+            fragment: Some(wgpu::FragmentState {
+                module: &self.module,
+                entry_point: Some("fragment"),
+                compilation_options: wgpu::PipelineCompilationOptions { constants: &constants, ..Default::default() },
+                targets: &[Some(format.into())],
+            }),
+            multiview_mask: None,
+            cache: None,
+        });
+        let groups = self.bind([1, 2].map(|group| pipeline.get_bind_group_layout(group)), None);
+        let view = texture.create_view(&Default::default());
+        let picture = buffer_of(gpu(), &vec![POISON; (size.width * size.height * 4) as usize]);
+        submit(gpu(), |encoder| {
+            let mut pass = encoder.begin_render_pass(&wgpu::RenderPassDescriptor {
+                color_attachments: &[Some(wgpu::RenderPassColorAttachment {
+                    view: &view,
+                    depth_slice: None,
+                    resolve_target: None,
+                    // Drawn over: a pixel that is not would be found.
+                    ops: wgpu::Operations {
+                        load: wgpu::LoadOp::Clear(wgpu::Color::WHITE),
+                        store: wgpu::StoreOp::Store,
+                    },
+                })],
+                ..Default::default()
+            });
+            pass.set_pipeline(&pipeline);
+            (1..).zip(&groups).for_each(|(index, group)| pass.set_bind_group(index, group, &[]));
+            pass.draw(0..3, 0..1);
+            drop(pass);
+            let layout =
+                wgpu::TexelCopyBufferLayout { offset: 0, bytes_per_row: Some(16 * WIDTH), rows_per_image: None };
+            encoder.copy_texture_to_buffer(
+                texture.as_image_copy(),
+                wgpu::TexelCopyBufferInfo { buffer: &picture, layout },
+                size,
+            );
+        });
+        words_of(gpu(), &picture).into_iter().map(f32::from_bits).collect()
+    }
+}
+
+/// Holds what both stages compute to `Network::forward`.
+fn assert_same_numbers(network: &Network, points: &wgpu::Buffer, app: &App) {
+    let (mlp, outputs) = (network.mlp(), network.mlp().output_width());
+    let y = buffer_of(gpu(), &vec![POISON; POINTS * outputs]);
+    let forward = network.forward(&Rows::new(points, mlp.input_width()), &Rows::new(&y, outputs)).unwrap();
+    submit(gpu(), |encoder| forward.record(encoder));
+    let y = words_of(gpu(), &y).into_iter().map(|word| f64::from(f32::from_bits(word))).collect::<Vec<_>>();
+    assert_close(&format!("{mlp}, compute"), &app.computed(), &y, |_| 1e-6);
+    // The first outputs and the last: each four are a picture.
+    for first in [0, (outputs - 1) / 4 * 4] {
+        let numbers = (outputs - first).min(4);
+        let drawn = app
+            .drawn(first)
+            .chunks_exact(4)
+            .take(POINTS)
+            .flat_map(|pixel| &pixel[..numbers])
+            .copied()
+            .collect::<Vec<_>>();
+        let y = y.chunks_exact(outputs).flat_map(|y| &y[first..first + numbers]).copied().collect::<Vec<_>>();
+        assert_close(&format!("{mlp}, fragment"), &drawn, &y, |_| 1e-6);
+    }
+}
+
+fn points_of(mlp: &Mlp) -> wgpu::Buffer {
+    buffer_of(gpu(), bytemuck::cast_slice(&normal(8, POINTS * mlp.input_width())))
+}
+
+#[test]
+fn gives_the_numbers_of_the_forward_pass() {
+    // All that are written out, all that loop over inputs, outputs or both, and tails of each: the last layer's sigmoid
+    // keeps outputs near one another that differ by how a sum of hundreds was rounded.
+    let mut mlps = networks();
+    mlps.retain(|mlp| mlp.to_string().ends_with("sigmoid"));
+    for (width, next) in [(5, 3), (16, 16), (17, 16), (16, 18), (31, 33), (64, 64), (130, 6), (255, 2), (256, 256)] {
+        mlps.push(Mlp::inputs(width).linear(next).bias().sigmoid());
+        mlps.push(Mlp::inputs(2).linear(width).bias().sigmoid().linear(next).sigmoid().linear(5).bias().sigmoid());
+    }
+    mlps.push(Mlp::inputs(18).sigmoid().linear(30).sigmoid().sigmoid().linear(1).sigmoid());
+    mlps.push(Mlp::inputs(6).sigmoid().sigmoid());
+    assert!(mlps.len() >= 40, "{}", mlps.len());
+    for (seed, mlp) in (1..).zip(mlps) {
+        let network = Network::new(gpu(), &mlp, 0).unwrap();
+        // Biases too.
+        let parameters = normal(seed, mlp.parameter_count()).iter().map(|number| 0.3 * number).collect::<Vec<_>>();
+        network.write_parameters(&parameters).unwrap();
+        let points = points_of(&mlp);
+        if mlp.parameter_count() > 0 {
+            assert_same_numbers(&network, &points, &App::new(&network, &points));
+        } else {
+            let text = network.wgsl("mlp_forward", 0, 0).unwrap();
+            assert!(!text.contains("var<storage"), "{text}");
+        }
+    }
+}
+
+#[test]
+fn computes_with_what_the_trainer_has_learned_since() {
+    let network = Network::new(gpu(), &xor_mlp(), 1).unwrap();
+    let points = points_of(network.mlp());
+    let app = App::new(&network, &points);
+    assert_same_numbers(&network, &points, &app);
+    let before = app.computed();
+    let data = Dataset::new(gpu(), &XOR_INPUTS, &XOR_TARGETS).unwrap();
+    let mut trainer = Trainer::new(&network, &data, TrainConfig::default()).unwrap();
+    submit(gpu(), |encoder| trainer.record_steps(encoder, 1_000));
+    assert_same_numbers(&network, &points, &app);
+    assert_ne!(app.computed(), before);
+}
+
+#[test]
+fn two_networks_are_in_one_shader() {
+    let [first, second] = [1, 2].map(|seed| Network::new(gpu(), &xor_mlp(), seed).unwrap());
+    let text = first.wgsl("first", 0, 0).unwrap()
+        + &second.wgsl("second", 0, 1).unwrap()
+        + "@group(0) @binding(2) var<storage, read_write> answers: array<f32>;
+           @compute @workgroup_size(1)
+           fn compute() {
+               let point = array<f32, 2>(0.0, 1.0);
+               answers[0] = first(point)[0];
+               answers[1] = second(point)[0];
+           }";
+    let source = wgpu::ShaderSource::Wgsl(text.into());
+    let device = gpu().device();
+    let module = device.create_shader_module(wgpu::ShaderModuleDescriptor { label: None, source });
+    let pipeline = device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+        label: None,
+        layout: None,
+        module: &module,
+        entry_point: Some("compute"),
+        compilation_options: Default::default(),
+        cache: None,
+    });
+    let answers = buffer_of(gpu(), &[POISON; 2]);
+    let buffers = [first.parameters(), second.parameters(), &answers];
+    let entries = (0..)
+        .zip(buffers)
+        .map(|(binding, buffer)| wgpu::BindGroupEntry { binding, resource: buffer.as_entire_binding() });
+    let group = device.create_bind_group(&wgpu::BindGroupDescriptor {
+        label: None,
+        layout: &pipeline.get_bind_group_layout(0),
+        entries: &entries.collect::<Vec<_>>(),
+    });
+    submit(gpu(), |encoder| {
+        let mut pass = encoder.begin_compute_pass(&Default::default());
+        pass.set_pipeline(&pipeline);
+        pass.set_bind_group(0, &group, &[]);
+        pass.dispatch_workgroups(1, 1, 1);
+    });
+    let expected = [&first, &second].map(|network| f64::from(network.predict(&[0.0, 1.0]).unwrap()[0]));
+    let found = words_of(gpu(), &answers).into_iter().map(f32::from_bits).collect::<Vec<_>>();
+    assert_close("both", &found, &expected, |_| 1e-6);
+    assert!((expected[0] - expected[1]).abs() > 1e-3);
+}
