@@ -192,19 +192,13 @@ fn assert_same_numbers(network: &Network, points: &wgpu::Buffer, app: &App) {
     submit(gpu(), |encoder| forward.record(encoder));
     let y = words_of(gpu(), &y).into_iter().map(|word| f64::from(f32::from_bits(word))).collect::<Vec<_>>();
     assert_close(&format!("{mlp}, compute"), &app.computed(), &y, |_| 1e-6);
-    // The first outputs and the last: each four are a picture.
-    for first in [0, (outputs - 1) / 4 * 4] {
-        let numbers = (outputs - first).min(4);
-        let drawn = app
-            .drawn(first)
-            .chunks_exact(4)
-            .take(POINTS)
-            .flat_map(|pixel| &pixel[..numbers])
-            .copied()
-            .collect::<Vec<_>>();
-        let y = y.chunks_exact(outputs).flat_map(|y| &y[first..first + numbers]).copied().collect::<Vec<_>>();
-        assert_close(&format!("{mlp}, fragment"), &drawn, &y, |_| 1e-6);
-    }
+    // Of many outputs the last: each four are a picture.
+    let first = (outputs - 1) / 4 * 4;
+    let numbers = outputs - first;
+    let drawn = app.drawn(first);
+    let drawn = drawn.chunks_exact(4).take(POINTS).flat_map(|pixel| &pixel[..numbers]).copied().collect::<Vec<_>>();
+    let y = y.chunks_exact(outputs).flat_map(|y| &y[first..]).copied().collect::<Vec<_>>();
+    assert_close(&format!("{mlp}, fragment"), &drawn, &y, |_| 1e-6);
 }
 
 fn points_of(mlp: &Mlp) -> wgpu::Buffer {
@@ -218,8 +212,11 @@ fn gives_the_numbers_of_the_forward_pass() {
     let mut mlps = networks();
     mlps.retain(|mlp| mlp.to_string().ends_with("sigmoid"));
     for (width, next) in [(5, 3), (16, 16), (17, 16), (16, 18), (31, 33), (64, 64), (130, 6), (255, 2), (256, 256)] {
-        mlps.push(Mlp::inputs(width).linear(next).bias().sigmoid());
         mlps.push(Mlp::inputs(2).linear(width).bias().sigmoid().linear(next).sigmoid().linear(5).bias().sigmoid());
+    }
+    // Wide inputs and outputs take software drivers long to compile.
+    for (inputs, outputs) in [(17, 16), (33, 31), (64, 5), (2, 256), (256, 1)] {
+        mlps.push(Mlp::inputs(inputs).linear(outputs).bias().sigmoid());
     }
     mlps.push(Mlp::inputs(18).sigmoid().linear(30).sigmoid().sigmoid().linear(1).sigmoid());
     mlps.push(Mlp::inputs(6).sigmoid().sigmoid());
