@@ -4,15 +4,23 @@ mod common;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use common::*;
 use wgrad::{Dataset, Error, Gpu, Network, Plan, Rows, TrainConfig, Trainer, wgpu};
 
 /// A device as an app has it: requested by the app, at the default limits, without features.
 fn app_device() -> (wgpu::Device, wgpu::Queue) {
+    app_device_with(wgpu::Features::empty())
+}
+
+/// The same with these features, as far as the adapter has them.
+fn app_device_with(features: wgpu::Features) -> (wgpu::Device, wgpu::Queue) {
     let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle_from_env());
     let adapter = pollster::block_on(instance.request_adapter(&Default::default())).expect("the tests need an adapter");
-    pollster::block_on(adapter.request_device(&Default::default())).expect("a device at the default limits")
+    let required_features = features & adapter.features();
+    let descriptor = wgpu::DeviceDescriptor { required_features, ..Default::default() };
+    pollster::block_on(adapter.request_device(&descriptor)).expect("a device at the default limits")
 }
 
 fn xor_trainer(gpu: &Gpu) -> (Network, Trainer) {
@@ -128,8 +136,111 @@ fn losses_arrive_without_waiting_and_recording_nothing_gives_none() {
 }
 
 #[test]
+fn a_frames_steps_grow_to_the_time_that_it_has() {
+    for features in [wgpu::Features::empty(), wgpu::Features::TIMESTAMP_QUERY] {
+        let (device, queue) = app_device_with(features);
+        let gpu = Gpu::from_wgpu(&device, &queue).unwrap();
+        let (_, mut trainer) = xor_trainer(&gpu);
+        // Nothing is known yet, and nothing becomes known by asking, or by an encoder that is dropped.
+        let minute = Duration::from_secs(60);
+        for _ in 0..3 {
+            assert_eq!(trainer.steps_within(minute), Ok(1));
+            trainer.record_steps(&mut device.create_command_encoder(&Default::default()), 1_000);
+            device.poll(wgpu::PollType::wait_indefinitely()).unwrap();
+        }
+        let objects = gpu.created_objects();
+        let (mut steps, mut recorded) = (0, 0);
+        for frame in 0..5 {
+            let before = steps;
+            steps = trainer.steps_within(minute).unwrap();
+            // A minute is enough for as many as can be asked for: eight times as many as before.
+            assert_eq!(steps, (8 * before).max(1), "{features:?}, frame {frame}");
+            submit(&gpu, |encoder| trainer.record_steps(encoder, steps));
+            recorded += steps;
+            device.poll(wgpu::PollType::wait_indefinitely()).unwrap();
+        }
+        // Steps that take longer than no time at all do not fit in the shortest.
+        assert_eq!(trainer.steps_within(Duration::from_nanos(1)), Ok(1));
+        assert_eq!(trainer.steps_within(Duration::ZERO), Ok(0));
+        assert_eq!(gpu.created_objects(), objects);
+        // What was asked between was not lost to the readings.
+        assert_eq!(trainer.latest_loss().unwrap().unwrap().step, recorded);
+        device.destroy();
+        assert!(matches!(trainer.steps_within(minute), Err(Error::DeviceLost { .. })));
+    }
+}
+
+#[test]
+fn the_gpus_clock_tells_the_training_from_what_else_a_frame_does() {
+    let (device, queue) = app_device_with(wgpu::Features::TIMESTAMP_QUERY);
+    if !device.features().contains(wgpu::Features::TIMESTAMP_QUERY) {
+        return say("the adapter has no timestamps: not tested");
+    }
+    let gpu = Gpu::from_wgpu(&device, &queue).unwrap();
+    let (_, mut trainer) = xor_trainer(&gpu);
+    // Steps take microseconds; each frame is noticed long after them.
+    let late = Duration::from_millis(30);
+    for _ in 0..12 {
+        let steps = trainer.steps_within(late).unwrap();
+        submit(&gpu, |encoder| trainer.record_steps(encoder, steps.min(64)));
+        std::thread::sleep(late);
+    }
+    // By the time until it was noticed, 30 ms would be 64 steps.
+    let steps = trainer.steps_within(late).unwrap();
+    assert!(steps > 128, "{steps}");
+}
+
+#[test]
+fn several_trainers_and_networks_share_a_device_and_an_encoder() {
+    let (device, queue) = app_device();
+    device.on_uncaptured_error(Arc::new(|error| panic!("the app's handler was given {error}")));
+    let gpu = Gpu::from_wgpu(&device, &queue).unwrap();
+    let data = Dataset::new(&gpu, &XOR_INPUTS, &XOR_TARGETS).unwrap();
+    let train = |plan, seed| {
+        let network = Network::new(&gpu, &xor_mlp(), seed).unwrap();
+        let config = TrainConfig { plan, ..Default::default() };
+        let trainer = Trainer::new(&network, &data, config).unwrap();
+        (network, trainer)
+    };
+    let alone = [(Plan::Persistent, 1), (Plan::Layered, 2)].map(|(plan, seed)| {
+        let (network, mut trainer) = train(plan, seed);
+        for steps in [3, 40, 1] {
+            submit(&gpu, |encoder| trainer.record_steps(encoder, steps));
+        }
+        (network.read_parameters().unwrap(), network.predict(XOR_INPUTS.as_flattened()).unwrap())
+    });
+
+    let [(first, mut first_trainer), (second, mut second_trainer)] =
+        [train(Plan::Persistent, 1), train(Plan::Layered, 2)];
+    let third = Network::new(&gpu, &xor_mlp(), 3).unwrap();
+    let untouched = third.read_parameters().unwrap();
+    let input = buffer_of(&gpu, bytemuck::cast_slice(XOR_INPUTS.as_flattened()));
+    let networks = [&first, &second, &third];
+    let outputs = networks.map(|_| buffer_of(&gpu, &[POISON; 8]));
+    let passes = [0, 1, 2].map(|i| networks[i].forward(&Rows::new(&input, 2), &Rows::new(&outputs[i], 2)).unwrap());
+    for steps in [3, 40, 1] {
+        submit(&gpu, |encoder| {
+            first_trainer.record_steps(encoder, steps);
+            passes[2].record(encoder);
+            second_trainer.record_steps(encoder, steps);
+            passes[0].record(encoder);
+            passes[1].record(encoder);
+        });
+    }
+    let answers = outputs.map(|output| words_of(&gpu, &output).into_iter().map(f32::from_bits).collect::<Vec<_>>());
+    for (i, (parameters, outputs)) in alone.iter().enumerate() {
+        assert_eq!((&networks[i].read_parameters().unwrap(), &answers[i]), (parameters, outputs), "network {i}");
+    }
+    assert_eq!(third.read_parameters().unwrap(), untouched);
+    assert_eq!(answers[2], third.predict(XOR_INPUTS.as_flattened()).unwrap());
+    for trainer in [&mut first_trainer, &mut second_trainer] {
+        assert_eq!(trainer.latest_loss().unwrap().unwrap().step, 44);
+    }
+}
+
+#[test]
 fn an_encoder_that_the_app_drops_loses_nothing() {
-    let (device, _queue) = app_device();
+    let (device, _queue) = app_device_with(wgpu::Features::TIMESTAMP_QUERY);
     let gpu = Gpu::from_wgpu(&device, &_queue).unwrap();
     let (network, mut trainer) = xor_trainer(&gpu);
     let parameters = network.read_parameters().unwrap();
@@ -276,7 +387,7 @@ fn a_data_set_whose_buffer_the_app_destroyed_is_refused() {
 
 #[test]
 fn every_label_starts_with_the_crates_name() {
-    let (device, queue) = app_device();
+    let (device, queue) = app_device_with(wgpu::Features::TIMESTAMP_QUERY);
     let gpu = Gpu::from_wgpu(&device, &queue).unwrap();
     let (network, mut trainer) = xor_trainer(&gpu);
     trainer.train(1, |_| ()).unwrap();
