@@ -15,7 +15,7 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
 use crate::data::Dataset;
 use crate::error::{Error, Result};
-use crate::gpu::{Gpu, words_as_bytes};
+use crate::gpu::{Gpu, numbers, words_as_bytes};
 use crate::matrix::check_finite;
 use crate::mlp::{LayerKind, Mlp};
 use crate::network::Network;
@@ -375,12 +375,12 @@ impl<'a> Contents<'a> {
     }
 
     fn numbers(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
-        Ok(bytemuck::pod_collect_to_vec(&self.bytes(name, Dtype::F32, shape)?))
+        Ok(numbers(&self.bytes(name, Dtype::F32, shape)?))
     }
 
     /// The words of a training run's state.
     fn state(&self, count: usize) -> Result<Vec<u32>> {
-        Ok(bytemuck::pod_collect_to_vec(&self.bytes(STATE, Dtype::U32, &[count, Trainer::STATE_WORDS])?))
+        Ok(numbers(&self.bytes(STATE, Dtype::U32, &[count, Trainer::STATE_WORDS])?))
     }
 
     fn parameters(&self, mlp: &Mlp, count: usize) -> Result<Vec<f32>> {

@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 pub use shader::{Access, Shader};
-pub(crate) use shader::{Pipeline, words_as_bytes};
+pub(crate) use shader::{Pipeline, numbers, words_as_bytes};
 pub(crate) use timestamps::Timestamps;
 
 use crate::error::{Error, Result};

@@ -75,3 +75,8 @@ impl Shader<'_> {
 pub(crate) fn words_as_bytes(words: &[u32]) -> &[u8] {
     bytemuck::cast_slice(words)
 }
+
+/// The 32-bit numbers that a GPU wrote as these bytes.
+pub(crate) fn numbers<T: bytemuck::AnyBitPattern>(bytes: &[u8]) -> Vec<T> {
+    bytes.chunks_exact(size_of::<T>()).map(bytemuck::pod_read_unaligned).collect()
+}

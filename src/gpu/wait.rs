@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
-use super::{Gpu, words_as_bytes};
+use super::{Gpu, numbers, words_as_bytes};
 use crate::error::{Error, Result};
 
 /// A wait is cut into slices of this length, so that a lost device is noticed between them.
@@ -123,7 +123,7 @@ impl Gpu {
         buffer: &wgpu::Buffer,
         record: impl FnOnce(&mut wgpu::CommandEncoder),
     ) -> Result<Vec<f32>> {
-        Ok(bytemuck::cast_vec(self.read_words(operation, buffer, record)?))
+        Ok(self.read_words(operation, buffer, record)?.into_iter().map(f32::from_bits).collect())
     }
 
     /// Records into an encoder of our own, submits it, waits, and reads a whole buffer of 32-bit words.
@@ -160,7 +160,7 @@ impl Gpu {
     /// The words of a buffer that is mapped.
     pub(crate) fn mapped_words(&self, buffer: &wgpu::Buffer) -> Result<Vec<u32>> {
         let view = buffer.get_mapped_range(..).map_err(|error| self.lose(&error.to_string()))?;
-        Ok(bytemuck::pod_collect_to_vec(&view))
+        Ok(numbers(&view))
     }
 
     fn marker(&self) -> Result<wgpu::Buffer> {
