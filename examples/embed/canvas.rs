@@ -11,8 +11,8 @@ use crate::movie::Colour;
 /// Its bytes are those of a PNG.
 pub const FORMAT: wgpu::TextureFormat = wgpu::TextureFormat::Rgba8Unorm;
 
-/// How long a frame may take: a driver may compile its shaders in the first.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a frame may take: some drivers on processors compile for half a minute in the first.
+const PATIENCE: Duration = Duration::from_secs(180);
 
 /// A texture, and two buffers for frames on their way: while the GPU works on one frame, the one before is taken.
 pub struct Canvas {

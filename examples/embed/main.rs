@@ -25,7 +25,7 @@ use crate::movie::Movie;
 use crate::panel::{Panel, Problem};
 
 /// In so many steps both networks have learned their points.
-const STEPS: u64 = 16_000;
+const STEPS: u64 = 20_000;
 
 /// Trains two networks, on exclusive or and on two spirals, some steps a frame, and draws how their decisions form: an
 /// animated picture, and its last frame.
@@ -125,7 +125,7 @@ fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
 /// else here needs a feature.
 async fn open_device() -> Result<(wgpu::Device, wgpu::Queue), Box<dyn Error>> {
     let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle_from_env());
-    let adapter = wgpu::util::initialize_adapter_from_env_or_default(&instance, None).await?;
+    let adapter = instance.request_adapter(&Default::default()).await?;
     let required_features = adapter.features() & wgpu::Features::TIMESTAMP_QUERY;
     Ok(adapter.request_device(&wgpu::DeviceDescriptor { required_features, ..Default::default() }).await?)
 }

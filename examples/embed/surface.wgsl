@@ -12,7 +12,7 @@ override pixel: f32;
 // Shades from one class to the other; being even, two of them meet at one half, where a line is drawn, as wide to each
 // side in pixels.
 const SHADES = 12.0;
-const LINE = 0.75;
+const LINE = 0.9;
 
 // Where a disc's rim begins, in its radii, and how much darker than the surface the rest is.
 const CORE = 0.72;
@@ -60,12 +60,9 @@ fn surface(corner: Corner) -> @location(0) vec4<f32> {
     let input = middle + half_side * corner.place;
     let y = mlp_forward(array<f32, 2>(input.x, input.y))[0];
 
-    // The border of two shades that is nearest, how many pixels away it is, and the line at one half.
+    let shade = ramp(min(floor(y * SHADES), SHADES - 1.0) / (SHADES - 1.0));
+    // How many pixels y takes to change by one.
     let pixels = 1.0 / max(fwidth(y), 1e-6);
-    let border = clamp(round(y * SHADES), 1.0, SHADES - 1.0);
-    let below = ramp((border - 1.0) / (SHADES - 1.0));
-    let above = ramp(border / (SHADES - 1.0));
-    let shade = mix(below, above, covered((y - border / SHADES) * pixels));
     return vec4<f32>(mix(shade, INK, covered(LINE - abs(y - 0.5) * pixels)), 1.0);
 }
 
