@@ -94,7 +94,7 @@ impl Palette {
         let kept = seen.iter().map(|&(colour, _)| colour).take(MOST_COLOURS).collect::<Vec<_>>();
         let nearest = |colour: Colour| {
             let distances = kept.iter().map(|&other| distance(colour, other));
-            distances.zip(1..).min().map_or(0, |(_, index)| index)
+            distances.zip(1..=u8::MAX).min().map_or(0, |(_, index)| index)
         };
         let indices = seen.iter().map(|&(colour, _)| (colour, nearest(colour))).collect();
         Palette { colours: [vec![TRANSPARENT], kept].concat(), indices }
@@ -169,6 +169,11 @@ mod tests {
             assert_eq!(pixels, frame, "frame {i}");
             assert_eq!(*delay, if i == 3 { [HOLD, 1] } else { [1, RATE] });
         }
+    }
+
+    #[test]
+    fn what_was_there_already_is_not_written_again() {
+        assert_eq!(news(&[0, 1, 2, 3], &[0, 1, 3, 2]), [0, 0, 3, 2]);
     }
 
     #[test]
