@@ -22,10 +22,23 @@ const LONGEST_WRITTEN_OUT: u32 = 16;
 /// The terms that are added up before they are added to a sum: rounded a quarter as often as one by one.
 const TERMS: usize = 4;
 
-/// The words that WGSL keeps for itself, and those that the text means otherwise.
-const TAKEN: &str = "alias break case const const_assert continue continuing default diagnostic discard else enable \
-                     false fn for if let loop override requires return struct switch true var while abs array exp f32 \
-                     input select vec2 vec3 vec4";
+/// What names no function: WGSL's keywords, the words that it reserves, and those that the text means otherwise.
+const TAKEN: [&str; 3] = [
+    "alias break case const const_assert continue continuing default diagnostic discard else enable false fn for if \
+     let loop override requires return struct switch true var while",
+    "NULL Self abstract active alignas alignof as asm asm_fragment async attribute auto await become cast catch class \
+     co_await co_return co_yield coherent column_major common compile compile_fragment concept const_cast consteval \
+     constexpr constinit crate debugger decltype delete demote demote_to_helper do dynamic_cast enum explicit export \
+     extends extern external fallthrough filter final finally friend from fxgroup get goto groupshared highp impl \
+     implements import inline instanceof interface layout lowp macro macro_rules match mediump meta mod module move \
+     mut mutable namespace new nil noexcept noinline nointerpolation non_coherent noncoherent noperspective null \
+     nullptr of operator package packoffset partial partition pass patch pixelfragment precise precision premerge priv \
+     protected pub public readonly ref regardless register reinterpret_cast require resource restrict self set shared \
+     sizeof smooth snorm static static_assert static_cast std subroutine super target template this thread_local \
+     throw trait try type typedef typeid typename typeof union unless unorm unsafe unsized use using varying virtual \
+     volatile wgsl where with writeonly yield",
+    "abs array exp f32 input select vec2 vec3 vec4",
+];
 
 impl Network {
     /// The network as a function in WGSL, `fn name(input: array<f32, INPUTS>) -> array<f32, OUTPUTS>`, for the app to put
@@ -33,9 +46,10 @@ impl Network {
     /// storage buffer, at `group` and `binding`. It may be called in every stage and as often as wanted, also while a
     /// trainer is at work: it computes with the parameters as they are when the shader runs.
     ///
-    /// Its results are those of [`Network::forward`] within 1e-6. All other names in the text begin with `name_`, so that
-    /// a shader can have several networks. A layer of more than 256 weights is a loop; what a call goes through in loop
-    /// iterations is said in the text.
+    /// Its results are those of [`Network::forward`] within 1e-6. In a fragment shader, `fwidth` and its kin of a result may
+    /// be wrong along the edge of a triangle, past which some drivers read no buffers. All other names in the text begin
+    /// with `name_`, so that a shader can have several networks. A layer of more than 256 weights is a loop; how many
+    /// loop iterations a call goes through is said in the text.
     ///
     /// ```no_run
     /// # fn shader(device: &wgpu::Device, network: &wgrad::Network) -> wgrad::Result<wgpu::ShaderModule> {
@@ -87,7 +101,7 @@ fn check_name(name: &str) -> Result<()> {
     let mut letters = name.chars();
     let is_identifier = letters.next().is_some_and(|first| first.is_ascii_alphabetic())
         && letters.all(|letter| letter.is_ascii_alphanumeric() || letter == '_')
-        && !TAKEN.split(' ').any(|taken| taken == name);
+        && !TAKEN.iter().any(|words| words.split(' ').any(|word| word == name));
     if is_identifier { Ok(()) } else { Err(Error::FunctionName { name: name.to_owned() }) }
 }
 
@@ -420,6 +434,21 @@ fn compute() {
             assert_valid(&mlp.to_string(), &format!("{first}{second}"));
         }
         assert_eq!(networks.len(), 30 + 3 * 14 + 1);
+    }
+
+    #[test]
+    fn every_word_that_wgsl_reserves_is_refused() {
+        let mut refused = 0;
+        for name in naga::keywords::wgsl::RESERVED {
+            if naga::front::wgsl::parse_str(&format!("fn {name}() {{}}")).is_err() {
+                assert!(check_name(name).is_err(), "{name}");
+                refused += 1;
+            }
+        }
+        assert!(refused > 100, "{refused}");
+        for name in ["mlp_forward", "f", "F", "x0", "network_of_the_app_2"] {
+            assert_eq!(check_name(name), Ok(()));
+        }
     }
 
     #[test]
