@@ -1,0 +1,257 @@
+//! The window: a panel on the left, the surface with the points on it, and the loss curve below.
+
+use std::path::Path;
+use std::time::Duration;
+
+use eframe::egui::{
+    Align2, CentralPanel, Color32, CursorIcon, FontId, Panel, Pos2, Rect, Response, Role, ScrollArea, Sense, Stroke,
+    Ui, Vec2, WidgetInfo, vec2,
+};
+use eframe::egui_wgpu::RenderState;
+use eframe::{CreationContext, Frame};
+use wgrad::{Gpu, LossReading, Result};
+
+use crate::curve::Curve;
+use crate::panel::{self, Action, Settings, Status};
+use crate::points::{Class, Point, PointSet};
+use crate::surface::Surface;
+use crate::training::Training;
+
+/// How far apart points are that one movement of the mouse draws.
+const SPACING: f32 = 0.08;
+
+/// The height of the loss curve.
+const CURVE: f32 = 170.0;
+
+/// The window's contents.
+pub struct App {
+    render_state: RenderState,
+    gpu: Gpu,
+    settings: Settings,
+    training: Training,
+    surface: Surface,
+    curve: Curve,
+    reading: Option<LossReading>,
+    /// The steps of the last frame.
+    steps: u64,
+    /// What went wrong, or what was done last.
+    message: std::result::Result<String, String>,
+    /// The seed of the weights.
+    seed: u64,
+    /// The hidden layers chosen that the network was last made for.
+    followed: Vec<usize>,
+    /// Where a movement of the mouse drew last.
+    last_drawn: Option<[f32; 2]>,
+}
+
+impl App {
+    /// On egui's device; begins with XOR, and waits to be started.
+    ///
+    /// # Errors
+    /// If egui has no wgpu, or what [`Gpu::from_wgpu`] says.
+    pub fn new(context: &CreationContext) -> std::result::Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        let render_state = context.wgpu_render_state.clone().ok_or("egui draws without wgpu")?;
+        let gpu = Gpu::from_wgpu(&render_state.device, &render_state.queue)?;
+        let (settings, seed) = (Settings::default(), 1);
+        let (points, followed) = (PointSet::Xor.points(), settings.hidden().to_vec());
+        let training = Training::new(&gpu, settings.hidden(), seed, points, settings.learning_rate)?;
+        Ok(App {
+            surface: Surface::new(&render_state, training.network())?,
+            render_state,
+            gpu,
+            settings,
+            training,
+            curve: Curve::default(),
+            reading: None,
+            steps: 0,
+            message: Ok(String::new()),
+            seed,
+            followed,
+            last_drawn: None,
+        })
+    }
+
+    /// A frame.
+    fn show(&mut self, ui: &mut Ui) {
+        let result = self.look();
+        self.note(result);
+
+        let learning_rate = self.settings.learning_rate;
+        let action = Panel::left("panel")
+            .exact_size(270.0)
+            .resizable(false)
+            .show(ui, |ui| ScrollArea::vertical().show(ui, |ui| self.panel(ui)).inner);
+        let result = self.act(action.inner);
+        self.note(result);
+        let result = self.follow(learning_rate, ui.input(|input| input.pointer.any_down()));
+        self.note(result);
+
+        CentralPanel::default().show(ui, |ui| {
+            let room = ui.available_size();
+            let side = room.x.min(room.y - CURVE - 10.0).max(50.0);
+            ui.vertical_centered(|ui| self.square(ui, side));
+            ui.add_space(10.0);
+            self.curve.show(ui);
+        });
+
+        // While it trains, as fast as the display; otherwise only when something happens.
+        if self.settings.running {
+            ui.request_repaint();
+        }
+    }
+
+    /// Takes the loss that has arrived, and decides how many steps this frame trains.
+    fn look(&mut self) -> Result<()> {
+        self.steps = 0;
+        let mut trainer = self.training.trainer();
+        if let Some(reading) = trainer.latest_loss()? {
+            self.curve.push(reading);
+            self.reading = Some(reading);
+        }
+        if self.settings.running {
+            self.steps = trainer.steps_within(Duration::from_secs_f32(self.settings.milliseconds / 1e3))?;
+        }
+        Ok(())
+    }
+
+    /// An error pauses the training and stands in the panel until something else is done.
+    fn note(&mut self, result: Result<()>) {
+        if let Err(error) = result {
+            self.settings.running = false;
+            // egui's font has no arrow, which a network in words has.
+            self.message = Err(error.to_string().replace('→', "->"));
+        }
+    }
+
+    fn panel(&mut self, ui: &mut Ui) -> Option<Action> {
+        let status = Status {
+            points: self.training.points(),
+            network: self.training.in_words(),
+            plan: self.training.trainer().plan(),
+            reading: self.reading,
+            steps: self.steps,
+            message: self.message.as_deref().map_err(String::as_str),
+        };
+        panel::show(ui, &mut self.settings, &status)
+    }
+
+    fn act(&mut self, action: Option<Action>) -> Result<()> {
+        let Some(action) = action else { return Ok(()) };
+        match action {
+            Action::Begin(set) => self.begin(set.points()),
+            Action::Reset => {
+                self.seed += 1;
+                self.begin(self.training.points().to_vec())
+            }
+            Action::Save => {
+                self.training.save(Path::new(&self.settings.file))?;
+                self.message = Ok(format!("saved {}", self.settings.file));
+                Ok(())
+            }
+            Action::Load => {
+                let training = Training::load(&self.gpu, Path::new(&self.settings.file), self.settings.learning_rate)?;
+                self.replace(training)?;
+                self.settings.set_hidden(&self.training.hidden());
+                self.followed = self.settings.hidden().to_vec();
+                self.settings.running = false;
+                self.message = Ok(format!("loaded {}", self.settings.file));
+                Ok(())
+            }
+        }
+    }
+
+    /// Does what changed settings ask for.
+    fn follow(&mut self, learning_rate_before: f32, pointer_is_down: bool) -> Result<()> {
+        if self.settings.learning_rate != learning_rate_before {
+            self.training.trainer().write_learning_rate(self.settings.learning_rate)?;
+        }
+        // A network is made when a slider is let go, not at each width that it goes through.
+        if !pointer_is_down && self.settings.hidden() != self.followed {
+            self.followed = self.settings.hidden().to_vec();
+            self.begin(self.training.points().to_vec())?;
+        }
+        Ok(())
+    }
+
+    /// Begins anew: new weights, of the layers chosen, for these points.
+    fn begin(&mut self, points: Vec<Point>) -> Result<()> {
+        let settings = &self.settings;
+        self.replace(Training::new(&self.gpu, settings.hidden(), self.seed, points, settings.learning_rate)?)
+    }
+
+    /// Goes on with another training; or, if it cannot be drawn, with the old one.
+    fn replace(&mut self, training: Training) -> Result<()> {
+        self.surface = Surface::new(&self.render_state, training.network())?;
+        self.training = training;
+        self.curve = Curve::default();
+        self.reading = None;
+        self.message = Ok(String::new());
+        Ok(())
+    }
+
+    /// The surface with the points on it, and what the mouse draws there.
+    fn square(&mut self, ui: &mut Ui, side: f32) {
+        let (rect, response) = ui.allocate_exact_size(Vec2::splat(side), Sense::click_and_drag());
+        response.widget_info(|| WidgetInfo::labeled(Role::Canvas, true, "surface"));
+        let result = self.draw(ui, rect, &response);
+        self.note(result);
+
+        let painter = ui.painter_at(rect);
+        painter.add(self.surface.frame(rect, self.training.shared_trainer(), self.steps));
+        for point in self.training.points() {
+            painter.circle(on_screen(rect, point.place), 4.0, color(point.class), Stroke::new(1.2, Color32::WHITE));
+        }
+        if self.training.points().is_empty() {
+            let text = "draw points: left button, right button";
+            painter.text(
+                rect.center(),
+                Align2::CENTER_CENTER,
+                text,
+                FontId::proportional(18.0),
+                Color32::from_gray(60),
+            );
+        }
+        response.on_hover_cursor(CursorIcon::Crosshair);
+    }
+
+    /// Adds points where a button is held down, or was pressed and let go within one frame.
+    fn draw(&mut self, ui: &Ui, rect: Rect, response: &Response) -> Result<()> {
+        if !response.is_pointer_button_down_on() && !response.clicked() && !response.secondary_clicked() {
+            self.last_drawn = None;
+            return Ok(());
+        }
+        let Some(position) = response.interact_pointer_pos() else { return Ok(()) };
+        let place = in_square(rect, position);
+        let is_near = |[x, y]: [f32; 2]| vec2(place[0] - x, place[1] - y).length() < SPACING;
+        if !rect.contains(position) || self.last_drawn.is_some_and(is_near) {
+            return Ok(());
+        }
+        self.last_drawn = Some(place);
+        let secondary = response.secondary_clicked() || ui.input(|input| input.pointer.secondary_down());
+        let class = if secondary { self.settings.drawn.other() } else { self.settings.drawn };
+        self.training.add(Point { place, class })
+    }
+}
+
+impl eframe::App for App {
+    fn ui(&mut self, ui: &mut Ui, _: &mut Frame) {
+        self.show(ui);
+    }
+}
+
+/// Where a place in the square is in the window: the square's second coordinate goes up.
+fn on_screen(rect: Rect, [x, y]: [f32; 2]) -> Pos2 {
+    rect.center() + 0.5 * rect.size() * vec2(x, -y)
+}
+
+fn in_square(rect: Rect, position: Pos2) -> [f32; 2] {
+    let from_center = (position - rect.center()) / (0.5 * rect.size());
+    [from_center.x.clamp(-1.0, 1.0), (-from_center.y).clamp(-1.0, 1.0)]
+}
+
+fn color(class: Class) -> Color32 {
+    match class {
+        Class::Blue => Color32::from_rgb(24, 74, 140),
+        Class::Orange => Color32::from_rgb(186, 84, 10),
+    }
+}

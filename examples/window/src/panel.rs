@@ -1,0 +1,168 @@
+//! The panel beside the surface: what is chosen there, and what it says.
+
+use eframe::egui::{Color32, DragValue, Grid, Slider, SliderClamping, TextEdit, Ui};
+use wgrad::LossReading;
+
+use crate::points::{Class, Point, PointSet};
+
+/// The most hidden layers.
+const MOST_LAYERS: usize = 3;
+
+/// What a person chooses.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    /// What the left mouse button draws; the right one draws the other class.
+    pub drawn: Class,
+    /// How many hidden layers there are.
+    pub layers: usize,
+    /// The units of each hidden layer, also of those that there are not.
+    pub widths: [usize; MOST_LAYERS],
+    /// The step length of gradient descent.
+    pub learning_rate: f32,
+    /// How long a frame trains.
+    pub milliseconds: f32,
+    /// Whether frames train at all.
+    pub running: bool,
+    /// Where a network is saved and loaded.
+    pub file: String,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings {
+            drawn: Class::Blue,
+            layers: 2,
+            widths: [32; MOST_LAYERS],
+            learning_rate: 1.0,
+            milliseconds: 4.0,
+            running: false,
+            file: "network.safetensors".to_owned(),
+        }
+    }
+}
+
+impl Settings {
+    /// The units of each hidden layer that there is.
+    pub fn hidden(&self) -> &[usize] {
+        &self.widths[..self.layers.min(MOST_LAYERS)]
+    }
+
+    /// Chooses these hidden layers, as far as there is a slider for each.
+    pub fn set_hidden(&mut self, hidden: &[usize]) {
+        self.layers = hidden.len().min(MOST_LAYERS);
+        self.widths.iter_mut().zip(hidden).for_each(|(width, &hidden)| *width = hidden);
+    }
+}
+
+/// What a person asks for that is not a setting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Other points, and new weights.
+    Begin(PointSet),
+    /// New weights.
+    Reset,
+    /// Saves the network.
+    Save,
+    /// Loads a network.
+    Load,
+}
+
+/// What the panel says.
+pub struct Status<'a> {
+    /// The points.
+    pub points: &'a [Point],
+    /// The network in words.
+    pub network: String,
+    /// The plan in words.
+    pub plan: String,
+    /// The training's last reading.
+    pub reading: Option<LossReading>,
+    /// The steps of this frame.
+    pub steps: u64,
+    /// What went wrong, or what was done last.
+    pub message: Result<&'a str, &'a str>,
+}
+
+/// Shows the panel, changes the settings, and says what else was asked for.
+pub fn show(ui: &mut Ui, settings: &mut Settings, status: &Status) -> Option<Action> {
+    let mut action = None;
+    let mut button = |ui: &mut Ui, name: &str, means: Action| {
+        if ui.button(name).clicked() {
+            action = Some(means);
+        }
+    };
+
+    ui.heading("Points");
+    ui.horizontal_wrapped(|ui| PointSet::ALL.map(|set| button(ui, set.name(), Action::Begin(set))));
+    ui.horizontal(|ui| {
+        ui.label("draw");
+        for class in Class::ALL {
+            ui.radio_value(&mut settings.drawn, class, class.name());
+        }
+    });
+    ui.weak("Draw in the square; the right button draws the other colour.");
+    let count = |class| status.points.iter().filter(|point| point.class == class).count();
+    let [blue, orange] = Class::ALL.map(count);
+    ui.label(format!("{} points: {blue} blue, {orange} orange", status.points.len()));
+
+    ui.add_space(10.0);
+    ui.heading("Network");
+    ui.add(Slider::new(&mut settings.layers, 0..=MOST_LAYERS).text("hidden layers"));
+    let layers = settings.hidden().len();
+    for (layer, width) in settings.widths[..layers].iter_mut().enumerate() {
+        let name = format!("layer {}", layer + 1);
+        ui.add(Slider::new(width, 1..=64).clamping(SliderClamping::Edits).text(name));
+    }
+    ui.weak(&status.network);
+    button(ui, "Reset weights", Action::Reset);
+
+    ui.add_space(10.0);
+    ui.heading("Training");
+    let name = if settings.running { "Pause" } else { "Train" };
+    if ui.button(name).clicked() {
+        settings.running = !settings.running;
+    }
+    let learning_rate = Slider::new(&mut settings.learning_rate, 0.001..=10.0).logarithmic(true);
+    ui.add(learning_rate.clamping(SliderClamping::Edits).text("learning rate"));
+    ui.horizontal(|ui| {
+        let label = ui.label("train");
+        let value = DragValue::new(&mut settings.milliseconds).range(0.1..=100.0).speed(0.1).suffix(" ms");
+        ui.add(value).labelled_by(label.id);
+        ui.label("a frame");
+    });
+    readings(ui, status);
+
+    ui.add_space(10.0);
+    ui.heading("File");
+    let label = ui.label("path");
+    ui.add(TextEdit::singleline(&mut settings.file).desired_width(f32::INFINITY)).labelled_by(label.id);
+    ui.horizontal(|ui| {
+        button(ui, "Save", Action::Save);
+        button(ui, "Load", Action::Load);
+    });
+
+    ui.add_space(10.0);
+    match status.message {
+        Ok(text) => ui.label(text),
+        Err(text) => ui.colored_label(Color32::from_rgb(240, 110, 90), text),
+    };
+    action
+}
+
+fn readings(ui: &mut Ui, status: &Status) {
+    let reading = |of: fn(LossReading) -> String| status.reading.map_or("–".to_owned(), of);
+    let rows = [
+        ("step", reading(|reading| reading.step.to_string())),
+        ("epoch", reading(|reading| reading.epoch.to_string())),
+        ("loss", reading(|reading| format!("{:.6}", reading.loss))),
+        ("steps a frame", status.steps.to_string()),
+    ];
+    Grid::new("readings").show(ui, |ui| {
+        for (name, value) in rows {
+            ui.label(name);
+            ui.monospace(value);
+            ui.end_row();
+        }
+    });
+    ui.weak(&status.plan);
+}

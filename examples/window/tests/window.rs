@@ -1,0 +1,270 @@
+//! The window, clicked as a person would, and what can be seen in it. The last pictures stay in the target folder, in `tmp`.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use eframe::egui::{Event, Modifiers, PointerButton, Pos2, Rect, Role, vec2};
+use eframe::egui_wgpu::RendererOptions;
+use egui_kittest::kittest::Queryable;
+use egui_kittest::wgpu::{WgpuTestRenderer, create_render_state};
+use egui_kittest::{Harness, Node};
+use image::RgbaImage;
+use wgrad::{Gpu, Mlp, Network};
+use wgrad_window::points::{Class, PointSet, to_text};
+use wgrad_window::{App, device};
+
+/// How many frames a training may take before a test gives up.
+const MOST_FRAMES: usize = 400;
+
+struct Window {
+    harness: Harness<'static, App>,
+}
+
+impl Window {
+    /// The window as it opens: XOR, paused. Every frame is drawn, as in a real window, so that its training steps are
+    /// submitted.
+    fn open() -> Self {
+        let render_state = create_render_state(device::setup(), RendererOptions::PREDICTABLE);
+        let harness = Harness::builder()
+            .with_size(vec2(600.0, 800.0))
+            .with_render_every_step(true)
+            .with_render_cursor(false)
+            .with_step_dt(1.0 / 60.0)
+            .renderer(WgpuTestRenderer::from_render_state(render_state))
+            .build_eframe(|context| App::new(context).expect("a device that wgrad can use"));
+        Window { harness }
+    }
+
+    fn node<'a>(&'a self, label: &'a str) -> Node<'a> {
+        self.harness.get_by_label(label)
+    }
+
+    fn says(&self, part: &str) -> bool {
+        self.harness.query_all_by_label_contains(part).next().is_some()
+    }
+
+    fn press(&mut self, label: &str) {
+        self.node(label).click();
+        self.harness.run_steps(2);
+    }
+
+    /// Sets a slider's number.
+    fn set(&mut self, label: &str, number: f64) {
+        self.harness.get_by_role_and_label(Role::Slider, label).set_value_accesskit(number);
+        self.harness.run_steps(2);
+    }
+
+    /// Writes the path of a file into its field.
+    fn set_path(&mut self, path: &Path) {
+        self.node("path").set_text_value_accesskit(path.to_str().expect("a path in Unicode"));
+        self.harness.run_steps(2);
+    }
+
+    fn square(&self) -> Rect {
+        self.node("surface").rect()
+    }
+
+    /// Where a place in the square is in the window.
+    fn at(&self, [x, y]: [f32; 2]) -> Pos2 {
+        let square = self.square();
+        square.center() + 0.5 * square.size() * vec2(x, -y)
+    }
+
+    fn click_at(&mut self, place: [f32; 2], button: PointerButton) {
+        let pos = self.at(place);
+        self.harness.hover_at(pos);
+        for pressed in [true, false] {
+            self.harness.event(Event::PointerButton { pos, button, pressed, modifiers: Modifiers::NONE });
+        }
+        self.harness.run_steps(2);
+    }
+
+    /// Trains until something is seen in the window.
+    fn train_until(&mut self, mut done: impl FnMut(&mut Self) -> bool) {
+        self.press("Train");
+        for _ in 0..MOST_FRAMES {
+            self.harness.step();
+            if done(self) {
+                // An error has paused it already.
+                if self.says("Pause") {
+                    self.press("Pause");
+                }
+                return;
+            }
+        }
+        self.keep("given-up");
+        panic!("not in {MOST_FRAMES} frames");
+    }
+
+    /// Keeps what can be seen, for people to look at.
+    fn keep(&mut self, name: &str) {
+        let picture = self.harness.render().expect("a picture");
+        picture.save(Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.png"))).expect("a file");
+    }
+
+    /// The square as it can be seen.
+    fn surface(&mut self) -> RgbaImage {
+        let (picture, square) = (self.harness.render().expect("a picture"), self.square());
+        let [left, top] = [square.left(), square.top()].map(|number| number.ceil() as u32);
+        let [right, bottom] = [square.right(), square.bottom()].map(|number| number.floor() as u32);
+        image::imageops::crop_imm(&picture, left, top, right - left, bottom - top).to_image()
+    }
+}
+
+/// The part of the pixels that differ visibly.
+fn difference(one: &RgbaImage, other: &RgbaImage) -> f64 {
+    assert_eq!(one.dimensions(), other.dimensions());
+    assert!(one.width() > 250 && one.height() > 250, "{:?}", one.dimensions());
+    let differ = one.pixels().zip(other.pixels()).filter(|(a, b)| (0..3).any(|i| a.0[i].abs_diff(b.0[i]) > 8)).count();
+    differ as f64 / f64::from(one.width() * one.height())
+}
+
+/// Which colour the surface has at a place: `Some(true)` for orange, `Some(false)` for blue, `None` for neither.
+fn is_orange(surface: &RgbaImage, [x, y]: [f32; 2]) -> Option<bool> {
+    let [column, row] = [x, -y].map(|number| 0.5 * (number + 1.0));
+    let column = (column * (surface.width() - 1) as f32) as u32;
+    let [red, _, blue, _] = surface.get_pixel(column, (row * (surface.height() - 1) as f32) as u32).0;
+    (red.abs_diff(blue) > 60).then_some(red > blue)
+}
+
+const CORNERS: [([f32; 2], bool); 4] =
+    [([-0.95, -0.95], false), ([-0.95, 0.95], true), ([0.95, -0.95], true), ([0.95, 0.95], false)];
+
+fn shows_xor(surface: &RgbaImage) -> bool {
+    CORNERS.iter().all(|&(corner, orange)| is_orange(surface, corner) == Some(orange))
+}
+
+#[test]
+fn a_paused_window_stands_still_and_training_changes_the_surface_to_the_right_classes() {
+    let mut window = Window::open();
+    let before = window.surface();
+    window.harness.run_steps(5);
+    assert_eq!(before, window.surface(), "nothing may move while paused");
+    assert!(!shows_xor(&before), "it knows XOR before it has learned it");
+
+    window.train_until(|window| shows_xor(&window.surface()));
+    window.keep("xor");
+    let after = window.surface();
+    assert!(difference(&before, &after) > 0.5, "{}", difference(&before, &after));
+    window.harness.run_steps(3);
+    assert_eq!(after, window.surface(), "pause must pause");
+}
+
+#[test]
+fn two_spirals_are_learned() {
+    let mut window = Window::open();
+    window.press("Two spirals");
+    assert!(window.says("200 points: 100 blue, 100 orange"));
+    let points = PointSet::Spirals.points();
+    window.harness.get_by_role_and_label(Role::SpinButton, "train").set_value_accesskit(30.0);
+    window.train_until(|window| {
+        // Beside each point, where the surface is not hidden by it.
+        let surface = window.surface();
+        let right = points.iter().filter(|point| {
+            let [x, y] = point.place;
+            let radius = x.hypot(y);
+            let outward = [x * (1.0 + 0.05 / radius), y * (1.0 + 0.05 / radius)];
+            is_orange(&surface, outward) == Some(point.class == Class::Orange)
+        });
+        right.count() >= 190
+    });
+    window.keep("spirals");
+}
+
+#[test]
+fn a_click_in_the_surface_adds_a_point_of_the_buttons_class() {
+    let mut window = Window::open();
+    window.press("Empty");
+    assert!(window.says("0 points"));
+    let empty = window.surface();
+    window.click_at([0.5, 0.5], PointerButton::Primary);
+    assert!(window.says("1 points: 1 blue, 0 orange"));
+    window.click_at([-0.5, 0.5], PointerButton::Secondary);
+    assert!(window.says("2 points: 1 blue, 1 orange"));
+    window.press("orange");
+    window.click_at([-0.5, -0.5], PointerButton::Primary);
+    assert!(window.says("3 points: 1 blue, 2 orange"));
+    let drawn = window.surface();
+    assert_eq!(is_orange(&drawn, [0.5, 0.5]), Some(false));
+    assert_eq!(is_orange(&drawn, [-0.5, -0.5]), Some(true));
+    assert_eq!(is_orange(&empty, [0.5, 0.5]), None);
+
+    // A movement draws a row of points.
+    let (from, to) = (window.at([-0.4, -0.8]), window.at([0.4, -0.8]));
+    window.harness.hover_at(from);
+    window.harness.drag_at(from);
+    for step in 0..=20 {
+        window.harness.hover_at(from + (to - from) * (step as f32 / 20.0));
+    }
+    window.harness.drop_at(to);
+    window.harness.run_steps(2);
+    assert!(!window.says("3 points") && window.says("1 blue"), "a row of orange points");
+
+    window.keep("drawn");
+
+    // What is drawn while it trains is learned too.
+    window.train_until(|window| is_orange(&window.surface(), [0.0, -0.9]) == Some(true));
+    window.press("Train");
+    window.click_at([0.9, 0.0], PointerButton::Secondary);
+    window.press("Pause");
+    window.train_until(|window| is_orange(&window.surface(), [0.95, 0.0]) == Some(false));
+}
+
+#[test]
+fn a_saved_network_comes_back_with_its_layers_and_points() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("xor.safetensors");
+    let mut window = Window::open();
+    window.set_path(&path);
+    window.set("layer 1", 12.0);
+    window.train_until(|window| shows_xor(&window.surface()));
+    let saved = window.surface();
+    window.press("Save");
+    assert!(window.says("saved "));
+
+    window.press("Ring");
+    window.set("hidden layers", 1.0);
+    let other = window.surface();
+    assert!(difference(&saved, &other) > 0.3);
+    window.press("Load");
+    assert!(window.says("loaded ") && window.says("4 points") && window.says("2-12-32-1, "));
+    assert_eq!(saved, window.surface());
+
+    // What cannot be loaded is said, and changes nothing.
+    std::fs::write(&path, b"no network").expect("a file");
+    window.press("Load");
+    assert!(window.says("xor.safetensors") && !window.says("loaded "));
+    assert_eq!(saved, window.surface());
+}
+
+#[test]
+fn layers_can_be_chosen_and_a_run_that_diverges_is_said_and_can_be_begun_anew() {
+    let mut window = Window::open();
+    window.set("hidden layers", 1.0);
+    window.set("layer 1", 8.0);
+    assert!(window.says("2-8-1, 33 parameters"));
+    window.set("hidden layers", 3.0);
+    assert!(window.says("2-8-32-32-1, "));
+
+    // A loss is finite as long as a sigmoid ends the network; that of a file has none.
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("linear.safetensors");
+    let gpu = Gpu::headless().expect("a device");
+    let network = Network::new(&gpu, &Mlp::inputs(2).linear(8).sigmoid().linear(1), 1).expect("a network");
+    let notes = BTreeMap::from([("points".to_owned(), to_text(&PointSet::Xor.points()))]);
+    network.save_with_notes(&path, &notes).expect("a file");
+    window.set_path(&path);
+    window.press("Load");
+    window.set("learning rate", 10.0);
+    window.train_until(|window| window.says("training diverged"));
+    assert!(!window.says("Pause"), "it must have paused");
+    window.keep("diverged");
+    window.press("Train");
+    window.harness.run_steps(3);
+    assert!(window.says("training diverged") && !window.says("Pause"), "it cannot go on as it is");
+
+    window.set("learning rate", 1.0);
+    window.press("Reset weights");
+    assert!(!window.says("training diverged"));
+    window.train_until(|window| shows_xor(&window.surface()));
+}
