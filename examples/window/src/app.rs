@@ -9,7 +9,7 @@ use eframe::egui::{
 };
 use eframe::egui_wgpu::RenderState;
 use eframe::{CreationContext, Frame};
-use wgrad::{Gpu, LossReading, Result};
+use wgrad::{Error, Gpu, LossReading, Result};
 
 use crate::curve::Curve;
 use crate::panel::{self, Action, Settings, Status};
@@ -118,8 +118,13 @@ impl App {
     fn note(&mut self, result: Result<()>) {
         if let Err(error) = result {
             self.settings.running = false;
-            // egui's font has no arrow, which a network in words has.
-            self.message = Err(error.to_string().replace('→', "->"));
+            self.message = Err(match error {
+                Error::Diverged { step, .. } => {
+                    format!("training diverged before step {step}: lower the learning rate, then reset the weights")
+                }
+                // egui's font has no arrow, which a network in words has.
+                error => error.to_string().replace('→', "->"),
+            });
         }
     }
 
@@ -199,7 +204,7 @@ impl App {
         let painter = ui.painter_at(rect);
         painter.add(self.surface.frame(rect, self.training.shared_trainer(), self.steps));
         for point in self.training.points() {
-            painter.circle(on_screen(rect, point.place), 4.0, color(point.class), Stroke::new(1.2, Color32::WHITE));
+            painter.circle(on_screen(rect, point.place), 3.5, color(point.class), Stroke::new(1.0, Color32::WHITE));
         }
         if self.training.points().is_empty() {
             let text = "draw points: left button, right button";

@@ -103,7 +103,7 @@ pub fn show(ui: &mut Ui, settings: &mut Settings, status: &Status) -> Option<Act
     ui.weak("Draw in the square; the right button draws the other colour.");
     let count = |class| status.points.iter().filter(|point| point.class == class).count();
     let [blue, orange] = Class::ALL.map(count);
-    ui.label(format!("{} points: {blue} blue, {orange} orange", status.points.len()));
+    ui.label(format!("{blue} blue and {orange} orange points"));
 
     ui.add_space(10.0);
     ui.heading("Network");

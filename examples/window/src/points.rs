@@ -93,9 +93,10 @@ fn xor([x, y]: [i8; 2]) -> Point {
     Point { place: [x, y].map(|sign| 0.6 * f32::from(sign)), class }
 }
 
-/// Point `i` of 100 of an arm that goes round one and a half times; the other arm is the same, turned by half a turn.
+/// Point `i` of 100 of an arm that goes round one and a half times; the other arm is the same, turned by half a turn. By the
+/// root they stand about as close inside as outside.
 fn spiral(i: u16, class: Class) -> Point {
-    let along = (f32::from(i) + 0.5) / 100.0;
+    let along = ((f32::from(i) + 0.5) / 100.0).sqrt();
     let turns = 1.5 * along + if class == Class::Blue { 0.0 } else { 0.5 };
     polar(0.08 + 0.84 * along, turns, class)
 }

@@ -154,7 +154,7 @@ fn a_paused_window_stands_still_and_training_changes_the_surface_to_the_right_cl
 fn two_spirals_are_learned() {
     let mut window = Window::open();
     window.press("Two spirals");
-    assert!(window.says("200 points: 100 blue, 100 orange"));
+    assert!(window.says("100 blue and 100 orange points"));
     let points = PointSet::Spirals.points();
     window.harness.get_by_role_and_label(Role::SpinButton, "train").set_value_accesskit(30.0);
     window.train_until(|window| {
@@ -175,15 +175,15 @@ fn two_spirals_are_learned() {
 fn a_click_in_the_surface_adds_a_point_of_the_buttons_class() {
     let mut window = Window::open();
     window.press("Empty");
-    assert!(window.says("0 points"));
+    assert!(window.says("0 blue and 0 orange points"));
     let empty = window.surface();
     window.click_at([0.5, 0.5], PointerButton::Primary);
-    assert!(window.says("1 points: 1 blue, 0 orange"));
+    assert!(window.says("1 blue and 0 orange points"));
     window.click_at([-0.5, 0.5], PointerButton::Secondary);
-    assert!(window.says("2 points: 1 blue, 1 orange"));
+    assert!(window.says("1 blue and 1 orange points"));
     window.press("orange");
     window.click_at([-0.5, -0.5], PointerButton::Primary);
-    assert!(window.says("3 points: 1 blue, 2 orange"));
+    assert!(window.says("1 blue and 2 orange points"));
     let drawn = window.surface();
     assert_eq!(is_orange(&drawn, [0.5, 0.5]), Some(false));
     assert_eq!(is_orange(&drawn, [-0.5, -0.5]), Some(true));
@@ -198,7 +198,7 @@ fn a_click_in_the_surface_adds_a_point_of_the_buttons_class() {
     }
     window.harness.drop_at(to);
     window.harness.run_steps(2);
-    assert!(!window.says("3 points") && window.says("1 blue"), "a row of orange points");
+    assert!(window.says("1 blue and 9 orange points"), "a row of orange points");
 
     window.keep("drawn");
 
@@ -227,7 +227,7 @@ fn a_saved_network_comes_back_with_its_layers_and_points() {
     let other = window.surface();
     assert!(difference(&saved, &other) > 0.3);
     window.press("Load");
-    assert!(window.says("loaded ") && window.says("4 points") && window.says("2-12-32-1, "));
+    assert!(window.says("loaded ") && window.says("2 blue and 2 orange points") && window.says("2-12-32-1, "));
     assert_eq!(saved, window.surface());
 
     // What cannot be loaded is said, and changes nothing.
