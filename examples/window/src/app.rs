@@ -188,6 +188,7 @@ impl App {
     fn replace(&mut self, training: Training) -> Result<()> {
         self.surface = Surface::new(&self.render_state, training.network())?;
         self.training = training;
+        self.steps = 0; // they were counted for the old one
         self.curve = Curve::default();
         self.reading = None;
         self.message = Ok(String::new());

@@ -80,8 +80,12 @@ impl Window {
     }
 
     /// Trains until something is seen in the window.
-    fn train_until(&mut self, mut done: impl FnMut(&mut Self) -> bool) {
+    fn train_until(&mut self, done: impl FnMut(&mut Self) -> bool) {
         self.press("Train");
+        self.go_on_until(done);
+    }
+
+    fn go_on_until(&mut self, mut done: impl FnMut(&mut Self) -> bool) {
         for _ in 0..MOST_FRAMES {
             self.harness.step();
             if done(self) {
@@ -254,9 +258,13 @@ fn layers_can_be_chosen_and_a_run_that_diverges_is_said_and_can_be_begun_anew() 
     let notes = BTreeMap::from([("points".to_owned(), to_text(&PointSet::Xor.points()))]);
     network.save_with_notes(&path, &notes).expect("a file");
     window.set_path(&path);
+    window.set("learning rate", 0.01);
     window.press("Load");
+    window.press("Train");
+    window.harness.run_steps(10);
+    assert!(window.says("Pause") && !window.says("training diverged"));
     window.set("learning rate", 10.0);
-    window.train_until(|window| window.says("training diverged"));
+    window.go_on_until(|window| window.says("training diverged"));
     assert!(!window.says("Pause"), "it must have paused");
     window.keep("diverged");
     window.press("Train");
