@@ -218,7 +218,7 @@ impl Gpu {
         for (part, bytes) in (0..).zip(bytes.chunks(PART_OF_AN_UPLOAD)) {
             self.write_buffer(buffer, offset + part * PART_OF_AN_UPLOAD as u64, bytes)?;
             if bytes.len() == PART_OF_AN_UPLOAD {
-                let submission = self.submit("wgrad upload", |_| ())?;
+                let submission = self.submit("wgrad upload", &mut |_| ())?;
                 self.wait(&submission, || true)?;
             }
         }

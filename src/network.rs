@@ -76,7 +76,7 @@ impl Network {
         }
         let network = Network::without_parameters("Network::extract", &self.gpu, &self.mlp, 1)?;
         let bytes = 4 * self.mlp.parameter_count() as u64;
-        self.gpu.submit("wgrad extract", |encoder| {
+        self.gpu.submit("wgrad extract", &mut |encoder| {
             encoder.copy_buffer_to_buffer(&self.parameters, index as u64 * bytes, &network.parameters, 0, bytes);
         })?;
         Ok(network)
@@ -164,7 +164,7 @@ impl Network {
     /// # Errors
     /// [`Error::DeviceLost`], [`Error::Timeout`], [`Error::OutOfMemory`].
     pub fn read_parameters(&self) -> Result<Vec<f32>> {
-        let mut parameters = self.gpu.read_f32("Network::read_parameters", &self.parameters, |_| ())?;
+        let mut parameters = self.gpu.read_f32("Network::read_parameters", &self.parameters, &|_| ())?;
         parameters.truncate(self.count() * self.mlp.parameter_count());
         Ok(parameters)
     }
@@ -261,7 +261,7 @@ impl Network {
         // Some drivers compile a kernel only when it first runs.
         let patience = if self.gpu.compiled_kernels() > compiled { COMPILING } else { 1 };
         let gpu = self.gpu.clone().with_patience(patience);
-        gpu.read_f32(operation, output.buffer(), |encoder| forward.record(encoder))
+        gpu.read_f32(operation, output.buffer(), &|encoder| forward.record(encoder))
     }
 
     /// The matrix of a layer's parameters, or of their derivatives, in a buffer laid out like the parameters.
@@ -405,7 +405,7 @@ impl Backward {
     /// # Errors
     /// [`Error::DeviceLost`], [`Error::Timeout`], [`Error::OutOfMemory`].
     pub fn read_d_parameters(&self) -> Result<Vec<f32>> {
-        let mut derivatives = self.gpu.read_f32("Backward::read_d_parameters", &self.d_parameters, |_| ())?;
+        let mut derivatives = self.gpu.read_f32("Backward::read_d_parameters", &self.d_parameters, &|_| ())?;
         derivatives.truncate(self.parameter_count);
         Ok(derivatives)
     }

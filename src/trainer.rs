@@ -302,7 +302,7 @@ impl Trainer {
     fn read(&mut self) -> Result<()> {
         let confirmed = self.ring.confirmed_steps();
         let gpu = self.gpu_for_a_wait();
-        let words = gpu.read_words("Trainer::read_loss", self.state.buffer(), |_| ())?;
+        let words = gpu.read_words("Trainer::read_loss", self.state.buffer(), &|_| ())?;
         self.ring.check(&words, confirmed)?;
         let reading = Reading::new(&self.state, &words);
         self.latest = (reading.step > 0).then_some(reading);
@@ -312,7 +312,7 @@ impl Trainer {
     /// Reads the counts of an evaluation that classifies.
     pub(crate) fn read_counts(&self, operation: &'static str) -> Result<Vec<u32>> {
         let counts = self.steps.counts();
-        counts.map_or(Ok(Vec::new()), |counts| self.gpu.read_words(operation, counts, |_| ()))
+        counts.map_or(Ok(Vec::new()), |counts| self.gpu.read_words(operation, counts, &|_| ()))
     }
 
     /// Sets the learning rate of each network of a population, for the steps that are submitted from now on.
@@ -354,7 +354,7 @@ impl Trainer {
         while submitted < last {
             // While the GPU works on one submission, the next is recorded.
             let steps = self.steps_a_submission.min(last - submitted);
-            let next = gpu.submit("wgrad train", |encoder| self.record_steps(encoder, steps))?;
+            let next = gpu.submit("wgrad train", &mut |encoder| self.record_steps(encoder, steps))?;
             submitted += steps;
             let Some((submission, steps)) = in_flight.replace((next, steps)) else { continue };
             gpu.wait(&submission, || true)?;
@@ -414,11 +414,11 @@ impl Trainer {
     }
 
     pub(crate) fn read_state(&self, operation: &'static str) -> Result<Vec<u32>> {
-        self.gpu.read_words(operation, self.state.buffer(), |_| ())
+        self.gpu.read_words(operation, self.state.buffer(), &|_| ())
     }
 
     pub(crate) fn read_learning_rates(&self, operation: &'static str) -> Result<Vec<f32>> {
-        self.gpu.read_f32(operation, self.state.learning_rate(), |_| ())
+        self.gpu.read_f32(operation, self.state.learning_rate(), &|_| ())
     }
 
     /// Whether these words are a state of this training.

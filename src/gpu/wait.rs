@@ -21,9 +21,16 @@ impl Gpu {
     /// Runs `action` and returns the error that wgpu reports of it, if any, instead of leaving it to the app's handler.
     pub(super) fn checked<T>(&self, what: &str, action: impl FnOnce() -> T) -> Result<T> {
         self.check_lost()?;
-        let (done, error) = self.scoped(action);
+        let scopes = self.begin_scopes();
+        let done = action();
+        self.judge(what, end_scopes(scopes))?;
+        Ok(done)
+    }
+
+    /// What an error of wgpu's means.
+    fn judge(&self, what: &str, error: Option<wgpu::Error>) -> Result<()> {
         match error {
-            None => Ok(done),
+            None => Ok(()),
             Some(wgpu::Error::OutOfMemory { .. }) => Err(Error::OutOfMemory { what: what.to_owned() }),
             Some(error) => {
                 self.notice_loss()?;
@@ -32,13 +39,9 @@ impl Gpu {
         }
     }
 
-    fn scoped<T>(&self, action: impl FnOnce() -> T) -> (T, Option<wgpu::Error>) {
-        let scopes = [wgpu::ErrorFilter::OutOfMemory, wgpu::ErrorFilter::Validation, wgpu::ErrorFilter::Internal]
-            .map(|filter| self.device().push_error_scope(filter));
-        let done = action();
-        // Scopes end in the reverse order of their beginning. On native, the error is there at once.
-        let errors = scopes.into_iter().rev().map(|scope| pollster::block_on(scope.pop())).collect::<Vec<_>>();
-        (done, errors.into_iter().flatten().next())
+    fn begin_scopes(&self) -> [wgpu::ErrorScopeGuard; 3] {
+        [wgpu::ErrorFilter::OutOfMemory, wgpu::ErrorFilter::Validation, wgpu::ErrorFilter::Internal]
+            .map(|filter| self.device().push_error_scope(filter))
     }
 
     /// Looks whether the device is lost: wgpu says so to the app's callback alone, and then makes objects that do not
@@ -48,8 +51,9 @@ impl Gpu {
         let usage = wgpu::BufferUsages::MAP_WRITE | wgpu::BufferUsages::COPY_SRC;
         let descriptor =
             wgpu::BufferDescriptor { label: Some("wgrad probe"), size: 4, usage, mapped_at_creation: true };
-        let (mapped, error) = self.scoped(|| self.device().create_buffer(&descriptor).get_mapped_range(..).is_ok());
-        if mapped || error.is_some() { Ok(()) } else { Err(self.lose(DESTROYED)) }
+        let scopes = self.begin_scopes();
+        let mapped = self.device().create_buffer(&descriptor).get_mapped_range(..).is_ok();
+        if end_scopes(scopes).is_some() || mapped { Ok(()) } else { Err(self.lose(DESTROYED)) }
     }
 
     /// Notes that the device is lost; what was noted first stays.
@@ -68,7 +72,7 @@ impl Gpu {
     pub(crate) fn submit(
         &self,
         label: &str,
-        record: impl FnOnce(&mut wgpu::CommandEncoder),
+        record: &mut dyn FnMut(&mut wgpu::CommandEncoder),
     ) -> Result<wgpu::SubmissionIndex> {
         let submission = self.checked(label, || {
             let descriptor = wgpu::CommandEncoderDescriptor { label: Some(label) };
@@ -121,7 +125,7 @@ impl Gpu {
         &self,
         operation: &'static str,
         buffer: &wgpu::Buffer,
-        record: impl FnOnce(&mut wgpu::CommandEncoder),
+        record: &dyn Fn(&mut wgpu::CommandEncoder),
     ) -> Result<Vec<f32>> {
         Ok(self.read_words(operation, buffer, record)?.into_iter().map(f32::from_bits).collect())
     }
@@ -131,17 +135,17 @@ impl Gpu {
         &self,
         operation: &'static str,
         buffer: &wgpu::Buffer,
-        record: impl FnOnce(&mut wgpu::CommandEncoder),
+        record: &dyn Fn(&mut wgpu::CommandEncoder),
     ) -> Result<Vec<u32>> {
         let marker = self.marker()?;
         let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
         let staging = self.create_buffer(operation, "readback", buffer.size() + marker.size(), usage)?;
         let status = Arc::new(AtomicU8::new(UNDER_WAY));
-        let arriving = status.clone();
-        let submission = self.submit("wgrad readback", |encoder| {
+        let submission = self.submit("wgrad readback", &mut |encoder| {
             record(encoder);
             encoder.copy_buffer_to_buffer(buffer, 0, &staging, 0, buffer.size());
             encoder.copy_buffer_to_buffer(&marker, 0, &staging, buffer.size(), marker.size());
+            let arriving = status.clone();
             encoder.map_buffer_on_submit(&staging, wgpu::MapMode::Read, .., move |result| {
                 arriving.store(if result.is_ok() { MAPPED } else { NOT_MAPPED }, Ordering::Release);
             });
@@ -173,6 +177,13 @@ impl Gpu {
     }
 }
 
+/// The first error of what was done since the scopes began.
+fn end_scopes(scopes: [wgpu::ErrorScopeGuard; 3]) -> Option<wgpu::Error> {
+    // Scopes end in the reverse order of their beginning. On native, the error is there at once.
+    let errors = scopes.into_iter().rev().map(|scope| pollster::block_on(scope.pop())).collect::<Vec<_>>();
+    errors.into_iter().flatten().next()
+}
+
 const UNDER_WAY: u8 = 0;
 const MAPPED: u8 = 1;
 const NOT_MAPPED: u8 = 2;
@@ -197,7 +208,7 @@ mod tests {
     #[test]
     fn a_wait_for_what_never_arrives_ends_with_the_time_out() {
         let (_, _, patient) = noop();
-        let submission = patient.submit("nothing", |_| ()).unwrap();
+        let submission = patient.submit("nothing", &mut |_| ()).unwrap();
         patient.wait(&submission, || true).unwrap();
 
         let gpu = patient.with_wait_timeout(Duration::from_millis(300));
@@ -211,7 +222,7 @@ mod tests {
     #[test]
     fn a_panic_of_wgpus_poll_is_a_lost_device_from_then_on() {
         let (device, queue, gpu) = noop();
-        let submission = gpu.submit("nothing", |_| ()).unwrap();
+        let submission = gpu.submit("nothing", &mut |_| ()).unwrap();
         queue.on_submitted_work_done(|| panic!("as wgpu does when the driver reports a loss"));
         device.destroy();
         let lost = Err(Error::DeviceLost { reason: DESTROYED.to_owned() });
@@ -223,7 +234,7 @@ mod tests {
     #[test]
     fn a_panic_of_the_apps_own_callback_stays_the_apps() {
         let (_, queue, gpu) = noop();
-        gpu.submit("nothing", |_| ()).unwrap();
+        gpu.submit("nothing", &mut |_| ()).unwrap();
         queue.on_submitted_work_done(|| panic!("the app's own"));
         let panic = catch_unwind(AssertUnwindSafe(|| gpu.poll_once())).unwrap_err();
         assert_eq!(panic_words(&*panic), "the app's own");
@@ -234,9 +245,9 @@ mod tests {
     fn a_readback_that_the_gpu_drops_is_an_error() {
         let (_, _, gpu) = noop();
         let buffer = gpu.storage_buffer("a test", "words", 8).unwrap();
-        assert_eq!(gpu.read_words("a test", &buffer, |_| ()), Ok(vec![0; 2]));
+        assert_eq!(gpu.read_words("a test", &buffer, &|_| ()), Ok(vec![0; 2]));
         gpu.write_buffer(&gpu.marker().unwrap(), 0, &[0; 4]).unwrap();
-        assert_eq!(gpu.read_words("a test", &buffer, |_| ()), Err(Error::ReadDropped { operation: "a test" }));
+        assert_eq!(gpu.read_words("a test", &buffer, &|_| ()), Err(Error::ReadDropped { operation: "a test" }));
     }
 
     #[test]

@@ -28,7 +28,8 @@ fn refuses_functions_that_cannot_be() {
     let fewer = Network::new(&noop_with(limits).unwrap(), &xor_mlp(), 0).unwrap();
     assert_refused!(fewer.wgsl("mlp_forward", 2, 0), Error::BindingIndex { allowed: 2, .. }, "group 2");
 
-    for name in ["", "_", "_x", "2d", "mlp forward", "mlp-forward", "größe", "fn", "while", "class", "vec4", "x;fn y"] {
+    for name in ["", "_", "_x", "2d", "mlp forward", "mlp-forward", "größe", "fn", "while", "class", "vec4", "x;fn y"]
+    {
         let error = xor.wgsl(name, 0, 0).unwrap_err();
         assert!(error.to_string().contains(&format!("{name:?}")), "{error}");
         assert_eq!(error, Error::FunctionName { name: name.to_owned() });

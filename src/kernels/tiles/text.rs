@@ -210,7 +210,7 @@ fn zeros(text: &mut Text, prefix: &str, tile: Tile) {
 }
 
 /// After the sums: adds the slices up through workgroup memory, and calls `finish` for each four numbers inside.
-fn finish(text: &mut Text, tile: Tile, rows: &str, columns: &str, finish: impl FnOnce(&mut Text)) {
+fn finish(text: &mut Text, tile: Tile, rows: &str, columns: &str, finish: &dyn Fn(&mut Text)) {
     let (parts, slices, tiles) = (tile.parts(), tile.slices, tile.lanes / tile.slices);
     text.line("");
     for (row, quad) in accumulators(tile) {

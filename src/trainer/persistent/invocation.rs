@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use super::task::Task;
-use super::text::{Part, Text, batch, error, input, output, parts, place, slopes, sum, weight};
+use super::text::{Part, Text, batch, distinct, error, input, output, parts, place, slopes, sum, weight};
 use crate::trainer::Work;
 
 /// The registers of an invocation, 32 bits each: parameters, where a batch has several samples their derivatives, and
@@ -30,7 +30,7 @@ pub(super) fn text(task: &Task) -> String {
     let sigmoids = task.stages.iter().filter(|stage| stage.sigmoids > 0).flat_map(|stage| parts(stage.outputs));
     let leading = parts(task.inputs).filter(|_| task.sigmoids > 0);
     text.sigmoids("", sigmoids.chain(leading).map(|part| part.width));
-    text.parameters(widths(), task.work);
+    text.parameters(&distinct(widths()), task.work);
 
     text.line("");
     text.line("@compute @workgroup_size(WORKGROUP)");
@@ -112,7 +112,7 @@ fn whole_batch(text: &mut Text, task: &Task) {
         for_each_weight(task, "g", |name, part, _| sums.push((name, part.ty())));
         text.line("let rate = learning_rate / f32(batch.rows);");
     }
-    let prefix = batch(text, task, &sums, |text, position| sample(text, task, position, "rate"));
+    let prefix = batch(text, task, &sums, &|text, position| sample(text, task, position, "rate"));
     for (w, (g, _)) in weights.iter().zip(&sums) {
         text.line(format!("{w} -= {prefix}{g};"));
     }

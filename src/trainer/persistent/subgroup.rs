@@ -148,7 +148,7 @@ impl Subgroup<'_> {
             sums.push(1); // the error
         }
         self.text.sigmoids("", sigmoids);
-        self.text.parameters(all, task.work);
+        self.text.parameters(&distinct(all), task.work);
         self.sums(sums);
 
         self.text.line("");
@@ -285,7 +285,7 @@ impl Subgroup<'_> {
                 self.text.line("let rate = learning_rate / f32(batch.rows);");
             }
             let (task, lanes) = (self.task, self.lanes);
-            let prefix = batch(&mut self.text, task, &sums, |text, position| {
+            let prefix = batch(&mut self.text, task, &sums, &|text, position| {
                 let mut row = Subgroup { task, lanes, text: std::mem::take(text) };
                 row.sample(position, "rate");
                 *text = row.text;

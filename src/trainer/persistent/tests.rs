@@ -177,8 +177,8 @@ fn train(gpu: &Gpu, mlp: &Mlp, config: &TrainConfig, candidate: &Candidate) -> (
     let operands = [data.inputs(), data.targets()].map(|numbers| numbers.rows.operand(gpu, "a test", "data").unwrap());
     let [inputs, targets] = &operands;
     let plan = Persistent::of(candidate, &network, [inputs, targets], &state, config).unwrap();
-    gpu.submit("wgrad test", |encoder| plan.record(&mut begin_pass(encoder, "wgrad test"), 45)).unwrap();
-    let state = gpu.read_words("a test", state.buffer(), |_| ()).unwrap();
+    gpu.submit("wgrad test", &mut |encoder| plan.record(&mut begin_pass(encoder, "wgrad test"), 45)).unwrap();
+    let state = gpu.read_words("a test", state.buffer(), &|_| ()).unwrap();
     (state, network.read_parameters().unwrap().iter().map(|parameter| parameter.to_bits()).collect())
 }
 

@@ -1,5 +1,7 @@
 //! What the three variants' texts share: a network's numbers as parts of vectors, and WGSL line by line.
 
+use std::collections::BTreeSet;
+
 use super::task::{Level, Stage, Task};
 use crate::trainer::Work;
 pub(super) use crate::wgsl::{Part, Text, distinct, parts, place, sum, vector};
@@ -87,12 +89,7 @@ pub(super) fn remainder(left: &str, right: u32) -> String {
 /// A batch of several samples, row by row, which leaves `batch_error`: `sample` writes one row, at the position that it is
 /// given, which leaves its `error` and adds to `sums`, the derivatives' names and types. Returns what stands before those
 /// names where they are added up over the whole batch.
-pub(super) fn batch(
-    text: &mut Text,
-    task: &Task,
-    sums: &[(String, &str)],
-    sample: impl FnOnce(&mut Text, &str),
-) -> String {
+pub(super) fn batch(text: &mut Text, task: &Task, sums: &[(String, &str)], sample: &dyn Fn(&mut Text, &str)) -> String {
     let levels = task.levels();
     // What stands before the names of a level's sums: the outermost are the batch's, the derivatives' innermost `sample`'s.
     let prefix = |level: usize| match level.checked_sub(1) {
@@ -182,8 +179,8 @@ impl Text {
     }
 
     /// Reading and writing parts of these widths among the parameters.
-    pub(super) fn parameters(&mut self, widths: impl IntoIterator<Item = u32>, work: Work) {
-        for width in distinct(widths).into_iter().filter(|&width| width > 1) {
+    pub(super) fn parameters(&mut self, widths: &BTreeSet<u32>, work: Work) {
+        for &width in widths.iter().filter(|&&width| width > 1) {
             let part = Part { index: 0, first: 0, width };
             let places = (0..width).map(|i| place("at", i));
             let numbers = places.clone().map(|place| format!("parameters[{place}]"));

@@ -68,7 +68,7 @@ pub(in crate::kernels::tiles) fn backward(kernel: &Backward, parameters: &[&'sta
             }
         }
     });
-    finish(&mut text, tile, "rows", "inputs", |text| {
+    finish(&mut text, tile, "rows", "inputs", &|text| {
         if sigmoid {
             text.line(format!("let output = y[{} + quad];", row_of("y", "row")));
             text.line("sum *= output * (1.0 - output);");

@@ -153,7 +153,7 @@ pub(in crate::kernels::tiles) fn forward(kernel: &Forward, parameters: &[&'stati
         text.line("");
         text.line("var error = 0.0;");
     }
-    finish(&mut text, tile, "rows", "outputs", |text| {
+    finish(&mut text, tile, "rows", "outputs", &|text| {
         text.line(format!("let output = {};", if kernel.sigmoid { "sigmoid(sum)" } else { "sum" }));
         let End::Error(target) = end else {
             return text.line(format!("write_y({}, quad, outputs, output);", row_of("y", "row")));

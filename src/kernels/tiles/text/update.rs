@@ -115,7 +115,7 @@ pub(in crate::kernels::tiles) fn update(kernel: &Update, parameters: &[&'static 
             text.line("}");
         }
     } else {
-        finish(&mut text, tile, "height", "outputs", |text| {
+        finish(&mut text, tile, "height", "outputs", &|text| {
             text.line(format!("write_w({}, quad, outputs, {factor}sum);", row_of("w", "row")));
         });
     }
