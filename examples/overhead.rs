@@ -94,9 +94,9 @@ fn trainer(gpu: &Gpu, widths: &[usize], batch_size: usize, plan: Plan) -> Outcom
 }
 
 /// Submits what is recorded and waits for it; the seconds from the submission on.
-fn submit(gpu: &Gpu, encoder: wgpu::CommandEncoder) -> Outcome<f64> {
+fn submit(gpu: &Gpu, commands: wgpu::CommandBuffer) -> Outcome<f64> {
     let start = Instant::now();
-    gpu.queue().submit([encoder.finish()]);
+    gpu.queue().submit([commands]);
     gpu.device().poll(wgpu::PollType::wait_indefinitely())?;
     Ok(start.elapsed().as_secs_f64())
 }
@@ -111,8 +111,10 @@ fn median(seconds: &mut [f64]) -> f64 {
 }
 
 fn recording(gpu: &Gpu, options: &Options) -> Outcome {
-    println!("| recorded at once | dispatches | µs of the processor's time, median | a dispatch |");
-    println!("| --- | ---: | ---: | ---: |");
+    println!(
+        "| recorded at once | dispatches | µs of the processor's time, median | a dispatch | the encoder's `finish` after it, µs |"
+    );
+    println!("| --- | ---: | ---: | ---: | ---: |");
     // As many dispatches as there are bits in the steps by the persistent plan; by the layered one five a step for two
     // layers, four where the batch is small.
     for (widths, batch_size, plan, steps, dispatches) in [
@@ -122,19 +124,22 @@ fn recording(gpu: &Gpu, options: &Options) -> Outcome {
         (&[784, 200, 10][..], 64, Plan::Layered, 64, 5 * 64),
     ] {
         let mut trainer = trainer(gpu, widths, batch_size, plan)?;
-        let mut times = Vec::new();
+        let mut times = [Vec::new(), Vec::new()];
         for _ in 0..options.rounds * 4 {
             let mut encoder = encoder(gpu);
             let start = Instant::now();
             trainer.record_steps(&mut encoder, steps);
-            times.push(start.elapsed().as_secs_f64() * 1e6);
-            submit(gpu, encoder)?;
+            let recorded = Instant::now();
+            let commands = encoder.finish();
+            times[0].push((recorded - start).as_secs_f64() * 1e6);
+            times[1].push(recorded.elapsed().as_secs_f64() * 1e6);
+            submit(gpu, commands)?;
             trainer.latest_loss()?;
         }
-        let microseconds = median(&mut times);
+        let [microseconds, finish] = times.map(|mut times| median(&mut times));
         let name = widths.iter().map(usize::to_string).collect::<Vec<_>>().join("-");
         println!(
-            "| {steps} steps of {name}, batches of {batch_size}, {plan} | {dispatches} | {microseconds:.1} | {:.2} |",
+            "| {steps} steps of {name}, batches of {batch_size}, {plan} | {dispatches} | {microseconds:.1} | {:.2} | {finish:.0} |",
             microseconds / f64::from(dispatches)
         );
     }
@@ -151,7 +156,7 @@ fn frames(words: &str, gpu: &Gpu, options: &Options) -> Outcome {
             let steps = trainer.steps_within(budget)?;
             let mut encoder = encoder(gpu);
             trainer.record_steps(&mut encoder, steps);
-            let seconds = submit(gpu, encoder)?;
+            let seconds = submit(gpu, encoder.finish())?;
             if frame >= 30 {
                 times.push(seconds * 1e3);
                 steps_a_frame.push(steps as f64);
@@ -192,10 +197,10 @@ fn surface(gpu: &Gpu, options: &Options) -> Outcome {
         for _ in 0..options.rounds {
             let mut frame = encoder(gpu);
             draw.record(&mut frame);
-            times[0].push(submit(gpu, frame)? * 1e3);
+            times[0].push(submit(gpu, frame.finish())? * 1e3);
             let mut frame = encoder(gpu);
             forward.record(&mut frame);
-            times[1].push(submit(gpu, frame)? * 1e3);
+            times[1].push(submit(gpu, frame.finish())? * 1e3);
         }
         let [drawn, dispatched] = times.map(|mut times| median(&mut times));
         println!("| {} | {drawn:.1} | {dispatched:.1} | {:.1} times |", network.mlp(), dispatched / drawn);
