@@ -1,11 +1,11 @@
-// mlp_forward   2 → linear 130 → sigmoid → linear 18 with bias → sigmoid → linear 3, for one sample     reference: NeuralNetwork::forward
+// mlp_forward   9 → linear 130 → sigmoid → linear 18 with bias → sigmoid → linear 3, for one sample     reference: NeuralNetwork::forward
 //
 // Each layer is y = x · w, with a bias y = x · w + b, a sigmoid 1 / (1 + e^-y). Four outputs are a vector.
 // A call goes through 196 loop iterations.
 //
-//   mlp_forward_parameters  [2672]  layer after layer, a row an input, a bias the last row
+//   mlp_forward_parameters  [3582]  layer after layer, a row an input, a bias the last row
 
-@group(0) @binding(1) var<storage, read> mlp_forward_parameters: array<vec4<f32>, 668>;
+@group(0) @binding(1) var<storage, read> mlp_forward_parameters: array<vec4<f32>, 896>;
 
 fn mlp_forward_sigmoid2(x: vec2<f32>) -> vec2<f32> {
     let z = exp(-abs(x));
@@ -17,72 +17,88 @@ fn mlp_forward_sigmoid4(x: vec4<f32>) -> vec4<f32> {
     return select(vec4<f32>(1.0), z, x < vec4<f32>(0.0)) / (1.0 + z);
 }
 
-fn mlp_forward(input: array<f32, 2>) -> array<f32, 3> {
-    let x_0 = vec2<f32>(input[0], input[1]);
+fn mlp_forward(input: array<f32, 9>) -> array<f32, 3> {
+    let x_0 = vec4<f32>(input[0], input[1], input[2], input[3]);
+    let x_1 = vec4<f32>(input[4], input[5], input[6], input[7]);
+    let x_2 = input[8];
 
-    // layer 0: 2 → 130
+    // layer 0: 9 → 130
     var y0: array<vec4<f32>, 33>;
     for (var o = 0u; o < 32u; o++) {
         var y = x_0.x * mlp_forward_parameters[o]
-            + x_0.y * vec4<f32>(mlp_forward_parameters[o + 32u].zw, mlp_forward_parameters[o + 33u].xy);
+            + x_0.y * vec4<f32>(mlp_forward_parameters[o + 32u].zw, mlp_forward_parameters[o + 33u].xy)
+            + x_0.z * mlp_forward_parameters[o + 65u]
+            + x_0.w * vec4<f32>(mlp_forward_parameters[o + 97u].zw, mlp_forward_parameters[o + 98u].xy);
+        y += x_1.x * mlp_forward_parameters[o + 130u]
+            + x_1.y * vec4<f32>(mlp_forward_parameters[o + 162u].zw, mlp_forward_parameters[o + 163u].xy)
+            + x_1.z * mlp_forward_parameters[o + 195u]
+            + x_1.w * vec4<f32>(mlp_forward_parameters[o + 227u].zw, mlp_forward_parameters[o + 228u].xy);
+        y += x_2 * mlp_forward_parameters[o + 260u];
         y = mlp_forward_sigmoid4(y);
         y0[o] = y;
     }
     var y0_32 = x_0.x * mlp_forward_parameters[32].xy
-        + x_0.y * mlp_forward_parameters[64].zw;
+        + x_0.y * mlp_forward_parameters[64].zw
+        + x_0.z * mlp_forward_parameters[97].xy
+        + x_0.w * mlp_forward_parameters[129].zw;
+    y0_32 += x_1.x * mlp_forward_parameters[162].xy
+        + x_1.y * mlp_forward_parameters[194].zw
+        + x_1.z * mlp_forward_parameters[227].xy
+        + x_1.w * mlp_forward_parameters[259].zw;
+    y0_32 += x_2 * mlp_forward_parameters[292].xy;
     y0_32 = mlp_forward_sigmoid2(y0_32);
     y0[32] = vec4<f32>(y0_32, 0.0, 0.0);
 
     // layer 1: 130 → 18 with bias
     var y1: array<vec4<f32>, 5>;
     for (var o = 0u; o < 4u; o++) {
-        var y = mlp_forward_parameters[o + 650u];
+        var y = vec4<f32>(mlp_forward_parameters[o + 877u].zw, mlp_forward_parameters[o + 878u].xy);
         for (var i = 0u; i < 32u; i++) {
             let x = y0[i];
             let at = i * 18u + o;
-            y += x.x * mlp_forward_parameters[at + 65u]
-                + x.y * vec4<f32>(mlp_forward_parameters[at + 69u].zw, mlp_forward_parameters[at + 70u].xy)
-                + x.z * mlp_forward_parameters[at + 74u]
-                + x.w * vec4<f32>(mlp_forward_parameters[at + 78u].zw, mlp_forward_parameters[at + 79u].xy);
+            y += x.x * vec4<f32>(mlp_forward_parameters[at + 292u].zw, mlp_forward_parameters[at + 293u].xy)
+                + x.y * mlp_forward_parameters[at + 297u]
+                + x.z * vec4<f32>(mlp_forward_parameters[at + 301u].zw, mlp_forward_parameters[at + 302u].xy)
+                + x.w * mlp_forward_parameters[at + 306u];
         }
-        y += y0[32].x * mlp_forward_parameters[o + 641u];
-        y += y0[32].y * vec4<f32>(mlp_forward_parameters[o + 645u].zw, mlp_forward_parameters[o + 646u].xy);
+        y += y0[32].x * vec4<f32>(mlp_forward_parameters[o + 868u].zw, mlp_forward_parameters[o + 869u].xy);
+        y += y0[32].y * mlp_forward_parameters[o + 873u];
         y = mlp_forward_sigmoid4(y);
         y1[o] = y;
     }
-    var y1_4 = mlp_forward_parameters[654].xy;
+    var y1_4 = mlp_forward_parameters[881].zw;
     for (var i = 0u; i < 32u; i++) {
         let x = y0[i];
         let at = i * 18u;
-        y1_4 += x.x * mlp_forward_parameters[at + 69u].xy
-            + x.y * mlp_forward_parameters[at + 73u].zw
-            + x.z * mlp_forward_parameters[at + 78u].xy
-            + x.w * mlp_forward_parameters[at + 82u].zw;
+        y1_4 += x.x * mlp_forward_parameters[at + 296u].zw
+            + x.y * mlp_forward_parameters[at + 301u].xy
+            + x.z * mlp_forward_parameters[at + 305u].zw
+            + x.w * mlp_forward_parameters[at + 310u].xy;
     }
-    y1_4 += y0[32].x * mlp_forward_parameters[645].xy;
-    y1_4 += y0[32].y * mlp_forward_parameters[649].zw;
+    y1_4 += y0[32].x * mlp_forward_parameters[872].zw;
+    y1_4 += y0[32].y * mlp_forward_parameters[877].xy;
     y1_4 = mlp_forward_sigmoid2(y1_4);
     y1[4] = vec4<f32>(y1_4, 0.0, 0.0);
 
     // layer 2: 18 → 3
-    var y2_0 = y1[0].x * vec3<f32>(mlp_forward_parameters[654].zw, mlp_forward_parameters[655].x)
-        + y1[0].y * mlp_forward_parameters[655].yzw
-        + y1[0].z * mlp_forward_parameters[656].xyz
-        + y1[0].w * vec3<f32>(mlp_forward_parameters[656].w, mlp_forward_parameters[657].xy);
-    y2_0 += y1[1].x * vec3<f32>(mlp_forward_parameters[657].zw, mlp_forward_parameters[658].x)
-        + y1[1].y * mlp_forward_parameters[658].yzw
-        + y1[1].z * mlp_forward_parameters[659].xyz
-        + y1[1].w * vec3<f32>(mlp_forward_parameters[659].w, mlp_forward_parameters[660].xy);
-    y2_0 += y1[2].x * vec3<f32>(mlp_forward_parameters[660].zw, mlp_forward_parameters[661].x)
-        + y1[2].y * mlp_forward_parameters[661].yzw
-        + y1[2].z * mlp_forward_parameters[662].xyz
-        + y1[2].w * vec3<f32>(mlp_forward_parameters[662].w, mlp_forward_parameters[663].xy);
-    y2_0 += y1[3].x * vec3<f32>(mlp_forward_parameters[663].zw, mlp_forward_parameters[664].x)
-        + y1[3].y * mlp_forward_parameters[664].yzw
-        + y1[3].z * mlp_forward_parameters[665].xyz
-        + y1[3].w * vec3<f32>(mlp_forward_parameters[665].w, mlp_forward_parameters[666].xy);
-    y2_0 += y1[4].x * vec3<f32>(mlp_forward_parameters[666].zw, mlp_forward_parameters[667].x)
-        + y1[4].y * mlp_forward_parameters[667].yzw;
+    var y2_0 = y1[0].x * mlp_forward_parameters[882].xyz
+        + y1[0].y * vec3<f32>(mlp_forward_parameters[882].w, mlp_forward_parameters[883].xy)
+        + y1[0].z * vec3<f32>(mlp_forward_parameters[883].zw, mlp_forward_parameters[884].x)
+        + y1[0].w * mlp_forward_parameters[884].yzw;
+    y2_0 += y1[1].x * mlp_forward_parameters[885].xyz
+        + y1[1].y * vec3<f32>(mlp_forward_parameters[885].w, mlp_forward_parameters[886].xy)
+        + y1[1].z * vec3<f32>(mlp_forward_parameters[886].zw, mlp_forward_parameters[887].x)
+        + y1[1].w * mlp_forward_parameters[887].yzw;
+    y2_0 += y1[2].x * mlp_forward_parameters[888].xyz
+        + y1[2].y * vec3<f32>(mlp_forward_parameters[888].w, mlp_forward_parameters[889].xy)
+        + y1[2].z * vec3<f32>(mlp_forward_parameters[889].zw, mlp_forward_parameters[890].x)
+        + y1[2].w * mlp_forward_parameters[890].yzw;
+    y2_0 += y1[3].x * mlp_forward_parameters[891].xyz
+        + y1[3].y * vec3<f32>(mlp_forward_parameters[891].w, mlp_forward_parameters[892].xy)
+        + y1[3].z * vec3<f32>(mlp_forward_parameters[892].zw, mlp_forward_parameters[893].x)
+        + y1[3].w * mlp_forward_parameters[893].yzw;
+    y2_0 += y1[4].x * mlp_forward_parameters[894].xyz
+        + y1[4].y * vec3<f32>(mlp_forward_parameters[894].w, mlp_forward_parameters[895].xy);
 
     return array<f32, 3>(y2_0.x, y2_0.y, y2_0.z);
 }
