@@ -17,7 +17,8 @@ use std::time::Duration;
 
 pub use shader::{Access, Shader};
 pub(crate) use shader::{Pipeline, numbers, words_as_bytes};
-pub(crate) use timestamps::Timestamps;
+pub(crate) use timestamps::Stopwatch;
+use timestamps::Timestamps;
 
 use crate::error::{Error, Result};
 
@@ -68,6 +69,7 @@ struct Shared {
     created_objects: AtomicU64,
     lost: OnceLock<String>,
     marker: OnceLock<wgpu::Buffer>,
+    timestamps: OnceLock<Option<Arc<Timestamps>>>,
 }
 
 impl Gpu {
@@ -106,6 +108,7 @@ impl Gpu {
             created_objects: AtomicU64::new(0),
             lost: OnceLock::new(),
             marker: OnceLock::new(),
+            timestamps: OnceLock::new(),
         };
         Ok(Gpu { shared: Arc::new(shared), wait_timeout: WAIT_TIMEOUT, is_cpu })
     }
@@ -160,8 +163,8 @@ impl Gpu {
         format!("{name}, {backend}, {}", driver.join(" "))
     }
 
-    /// How many GPU objects (buffers, bind groups, pipelines, query sets) the crate has made on this device so far. Recording makes
-    /// none.
+    /// How many GPU objects (buffers, bind groups, pipelines, query sets) the crate has made on this device so far.
+    /// Recording makes none.
     pub fn created_objects(&self) -> u64 {
         self.shared.created_objects.load(Ordering::Relaxed)
     }

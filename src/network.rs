@@ -120,7 +120,8 @@ impl Network {
         }
         // A network without linear layers has no parameters, but a buffer cannot be empty; and shaders of the app read
         // vectors of four.
-        let bytes = (mlp.parameter_count() as u64).saturating_mul(count as u64).max(1).next_multiple_of(4) * 4;
+        let numbers = (mlp.parameter_count() as u64).saturating_mul(count as u64).max(1);
+        let bytes = numbers.div_ceil(4).saturating_mul(16);
         let parameters = gpu.storage_buffer(operation, "parameters", bytes)?;
         // The number fits in 32 bits, since the buffer's bytes do.
         Ok(Network { gpu: gpu.clone(), mlp: Arc::new(mlp.clone()), population: count as u32, parameters })

@@ -5,11 +5,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result};
-use crate::gpu::{Gpu, Timestamps};
+use crate::gpu::{Gpu, Stopwatch};
 use crate::kernels::TrainingState;
 
 /// The readings that can be under way at once: an app that is three frames ahead of the GPU still gets one each frame.
-const SLOTS: u32 = 4;
+const SLOTS: usize = 4;
 
 /// Readings of a training state: each recording copies the state into a free slot, a small buffer that is mapped once
 /// the recording was submitted and done; and with it how long the recorded steps took.
@@ -20,7 +20,6 @@ const SLOTS: u32 = 4;
 pub(crate) struct Ring {
     gpu: Gpu,
     slots: Vec<Slot>,
-    timestamps: Option<Timestamps>,
     /// The steps of all recordings whose slots have arrived: the GPU must have done them.
     confirmed_steps: Arc<AtomicU64>,
     /// The steps that the GPU counted in the latest of all readings.
@@ -30,6 +29,8 @@ pub(crate) struct Ring {
 #[derive(Debug)]
 struct Slot {
     buffer: wgpu::Buffer,
+    /// Shared with what is recorded: nobody else may have it before that is done.
+    stopwatch: Option<Arc<Stopwatch>>,
     status: Arc<Mutex<Status>>,
 }
 
@@ -58,16 +59,15 @@ fn lock(status: &Mutex<Status>) -> MutexGuard<'_, Status> {
 impl Ring {
     /// A ring for states of as many bytes as this one's; `None` for one that never has a reading.
     pub fn new(gpu: &Gpu, state: Option<&TrainingState>) -> Result<Self> {
-        let operation = "Trainer::new";
-        let timestamps = state.and_then(|_| Timestamps::new(gpu, operation, SLOTS));
         let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
         let slot = |state: &TrainingState| {
-            let bytes = state.buffer().size() + timestamps.as_ref().map_or(0, |_| Timestamps::BYTES);
-            let buffer = gpu.create_buffer(operation, "readback slot", bytes, usage)?;
-            Ok(Slot { buffer, status: Arc::new(Mutex::new(Status::Free)) })
+            let stopwatch = gpu.stopwatch().map(Arc::new);
+            let bytes = state.buffer().size() + stopwatch.as_ref().map_or(0, |_| Stopwatch::BYTES);
+            let buffer = gpu.create_buffer("Trainer::new", "readback slot", bytes, usage)?;
+            Ok(Slot { buffer, stopwatch, status: Arc::new(Mutex::new(Status::Free)) })
         };
-        let slots = std::iter::repeat_n(state, SLOTS as usize).flatten().map(slot).collect::<Result<_>>()?;
-        Ok(Ring { gpu: gpu.clone(), slots, timestamps, confirmed_steps: Arc::default(), seen_steps: 0 })
+        let slots = std::iter::repeat_n(state, SLOTS).flatten().map(slot).collect::<Result<_>>()?;
+        Ok(Ring { gpu: gpu.clone(), slots, confirmed_steps: Arc::default(), seen_steps: 0 })
     }
 
     /// Records a pass of `steps` steps, and a reading of `state` after them, if there is a free slot.
@@ -79,20 +79,25 @@ impl Ring {
         record_steps: impl FnOnce(&mut wgpu::ComputePass<'_>),
     ) {
         let recorded = Instant::now();
-        let free = (0..).zip(&self.slots).find(|(_, slot)| matches!(*slot.status(), Status::Free));
-        let timestamps = free.and_then(|(index, _)| Some((index, self.timestamps.as_ref()?)));
+        let free = self.slots.iter().find(|slot| matches!(*slot.status(), Status::Free));
+        let stopwatch = free.and_then(|slot| slot.stopwatch.as_ref());
         record_steps(&mut encoder.begin_compute_pass(&wgpu::ComputePassDescriptor {
             label: Some("wgrad training"),
-            timestamp_writes: timestamps.map(|(index, timestamps)| timestamps.writes(index)),
+            timestamp_writes: stopwatch.map(|stopwatch| stopwatch.writes()),
         }));
-        let Some((_, Slot { buffer, status })) = free else { return };
+        let Some(Slot { buffer, status, .. }) = free else { return };
         encoder.copy_buffer_to_buffer(state.buffer(), 0, buffer, 0, state.buffer().size());
-        if let Some((index, timestamps)) = timestamps {
-            timestamps.record(encoder, index, buffer, state.buffer().size());
+        if let Some(stopwatch) = stopwatch {
+            stopwatch.record(encoder, buffer, state.buffer().size());
         }
         *lock(status) = Status::Recorded;
-        let confirmed_steps = self.confirmed_steps.clone();
-        let ticket = Ticket { status: Some(status.clone()), confirmed_steps, steps, recorded };
+        let ticket = Ticket {
+            status: Some(status.clone()),
+            confirmed_steps: self.confirmed_steps.clone(),
+            steps,
+            recorded,
+            _stopwatch: stopwatch.cloned(),
+        };
         encoder.map_buffer_on_submit(buffer, wgpu::MapMode::Read, .., move |result| ticket.arrive(result.is_ok()));
     }
 
@@ -112,14 +117,17 @@ impl Ring {
                     slot.buffer.unmap();
                     *slot.status() = Status::Free;
                     idle = false;
-                    let by_the_clock = self.timestamps.as_ref().and_then(|timestamps| {
-                        let state = words.len() - Timestamps::BYTES as usize / 4;
-                        timestamps.duration(&words.split_off(state))
+                    let by_the_clock = slot.stopwatch.as_ref().and_then(|stopwatch| {
+                        let state = words.len() - Stopwatch::BYTES as usize / 4;
+                        stopwatch.duration(&words.split_off(state))
                     });
-                    timed(steps, by_the_clock.unwrap_or(after));
-                    let steps = TrainingState::steps(&words);
-                    if steps >= self.seen_steps {
-                        self.seen_steps = steps;
+                    let counted = TrainingState::steps(&words);
+                    // What the GPU has not done took no time.
+                    if counted > self.seen_steps {
+                        timed(steps, by_the_clock.unwrap_or(after));
+                    }
+                    if counted >= self.seen_steps {
+                        self.seen_steps = counted;
                         latest = Some(words);
                     }
                 }
@@ -172,6 +180,8 @@ struct Ticket {
     confirmed_steps: Arc<AtomicU64>,
     steps: u64,
     recorded: Instant,
+    /// Kept until then.
+    _stopwatch: Option<Arc<Stopwatch>>,
 }
 
 impl Ticket {

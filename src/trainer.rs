@@ -229,9 +229,9 @@ impl Trainer {
     ///
     /// Where the device was requested with [`wgpu::Features::TIMESTAMP_QUERY`] the time is the GPU's own, and the duration
     /// is met. Without it, all that is known is how long after its recording a frame's work was seen to be done, which
-    /// includes what else the frame does and how late somebody looks: then the duration is rather kept than filled. An
-    /// app that waits for the display sees a frame's work done a frame later, and is given few steps for less than that:
-    /// ask for the feature, or choose the number of steps.
+    /// includes what else the frame does and how late somebody looks: then the duration is kept, not filled. An app that
+    /// waits for the display sees a frame's work done a frame later: of a duration shorter than that it is given one step a
+    /// frame, for good. Ask for the feature where the adapter has it, or choose the number of steps yourself.
     ///
     /// ```no_run
     /// # use std::time::Duration;

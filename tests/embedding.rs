@@ -68,7 +68,12 @@ fn a_device_of_our_own_has_the_default_limits_and_no_feature_but_subgroups() {
 
 #[test]
 fn a_step_creates_no_gpu_object() {
-    let (device, queue) = app_device();
+    for features in [wgpu::Features::empty(), wgpu::Features::TIMESTAMP_QUERY] {
+        records_without_creating(app_device_with(features));
+    }
+}
+
+fn records_without_creating((device, queue): (wgpu::Device, wgpu::Queue)) {
     let gpu = Gpu::from_wgpu(&device, &queue).unwrap();
     // Two counts: the crate's own, in its one place of creation, and wgpu's of what the driver holds.
     let count = || {
@@ -76,7 +81,7 @@ fn a_step_creates_no_gpu_object() {
         let driver =
             [&counters.buffers, &counters.bind_groups, &counters.bind_group_layouts, &counters.pipeline_layouts]
                 .into_iter()
-                .chain([&counters.compute_pipelines, &counters.shader_modules])
+                .chain([&counters.compute_pipelines, &counters.shader_modules, &counters.query_sets])
                 .map(|counter| counter.read())
                 .sum::<isize>();
         (gpu.created_objects(), driver)
@@ -347,16 +352,18 @@ fn what_is_dropped_in_flight_is_not_freed_early() {
 
 #[test]
 fn a_submission_that_wgpu_refuses_is_reported_once_and_training_goes_on() {
-    let (device, queue) = app_device();
+    let (device, queue) = app_device_with(wgpu::Features::TIMESTAMP_QUERY);
     let gpu = Gpu::from_wgpu(&device, &queue).unwrap();
     let (_, mut trainer) = xor_trainer(&gpu);
     submit(&gpu, |encoder| trainer.record_steps(encoder, 5));
     assert_eq!(trainer.read_loss().unwrap().unwrap().step, 5);
 
+    let steps = trainer.steps_within(Duration::from_secs(60)).unwrap();
+
     // The app's own mistake, in the encoder of the training steps: a buffer that is destroyed before the submission.
     let [from, to] = [buffer_of(&gpu, &[0; 4]), buffer_of(&gpu, &[0; 4])];
     let mut encoder = device.create_command_encoder(&Default::default());
-    trainer.record_steps(&mut encoder, 5);
+    trainer.record_steps(&mut encoder, 500);
     encoder.copy_buffer_to_buffer(&from, 0, &to, 0, 16);
     from.destroy();
     let scope = device.push_error_scope(wgpu::ErrorFilter::Validation);
@@ -365,7 +372,9 @@ fn a_submission_that_wgpu_refuses_is_reported_once_and_training_goes_on() {
     device.poll(wgpu::PollType::wait_indefinitely()).unwrap();
 
     let error = trainer.latest_loss().unwrap_err();
-    assert_eq!(error, Error::WorkDropped { expected: 10, found: 5 });
+    assert_eq!(error, Error::WorkDropped { expected: 505, found: 5 });
+    // What was not done took no time: the next frame is as long as before.
+    assert_eq!(trainer.steps_within(Duration::from_secs(60)), Ok(steps));
     submit(&gpu, |encoder| trainer.record_steps(encoder, 5));
     device.poll(wgpu::PollType::wait_indefinitely()).unwrap();
     assert_eq!(trainer.latest_loss().unwrap().unwrap().step, 10);

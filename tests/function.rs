@@ -191,14 +191,16 @@ fn assert_same_numbers(network: &Network, points: &wgpu::Buffer, app: &App) {
     let forward = network.forward(&Rows::new(points, mlp.input_width()), &Rows::new(&y, outputs)).unwrap();
     submit(gpu(), |encoder| forward.record(encoder));
     let y = words_of(gpu(), &y).into_iter().map(|word| f64::from(f32::from_bits(word))).collect::<Vec<_>>();
-    assert_close(&format!("{mlp}, compute"), &app.computed(), &y, |_| 1e-6);
+    // Of large results, which only networks without a last sigmoid have, a millionth is less than they are exact to.
+    let bound = 1e-6 * y.iter().fold(1.0, |largest: f64, y| largest.max(y.abs()));
+    assert_close(&format!("{mlp}, compute"), &app.computed(), &y, |_| bound);
     // Of many outputs the last: each four are a picture.
     let first = (outputs - 1) / 4 * 4;
     let numbers = outputs - first;
     let drawn = app.drawn(first);
     let drawn = drawn.chunks_exact(4).take(POINTS).flat_map(|pixel| &pixel[..numbers]).copied().collect::<Vec<_>>();
     let y = y.chunks_exact(outputs).flat_map(|y| &y[first..]).copied().collect::<Vec<_>>();
-    assert_close(&format!("{mlp}, fragment"), &drawn, &y, |_| 1e-6);
+    assert_close(&format!("{mlp}, fragment"), &drawn, &y, |_| bound);
 }
 
 fn points_of(mlp: &Mlp) -> wgpu::Buffer {
@@ -207,10 +209,16 @@ fn points_of(mlp: &Mlp) -> wgpu::Buffer {
 
 #[test]
 fn gives_the_numbers_of_the_forward_pass() {
-    // All that are written out, all that loop over inputs, outputs or both, and tails of each: the last layer's sigmoid
-    // keeps outputs near one another that differ by how a sum of hundreds was rounded.
     let mut mlps = networks();
-    mlps.retain(|mlp| mlp.to_string().ends_with("sigmoid"));
+    mlps.push(Mlp::inputs(18).sigmoid().linear(30).sigmoid().sigmoid().linear(1).sigmoid());
+    mlps.push(Mlp::inputs(6).sigmoid().sigmoid());
+    assert_all(mlps);
+}
+
+/// Loops over inputs, outputs or both, and tails of each.
+#[test]
+fn gives_the_numbers_of_the_forward_pass_in_loops() {
+    let mut mlps = vec![Mlp::inputs(2).linear(70).bias().sigmoid().linear(50).sigmoid().linear(3)];
     for (width, next) in [(5, 3), (16, 16), (31, 33), (33, 35), (64, 64), (130, 9), (255, 5), (256, 256)] {
         mlps.push(Mlp::inputs(2).linear(width).bias().sigmoid().linear(next).sigmoid().linear(5).bias().sigmoid());
     }
@@ -218,9 +226,11 @@ fn gives_the_numbers_of_the_forward_pass() {
     for (inputs, outputs) in [(17, 16), (64, 17), (9, 130), (2, 256), (70, 15)] {
         mlps.push(Mlp::inputs(inputs).linear(outputs).bias().sigmoid());
     }
-    mlps.push(Mlp::inputs(18).sigmoid().linear(30).sigmoid().sigmoid().linear(1).sigmoid());
-    mlps.push(Mlp::inputs(6).sigmoid().sigmoid());
-    assert!(mlps.len() >= 40, "{}", mlps.len());
+    assert_all(mlps);
+}
+
+fn assert_all(mlps: Vec<Mlp>) {
+    assert!(mlps.len() >= 14, "{}", mlps.len());
     for (seed, mlp) in (1..).zip(mlps) {
         let network = Network::new(gpu(), &mlp, 0).unwrap();
         // Biases too.

@@ -39,19 +39,24 @@ const TAKEN: [&str; 3] = [
      sizeof smooth snorm static static_assert static_cast std subroutine super target template this thread_local \
      throw trait try type typedef typeid typename typeof union unless unorm unsafe unsized use using varying virtual \
      volatile wgsl where with writeonly yield",
-    "abs array exp f32 input select vec2 vec3 vec4",
+    "abs array exp f32 input read select storage vec2 vec3 vec4",
 ];
 
 impl Network {
     /// The network as a function in WGSL, `fn name(input: array<f32, INPUTS>) -> array<f32, OUTPUTS>`, for the app to put
     /// before any shader of its own, and the one binding that the function reads: [`Network::parameters`], as a read-only
-    /// storage buffer, at `group` and `binding`. It may be called in every stage and as often as wanted, also while a
-    /// trainer is at work: it computes with the parameters as they are when the shader runs.
+    /// storage buffer, at `group` and `binding`. It may be called in every stage, also while a trainer is at work: it computes with the parameters as they are when the shader runs.
     ///
-    /// Its results are those of [`Network::forward`] within 1e-6. In a fragment shader, `fwidth` and its kin of a result may
-    /// be wrong along the edge of a triangle, past which some drivers read no buffers. All other names in the text begin
-    /// with `name_`, so that a shader can have several networks. A layer of more than 1,024 weights is a loop; how many
-    /// loop iterations a call goes through is said in the text.
+    /// Its results are those of [`Network::forward`] within 1e-6; of a network that ends without a sigmoid, whose results
+    /// may be large, within 1e-6 of the largest. In a fragment shader, `fwidth` and its kin of a result may be wrong along
+    /// the edge of a triangle, past which some drivers read no buffers.
+    ///
+    /// A layer of more than 1,024 weights is a loop; how many loop iterations a call goes through is said in the text. All
+    /// loops of an invocation together, the app's own included, should stay below 32,768 iterations: some drivers stop
+    /// them later without a word (Mesa 22 after 65,535), and the results are wrong.
+    ///
+    /// All other names in the text begin with `name_` (`name_parameters`, `name_sigmoid4`), so that a shader can have
+    /// several networks.
     ///
     /// ```no_run
     /// # fn shader(device: &wgpu::Device, network: &wgrad::Network) -> wgrad::Result<wgpu::ShaderModule> {
@@ -146,7 +151,11 @@ impl Stage {
     }
 }
 
+/// The names of the arrays.
+const ARRAYS: [&str; 2] = ["even", "odd"];
+
 /// The numbers between two layers.
+#[derive(Clone)]
 struct Activation {
     name: String,
     width: u32,
@@ -199,13 +208,20 @@ fn text<'a>(mlp: &Mlp, name: &'a str, [group, binding]: [u32; 2]) -> Function<'a
     function.text.sigmoids(&format!("{name}_"), widths);
     function.line("");
     function.line(format!("fn {name}(input: array<f32, {inputs}>) -> array<f32, {outputs}> {{"));
+    // Two arrays take turns between layers that are loops: WGSL promises 8,192 bytes of variables, not one a layer.
+    let looped = stages.iter().filter(|stage| !stage.is_written_out());
+    if let Some(widest) = looped.map(|stage| stage.inputs.max(stage.outputs)).max() {
+        for name in ARRAYS {
+            function.line(format!("var {name}: array<vec4<f32>, {}>;", widest.div_ceil(4)));
+        }
+    }
     let in_array = stages.first().is_some_and(Stage::loops_over_inputs);
     let mut x = function.input(inputs, leading_sigmoids, in_array);
     for stage in &stages {
         function.line("");
         let Stage { index, inputs, outputs, .. } = stage;
         let bias = if stage.bias { " with bias" } else { "" };
-        function.line(format!("// layer {index}: {inputs} → {outputs}{bias}"));
+        function.line(format!("// linear layer {index}: {inputs} → {outputs}{bias}"));
         x = function.layer(stage, x);
     }
     function.line("");
@@ -220,7 +236,10 @@ fn text<'a>(mlp: &Mlp, name: &'a str, [group, binding]: [u32; 2]) -> Function<'a
     function.line(
         "// Each layer is y = x · w, with a bias y = x · w + b, a sigmoid 1 / (1 + e^-y). Four outputs are a vector.",
     );
-    function.line(format!("// A call goes through {} loop iterations.", function.iterations));
+    function.line(format!(
+        "// A call goes through {} loop iterations; all loops of an invocation should stay below {LONGEST_LOOP}.",
+        function.iterations
+    ));
     if parameters > 0 {
         let quads = parameters.div_ceil(4);
         function.line("//");
@@ -294,23 +313,23 @@ impl Function<'_> {
         if x.is_array {
             return x;
         }
-        let vectors = parts(x.width).map(|part| padded(&x.part(part), part.width)).collect::<Vec<_>>();
-        self.list(&format!("var {} =", x.name), &format!("array<vec4<f32>, {}>", vectors.len()), &vectors);
-        Activation { is_array: true, ..x }
+        let array = Activation { name: ARRAYS[0].to_owned(), is_array: true, ..x };
+        for part in parts(x.width) {
+            self.line(format!("{} = {};", array.part(part), padded(&x.part(part), part.width)));
+        }
+        array
     }
 
     fn layer(&mut self, stage: &Stage, x: Activation) -> Activation {
         let x = if stage.loops_over_inputs() { self.array(x) } else { x };
-        let y = Activation {
-            name: format!("y{}", stage.index),
-            width: stage.outputs,
-            is_array: stage.loops_over_outputs(),
-        };
-        if !y.is_array {
-            self.outputs(stage, &x, "", parts(stage.outputs).map(|part| (part, y.part(part))).collect());
+        let (width, in_parts) = (stage.outputs, format!("y{}", stage.index));
+        if !stage.loops_over_outputs() {
+            let y = Activation { name: in_parts, width, is_array: false };
+            self.outputs(stage, &x, "", parts(width).map(|part| (part, y.part(part))).collect());
             return y;
         }
-        self.line(format!("var {}: array<vec4<f32>, {}>;", y.name, stage.outputs.div_ceil(4)));
+        let name = if x.name == ARRAYS[0] { ARRAYS[1] } else { ARRAYS[0] };
+        let y = Activation { name: name.to_owned(), width, is_array: true };
         let whole = stage.outputs / 4;
         self.line(format!("for (var o = 0u; o < {whole}u; o++) {{"));
         let before = self.iterations;
@@ -320,7 +339,7 @@ impl Function<'_> {
         self.line("}");
         self.iterations = before + u64::from(whole) * (1 + self.iterations - before);
         if let Some(part) = parts(stage.outputs).nth(whole as usize) {
-            let rest = format!("{}_{whole}", y.name);
+            let rest = format!("{in_parts}_{whole}");
             self.outputs(stage, &x, "", vec![(part, rest.clone())]);
             self.line(format!("{}[{whole}] = {};", y.name, padded(&rest, part.width)));
         }
@@ -347,10 +366,8 @@ impl Function<'_> {
         }
         for (part, name) in &parts {
             let bias = self.parameters(o, stage.weight(stage.inputs, part.first), part.width);
-            self.line(match stage.bias {
-                true => format!("var {name} = {bias};"),
-                false => format!("var {name} = {}();", part.ty()),
-            });
+            let begin = if stage.bias { bias } else { format!("{}()", part.ty()) };
+            self.line(format!("var {name} = {begin};"));
         }
         let whole = stage.inputs / 4;
         self.line(format!("for (var i = 0u; i < {whole}u; i++) {{"));
@@ -441,11 +458,16 @@ fn compute() {
 
     #[test]
     fn every_word_that_wgsl_reserves_is_refused() {
+        // Those that naga knows, which has built-in functions and types among them; and what the text itself says.
+        let mlp = Mlp::inputs(40).linear(40).bias().sigmoid();
+        let own = text(&mlp, "f", [0, 0]).text.finish();
+        let own =
+            own.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_').filter(|word| *word != "f");
         let mut refused = 0;
-        for name in naga::keywords::wgsl::RESERVED {
-            if naga::front::wgsl::parse_str(&format!("fn {name}() {{}}")).is_err() {
-                assert!(check_name(name).is_err(), "{name}");
-                refused += 1;
+        for name in naga::keywords::wgsl::RESERVED.iter().copied().chain(own) {
+            match check_name(name) {
+                Ok(()) => assert_valid(name, &text(&mlp, name, [0, 0]).text.finish()),
+                Err(_) => refused += 1,
             }
         }
         assert!(refused > 100, "{refused}");

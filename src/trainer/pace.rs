@@ -93,6 +93,22 @@ mod tests {
     }
 
     #[test]
+    fn without_a_clock_a_time_that_is_shorter_than_a_frame_is_kept_by_single_steps() {
+        // Each frame's work is seen to be done a frame later, whatever it was: that is all that is known.
+        let mut pace = Pace::default();
+        let frame = Duration::from_millis(17);
+        for _ in 0..30 {
+            assert_eq!(pace.steps_within(BUDGET), 1);
+            pace.note(pace.steps_within(BUDGET), frame);
+        }
+        // A longer one is filled with what a frame was seen to do.
+        for _ in 0..10 {
+            pace.note(pace.steps_within(3 * frame), frame);
+        }
+        assert!(pace.steps_within(3 * frame) > 1_000);
+    }
+
+    #[test]
     fn what_takes_long_once_is_forgotten_and_what_stays_slow_is_learned() {
         let mut pace = Pace::default();
         // The first frame compiles for ten seconds, and every seventh is interrupted.

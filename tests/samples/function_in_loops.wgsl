@@ -1,7 +1,7 @@
 // mlp_forward   9 → linear 130 → sigmoid → linear 18 with bias → sigmoid → linear 3, for one sample     reference: NeuralNetwork::forward
 //
 // Each layer is y = x · w, with a bias y = x · w + b, a sigmoid 1 / (1 + e^-y). Four outputs are a vector.
-// A call goes through 196 loop iterations.
+// A call goes through 196 loop iterations; all loops of an invocation should stay below 32768.
 //
 //   mlp_forward_parameters  [3582]  layer after layer, a row an input, a bias the last row
 
@@ -18,12 +18,13 @@ fn mlp_forward_sigmoid4(x: vec4<f32>) -> vec4<f32> {
 }
 
 fn mlp_forward(input: array<f32, 9>) -> array<f32, 3> {
+    var even: array<vec4<f32>, 33>;
+    var odd: array<vec4<f32>, 33>;
     let x_0 = vec4<f32>(input[0], input[1], input[2], input[3]);
     let x_1 = vec4<f32>(input[4], input[5], input[6], input[7]);
     let x_2 = input[8];
 
-    // layer 0: 9 → 130
-    var y0: array<vec4<f32>, 33>;
+    // linear layer 0: 9 → 130
     for (var o = 0u; o < 32u; o++) {
         var y = x_0.x * mlp_forward_parameters[o]
             + x_0.y * vec4<f32>(mlp_forward_parameters[o + 32u].zw, mlp_forward_parameters[o + 33u].xy)
@@ -35,7 +36,7 @@ fn mlp_forward(input: array<f32, 9>) -> array<f32, 3> {
             + x_1.w * vec4<f32>(mlp_forward_parameters[o + 227u].zw, mlp_forward_parameters[o + 228u].xy);
         y += x_2 * mlp_forward_parameters[o + 260u];
         y = mlp_forward_sigmoid4(y);
-        y0[o] = y;
+        even[o] = y;
     }
     var y0_32 = x_0.x * mlp_forward_parameters[32].xy
         + x_0.y * mlp_forward_parameters[64].zw
@@ -47,58 +48,57 @@ fn mlp_forward(input: array<f32, 9>) -> array<f32, 3> {
         + x_1.w * mlp_forward_parameters[259].zw;
     y0_32 += x_2 * mlp_forward_parameters[292].xy;
     y0_32 = mlp_forward_sigmoid2(y0_32);
-    y0[32] = vec4<f32>(y0_32, 0.0, 0.0);
+    even[32] = vec4<f32>(y0_32, 0.0, 0.0);
 
-    // layer 1: 130 → 18 with bias
-    var y1: array<vec4<f32>, 5>;
+    // linear layer 1: 130 → 18 with bias
     for (var o = 0u; o < 4u; o++) {
         var y = vec4<f32>(mlp_forward_parameters[o + 877u].zw, mlp_forward_parameters[o + 878u].xy);
         for (var i = 0u; i < 32u; i++) {
-            let x = y0[i];
+            let x = even[i];
             let at = i * 18u + o;
             y += x.x * vec4<f32>(mlp_forward_parameters[at + 292u].zw, mlp_forward_parameters[at + 293u].xy)
                 + x.y * mlp_forward_parameters[at + 297u]
                 + x.z * vec4<f32>(mlp_forward_parameters[at + 301u].zw, mlp_forward_parameters[at + 302u].xy)
                 + x.w * mlp_forward_parameters[at + 306u];
         }
-        y += y0[32].x * vec4<f32>(mlp_forward_parameters[o + 868u].zw, mlp_forward_parameters[o + 869u].xy);
-        y += y0[32].y * mlp_forward_parameters[o + 873u];
+        y += even[32].x * vec4<f32>(mlp_forward_parameters[o + 868u].zw, mlp_forward_parameters[o + 869u].xy);
+        y += even[32].y * mlp_forward_parameters[o + 873u];
         y = mlp_forward_sigmoid4(y);
-        y1[o] = y;
+        odd[o] = y;
     }
     var y1_4 = mlp_forward_parameters[881].zw;
     for (var i = 0u; i < 32u; i++) {
-        let x = y0[i];
+        let x = even[i];
         let at = i * 18u;
         y1_4 += x.x * mlp_forward_parameters[at + 296u].zw
             + x.y * mlp_forward_parameters[at + 301u].xy
             + x.z * mlp_forward_parameters[at + 305u].zw
             + x.w * mlp_forward_parameters[at + 310u].xy;
     }
-    y1_4 += y0[32].x * mlp_forward_parameters[872].zw;
-    y1_4 += y0[32].y * mlp_forward_parameters[877].xy;
+    y1_4 += even[32].x * mlp_forward_parameters[872].zw;
+    y1_4 += even[32].y * mlp_forward_parameters[877].xy;
     y1_4 = mlp_forward_sigmoid2(y1_4);
-    y1[4] = vec4<f32>(y1_4, 0.0, 0.0);
+    odd[4] = vec4<f32>(y1_4, 0.0, 0.0);
 
-    // layer 2: 18 → 3
-    var y2_0 = y1[0].x * mlp_forward_parameters[882].xyz
-        + y1[0].y * vec3<f32>(mlp_forward_parameters[882].w, mlp_forward_parameters[883].xy)
-        + y1[0].z * vec3<f32>(mlp_forward_parameters[883].zw, mlp_forward_parameters[884].x)
-        + y1[0].w * mlp_forward_parameters[884].yzw;
-    y2_0 += y1[1].x * mlp_forward_parameters[885].xyz
-        + y1[1].y * vec3<f32>(mlp_forward_parameters[885].w, mlp_forward_parameters[886].xy)
-        + y1[1].z * vec3<f32>(mlp_forward_parameters[886].zw, mlp_forward_parameters[887].x)
-        + y1[1].w * mlp_forward_parameters[887].yzw;
-    y2_0 += y1[2].x * mlp_forward_parameters[888].xyz
-        + y1[2].y * vec3<f32>(mlp_forward_parameters[888].w, mlp_forward_parameters[889].xy)
-        + y1[2].z * vec3<f32>(mlp_forward_parameters[889].zw, mlp_forward_parameters[890].x)
-        + y1[2].w * mlp_forward_parameters[890].yzw;
-    y2_0 += y1[3].x * mlp_forward_parameters[891].xyz
-        + y1[3].y * vec3<f32>(mlp_forward_parameters[891].w, mlp_forward_parameters[892].xy)
-        + y1[3].z * vec3<f32>(mlp_forward_parameters[892].zw, mlp_forward_parameters[893].x)
-        + y1[3].w * mlp_forward_parameters[893].yzw;
-    y2_0 += y1[4].x * mlp_forward_parameters[894].xyz
-        + y1[4].y * vec3<f32>(mlp_forward_parameters[894].w, mlp_forward_parameters[895].xy);
+    // linear layer 2: 18 → 3
+    var y2_0 = odd[0].x * mlp_forward_parameters[882].xyz
+        + odd[0].y * vec3<f32>(mlp_forward_parameters[882].w, mlp_forward_parameters[883].xy)
+        + odd[0].z * vec3<f32>(mlp_forward_parameters[883].zw, mlp_forward_parameters[884].x)
+        + odd[0].w * mlp_forward_parameters[884].yzw;
+    y2_0 += odd[1].x * mlp_forward_parameters[885].xyz
+        + odd[1].y * vec3<f32>(mlp_forward_parameters[885].w, mlp_forward_parameters[886].xy)
+        + odd[1].z * vec3<f32>(mlp_forward_parameters[886].zw, mlp_forward_parameters[887].x)
+        + odd[1].w * mlp_forward_parameters[887].yzw;
+    y2_0 += odd[2].x * mlp_forward_parameters[888].xyz
+        + odd[2].y * vec3<f32>(mlp_forward_parameters[888].w, mlp_forward_parameters[889].xy)
+        + odd[2].z * vec3<f32>(mlp_forward_parameters[889].zw, mlp_forward_parameters[890].x)
+        + odd[2].w * mlp_forward_parameters[890].yzw;
+    y2_0 += odd[3].x * mlp_forward_parameters[891].xyz
+        + odd[3].y * vec3<f32>(mlp_forward_parameters[891].w, mlp_forward_parameters[892].xy)
+        + odd[3].z * vec3<f32>(mlp_forward_parameters[892].zw, mlp_forward_parameters[893].x)
+        + odd[3].w * mlp_forward_parameters[893].yzw;
+    y2_0 += odd[4].x * mlp_forward_parameters[894].xyz
+        + odd[4].y * vec3<f32>(mlp_forward_parameters[894].w, mlp_forward_parameters[895].xy);
 
     return array<f32, 3>(y2_0.x, y2_0.y, y2_0.z);
 }

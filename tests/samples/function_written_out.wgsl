@@ -1,7 +1,7 @@
 // mlp_forward   2 → linear 6 with bias → sigmoid → linear 1 → sigmoid, for one sample     reference: NeuralNetwork::forward
 //
 // Each layer is y = x · w, with a bias y = x · w + b, a sigmoid 1 / (1 + e^-y). Four outputs are a vector.
-// A call goes through 0 loop iterations.
+// A call goes through 0 loop iterations; all loops of an invocation should stay below 32768.
 //
 //   mlp_forward_parameters  [24]  layer after layer, a row an input, a bias the last row
 
@@ -25,7 +25,7 @@ fn mlp_forward_sigmoid4(x: vec4<f32>) -> vec4<f32> {
 fn mlp_forward(input: array<f32, 2>) -> array<f32, 1> {
     let x_0 = vec2<f32>(input[0], input[1]);
 
-    // layer 0: 2 → 6 with bias
+    // linear layer 0: 2 → 6 with bias
     var y0_0 = x_0.x * mlp_forward_parameters[0]
         + x_0.y * vec4<f32>(mlp_forward_parameters[1].zw, mlp_forward_parameters[2].xy)
         + mlp_forward_parameters[3];
@@ -35,7 +35,7 @@ fn mlp_forward(input: array<f32, 2>) -> array<f32, 1> {
         + mlp_forward_parameters[4].xy;
     y0_1 = mlp_forward_sigmoid2(y0_1);
 
-    // layer 1: 6 → 1
+    // linear layer 1: 6 → 1
     var y1_0 = y0_0.x * mlp_forward_parameters[4].z
         + y0_0.y * mlp_forward_parameters[4].w
         + y0_0.z * mlp_forward_parameters[5].x
