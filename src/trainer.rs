@@ -225,7 +225,8 @@ impl Trainer {
 
     /// How many steps take the GPU about `duration`, for [`Trainer::record_steps`]: "about 2 ms this frame". Learned from
     /// the recordings whose readings have arrived; the first time it is one step, and then at most eight times as many
-    /// as before; none for no time, otherwise never less than one. Waits for nothing.
+    /// as before; none for no time, otherwise never less than one. Of several trainers each knows of its own steps alone:
+    /// share a frame's time out among them. Waits for nothing.
     ///
     /// Where the device was requested with [`wgpu::Features::TIMESTAMP_QUERY`] the time is the GPU's own, and the duration
     /// is met. Without it, all that is known is how long after its recording a frame's work was seen to be done, which
