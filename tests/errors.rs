@@ -542,6 +542,16 @@ fn reports_buffers_that_wgpu_refuses_in_wgpus_own_words() {
         "wgrad tiled_forward",
         "destroyed"
     );
+    // The same as samples to train on, by any plan.
+    for (unusable, words) in [(&foreign, "evice"), (&destroyed, "destroyed")] {
+        let data = Dataset::from_buffers(&gpu, unusable.clone(), rows(&gpu, 4, 2)).unwrap();
+        for plan in [Plan::Auto, Plan::Layered, Plan::Plain] {
+            let trainer = Trainer::new(&network, &data, TrainConfig { plan, ..Default::default() });
+            let error = trainer.map(drop).unwrap_err();
+            assert!(matches!(&error, Error::BufferRefused { .. }), "{plan}: {error}");
+            assert!(error.to_string().contains(words), "{plan}: {error}");
+        }
+    }
     // A number that no buffer of this instance has, at which wgpu panics.
     let elsewhere = noop();
     let foreign = (0..200).map(|_| rows(&elsewhere, 4, 2)).collect::<Vec<_>>();
