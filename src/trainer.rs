@@ -5,6 +5,7 @@ mod pace;
 mod persistent;
 mod plain;
 mod plan;
+mod reading;
 mod steps;
 
 use std::time::{Duration, Instant};
@@ -19,6 +20,8 @@ use crate::network::Network;
 use crate::readback::Ring;
 use pace::Pace;
 pub use plan::Plan;
+pub use reading::LossReading;
+use reading::Reading;
 use steps::Steps;
 pub(crate) use steps::Work;
 
@@ -44,50 +47,6 @@ pub struct TrainConfig {
 impl Default for TrainConfig {
     fn default() -> Self {
         TrainConfig { learning_rate: 0.1, batch_size: 1, shuffle: false, seed: 0, plan: Plan::Auto }
-    }
-}
-
-/// What the GPU reported of the training.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct LossReading {
-    /// The steps done.
-    pub step: u64,
-    /// The epochs completed.
-    pub epoch: u64,
-    /// The mean over the samples of the last complete epoch (during the first: over the samples so far) of
-    /// `½ Σ_outputs (y - t)²`, each measured before its own step's update. Of a population, the mean over those of its
-    /// networks that have not diverged.
-    pub loss: f32,
-}
-
-/// What the GPU last said of the training: of each network its loss.
-#[derive(Clone, Debug)]
-struct Reading {
-    step: u64,
-    epoch: u64,
-    losses: Vec<f32>,
-}
-
-impl Reading {
-    fn new(state: &TrainingState, words: &[u32]) -> Self {
-        let [step, epoch] = [TrainingState::steps(words), TrainingState::epochs(words)];
-        Reading { step, epoch, losses: state.losses(words) }
-    }
-
-    /// All networks in one; an error if none of them has a finite loss any more.
-    fn together(&self) -> Result<LossReading> {
-        let finite = self.losses.iter().filter(|loss| loss.is_finite()).map(|&loss| f64::from(loss));
-        let (sum, count) = finite.fold((0.0, 0u32), |(sum, count), loss| (sum + loss, count + 1));
-        if count == 0 {
-            let loss = self.losses.first().map(f32::to_string).unwrap_or_default();
-            return Err(Error::Diverged { step: self.step, loss });
-        }
-        Ok(LossReading { step: self.step, epoch: self.epoch, loss: (sum / f64::from(count)) as f32 })
-    }
-
-    /// A reading a network.
-    fn each(&self) -> Vec<LossReading> {
-        self.losses.iter().map(|&loss| LossReading { step: self.step, epoch: self.epoch, loss }).collect()
     }
 }
 

@@ -4,7 +4,7 @@
 mod common;
 
 use common::{XOR_INPUTS, XOR_TARGETS, xor_mlp};
-use wgrad::kernels::{self, GatherConfig, TrainingState};
+use wgrad::kernels::{self, TrainingState};
 use wgrad::{Dataset, Error, Gpu, Mlp, Network, Plan, Result, Rows, TrainConfig, Trainer, wgpu};
 
 /// A device that belongs to an app whose error handler must never be called.
@@ -47,10 +47,14 @@ macro_rules! assert_refused {
     };
 }
 
+#[path = "errors/buffers.rs"]
+mod buffers;
 #[path = "errors/data.rs"]
 mod data;
 #[path = "errors/function.rs"]
 mod function;
+#[path = "errors/operands.rs"]
+mod operands;
 
 #[test]
 fn refuses_what_is_no_network() {
@@ -341,154 +345,6 @@ fn refuses_populations_where_they_cannot_be() {
 }
 
 #[test]
-fn refuses_an_apps_buffers_that_cannot_be_bound() {
-    let gpu = noop();
-    let network = Network::new(&gpu, &xor_mlp(), 0).unwrap();
-    let good = || rows(&gpu, 4, 2);
-    let forward = |input: &Rows, output: &Rows| network.forward(input, output);
-    assert!(forward(&good(), &good()).is_ok());
-
-    let uniform = buffer_for(&gpu, 8, wgpu::BufferUsages::UNIFORM);
-    assert_refused!(forward(&Rows::new(&uniform, 2), &good()), Error::BufferUsage { .. }, "input", "STORAGE");
-    assert_refused!(forward(&good().rows(5), &good()), Error::BufferTooShort { needed: 40, found: 32, .. }, "40", "32");
-    let offset = good().offset(8).rows(4);
-    assert_refused!(forward(&offset, &good()), Error::BufferTooShort { needed: 40, found: 32, .. }, "input");
-    assert_refused!(forward(&good().offset(33), &good()), Error::BufferMisaligned { .. }, "offset of input", "33", "4");
-    assert_refused!(forward(&good(), &good().stride(10)), Error::BufferMisaligned { .. }, "stride of output", "10");
-    assert_refused!(
-        forward(&good().stride(4), &good()),
-        Error::StrideTooSmall { .. },
-        "stride of input is 4 bytes",
-        "8"
-    );
-    assert_refused!(forward(&good().stride(0), &good()), Error::StrideTooSmall { .. }, "stride of input is 0 bytes");
-    assert_refused!(forward(&Rows::new(good().buffer(), 0), &good()), Error::Empty { .. }, "input is [1, 0]");
-    assert_refused!(forward(&good(), &good().rows(0)), Error::Empty { .. }, "output is [0, 2]");
-    assert_refused!(forward(&good().offset(u64::MAX - 3), &good()), Error::BufferTooShort { .. }, "input");
-    assert_refused!(forward(&good().stride(u64::MAX - 3).rows(3), &good()), Error::BufferTooShort { .. }, "input");
-    assert_refused!(forward(&good().rows(usize::MAX), &good()), Error::BufferTooShort { .. }, "input");
-    assert_refused!(forward(&Rows::new(good().buffer(), usize::MAX), &good()), Error::BufferTooShort { .. }, "input");
-
-    let shared = buffer(&gpu, 1_024);
-    let [front, back] = [Rows::new(&shared, 2).rows(4), Rows::new(&shared, 2).offset(256).rows(4)];
-    assert_refused!(forward(&front, &back), Error::BufferAliased { .. }, "input", "output", "a buffer of its own");
-    let parameters = Rows::new(network.parameters(), 2).rows(4);
-    assert_refused!(forward(&good(), &parameters), Error::BufferAliased { .. }, "the parameters", "output");
-
-    assert_refused!(forward(&rows(&gpu, 4, 3), &good()), Error::Shapes { .. }, "Network::forward", "[4, 3]", "[4, 2]");
-    assert_refused!(
-        forward(&good(), &rows(&gpu, 4, 1)),
-        Error::Shapes { .. },
-        "the network's output",
-        "[4, 1]",
-        "[4, 2]"
-    );
-    assert_refused!(forward(&good(), &rows(&gpu, 3, 2)), Error::Shapes { .. }, "[4, 2]", "[3, 2]", "one row a sample");
-
-    let unlike = Dataset::from_buffers(&gpu, good(), rows(&gpu, 3, 2));
-    assert_refused!(unlike, Error::Shapes { .. }, "Dataset::from_buffers", "[4, 2]", "[3, 2]");
-    let unusable = Dataset::from_buffers(&gpu, good(), Rows::new(&uniform, 2));
-    assert_refused!(unusable, Error::BufferUsage { .. }, "Dataset::from_buffers", "targets");
-}
-
-#[test]
-fn refuses_a_backward_pass_that_does_not_fit_its_forward_pass() {
-    let gpu = noop();
-    let network = Network::new(&gpu, &xor_mlp(), 0).unwrap();
-    let (input, output) = (rows(&gpu, 4, 2), rows(&gpu, 4, 2));
-    let forward = network.forward(&input, &output).unwrap();
-    let good = || rows(&gpu, 4, 2);
-    assert!(forward.backward(&good(), Some(&good())).is_ok());
-    let backward = |d_output: &Rows, d_input: &Rows| forward.backward(d_output, Some(d_input));
-    assert_refused!(
-        backward(&rows(&gpu, 3, 2), &good()),
-        Error::Shapes { .. },
-        "Forward::backward",
-        "d_output",
-        "[3, 2]"
-    );
-    assert_refused!(backward(&good(), &rows(&gpu, 4, 3)), Error::Shapes { .. }, "d_input", "[4, 3]", "[4, 2]");
-    let shared = good();
-    assert_refused!(backward(&shared, &shared), Error::BufferAliased { .. }, "d_output", "d_input");
-    assert_refused!(backward(&good(), &input), Error::BufferAliased { .. }, "the forward pass's rows", "d_input");
-    let parameters = Rows::new(network.parameters(), 2).rows(4);
-    assert_refused!(backward(&good(), &parameters), Error::BufferAliased { .. }, "the parameters", "d_input");
-}
-
-#[test]
-fn refuses_kernels_whose_operands_do_not_fit() {
-    let gpu = noop();
-    let m = |height, width| rows(&gpu, height, width);
-    let matmul = kernels::matmul(&gpu, &m(2, 3), &m(5, 4), &m(2, 4));
-    assert_refused!(matmul, Error::Shapes { .. }, "matmul", "w is [5, 4]", "x is [2, 3]", "one more for a bias");
-    let matmul = kernels::matmul(&gpu, &m(2, 3), &m(3, 4), &m(2, 5));
-    assert_refused!(matmul, Error::Shapes { .. }, "matmul", "[3, 4]", "[2, 5]");
-    let x = m(3, 3);
-    assert_refused!(kernels::matmul(&gpu, &x, &m(3, 3), &x), Error::BufferAliased { .. }, "matmul", "x", "y");
-    let transposed = kernels::matmul_transposed(&gpu, &m(2, 4), &m(3, 5), &m(2, 3));
-    assert_refused!(transposed, Error::Shapes { .. }, "matmul_transposed", "[2, 4]", "[3, 5]");
-    let outer = kernels::outer_product(&gpu, &m(2, 3), &m(4, 5), &m(3, 5));
-    assert_refused!(outer, Error::Shapes { .. }, "outer_product", "[2, 3]", "[4, 5]");
-    let sigmoid = kernels::sigmoid(&gpu, &m(2, 3), &m(3, 2));
-    assert_refused!(sigmoid, Error::Shapes { .. }, "sigmoid", "[2, 3]", "[3, 2]");
-    let backward = kernels::sigmoid_backward(&gpu, &m(2, 3), &m(2, 3), &m(3, 2));
-    assert_refused!(backward, Error::Shapes { .. }, "sigmoid_backward", "[2, 3]", "[3, 2]");
-    let state = TrainingState::new(&gpu, 4, 2, 0.1).unwrap();
-    let error = kernels::squared_error(&gpu, &state, &m(2, 3), &m(2, 2), &m(2, 3));
-    assert_refused!(error, Error::Shapes { .. }, "squared_error", "[2, 3]", "[2, 2]");
-    let update = kernels::weight_update(&gpu, &state, &m(1, 3), &m(1, 4));
-    assert_refused!(update, Error::Shapes { .. }, "weight_update", "[1, 3]", "[1, 4]");
-    let gather = |inputs: &Rows, targets: &Rows, x: &Rows, t: &Rows| {
-        kernels::gather(&gpu, &state, GatherConfig { inputs, targets, x, t, shuffle: None })
-    };
-    assert!(gather(&m(4, 2), &m(4, 1), &m(2, 2), &m(2, 1)).is_ok());
-    assert_refused!(gather(&m(4, 2), &m(4, 1), &m(2, 2), &m(2, 2)), Error::Shapes { .. }, "gather", "[4, 1]", "[2, 2]");
-    // The training state is of 4 samples, 2 a batch.
-    let other_samples = gather(&m(5, 2), &m(5, 1), &m(2, 2), &m(2, 1));
-    assert_refused!(other_samples, Error::Shapes { .. }, "inputs is [5, 2]", "the training state's data set", "[4, 2]");
-    let other_batch = gather(&m(4, 2), &m(4, 1), &m(3, 2), &m(3, 1));
-    assert_refused!(other_batch, Error::Shapes { .. }, "x is [3, 2]", "the training state's batch", "[2, 2]");
-    let error = kernels::squared_error(&gpu, &state, &m(3, 2), &m(3, 2), &m(3, 2));
-    assert_refused!(error, Error::Shapes { .. }, "y is [3, 2]", "the training state's batch", "[2, 2]");
-}
-
-#[test]
-fn refuses_kernels_that_would_write_what_they_read() {
-    let gpu = noop();
-    let m = |height, width| rows(&gpu, height, width);
-    let state = TrainingState::new(&gpu, 2, 2, 0.1).unwrap();
-    let shared = &m(2, 2);
-    assert_refused!(kernels::matmul(&gpu, shared, &m(2, 2), shared), Error::BufferAliased { .. }, "x and y");
-    assert_refused!(kernels::matmul(&gpu, &m(2, 2), shared, shared), Error::BufferAliased { .. }, "w and y");
-    let transposed = |d_output: &Rows, w: &Rows, d_input: &Rows| kernels::matmul_transposed(&gpu, d_output, w, d_input);
-    assert_refused!(transposed(shared, &m(2, 2), shared), Error::BufferAliased { .. }, "d_output and d_input");
-    assert_refused!(transposed(&m(2, 2), shared, shared), Error::BufferAliased { .. }, "w and d_input");
-    let outer = |x: &Rows, d_output: &Rows, d_weights: &Rows| kernels::outer_product(&gpu, x, d_output, d_weights);
-    assert_refused!(outer(shared, &m(2, 2), shared), Error::BufferAliased { .. }, "x and d_weights");
-    assert_refused!(outer(&m(2, 2), shared, shared), Error::BufferAliased { .. }, "d_output and d_weights");
-    assert_refused!(kernels::sigmoid(&gpu, shared, shared), Error::BufferAliased { .. }, "x and y");
-    let backward = |d_output: &Rows, y: &Rows, d_input: &Rows| kernels::sigmoid_backward(&gpu, d_output, y, d_input);
-    assert_refused!(backward(shared, &m(2, 2), shared), Error::BufferAliased { .. }, "d_output and d_input");
-    assert_refused!(backward(&m(2, 2), shared, shared), Error::BufferAliased { .. }, "y and d_input");
-    let error = |y: &Rows, t: &Rows, d_output: &Rows| kernels::squared_error(&gpu, &state, y, t, d_output);
-    assert_refused!(error(shared, &m(2, 2), shared), Error::BufferAliased { .. }, "y and d_output");
-    assert_refused!(error(&m(2, 2), shared, shared), Error::BufferAliased { .. }, "t and d_output");
-    let gather = |inputs: &Rows, targets: &Rows, x: &Rows, t: &Rows| {
-        kernels::gather(&gpu, &state, GatherConfig { inputs, targets, x, t, shuffle: None })
-    };
-    assert_refused!(gather(shared, &m(2, 2), shared, &m(2, 2)), Error::BufferAliased { .. }, "inputs and x");
-    assert_refused!(gather(&m(2, 2), shared, &m(2, 2), shared), Error::BufferAliased { .. }, "targets and t");
-    assert_refused!(gather(&m(2, 2), &m(2, 2), shared, shared), Error::BufferAliased { .. }, "t and x");
-    let shared = &m(1, 3);
-    let update = |d_weights: &Rows, w: &Rows| kernels::weight_update(&gpu, &state, d_weights, w);
-    assert_refused!(update(shared, shared), Error::BufferAliased { .. }, "d_weights and w");
-    for own in [state.buffer(), state.error(), state.learning_rate()] {
-        let own = Rows::new(own, 1).rows(1);
-        assert_refused!(update(&m(1, 1), &own), Error::BufferAliased { .. }, "the training state and w");
-    }
-}
-
-#[test]
 fn reports_work_that_the_gpu_drops_without_a_word() {
     // The noop device copies, but says of dispatches that they are done, and does nothing.
     let gpu = noop();
@@ -511,52 +367,6 @@ fn reports_work_that_the_gpu_drops_without_a_word() {
     });
     assert_refused!(trainer.train(1, |_| ()), Error::WorkDropped { expected: 4, found: 0 }, "did 0");
     drop(encoders);
-}
-
-#[test]
-fn reports_buffers_that_wgpu_refuses_in_wgpus_own_words() {
-    // Two devices of one instance: wgpu cannot always tell buffers of two instances apart.
-    let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle();
-    descriptor.backends = wgpu::Backends::NOOP;
-    descriptor.backend_options.noop = wgpu::NoopBackendOptions::enabled();
-    let instance = wgpu::Instance::new(descriptor);
-    let adapter = pollster::block_on(instance.request_adapter(&Default::default())).unwrap();
-    let [gpu, other] = [(); 2].map(|()| {
-        let (device, queue) = pollster::block_on(adapter.request_device(&Default::default())).unwrap();
-        device.on_uncaptured_error(std::sync::Arc::new(|error| panic!("the app's handler was given {error}")));
-        Gpu::from_wgpu(&device, &queue).unwrap()
-    });
-    let network = Network::new(&gpu, &xor_mlp(), 0).unwrap();
-    let foreign = rows(&other, 4, 2);
-    assert_refused!(
-        network.forward(&foreign, &rows(&gpu, 4, 2)),
-        Error::BufferRefused { .. },
-        "wgrad tiled_forward",
-        "evice"
-    );
-    let destroyed = rows(&gpu, 4, 2);
-    destroyed.buffer().destroy();
-    assert_refused!(
-        network.forward(&destroyed, &rows(&gpu, 4, 2)),
-        Error::BufferRefused { .. },
-        "wgrad tiled_forward",
-        "destroyed"
-    );
-    // The same as samples to train on, by any plan.
-    for (unusable, words) in [(&foreign, "evice"), (&destroyed, "destroyed")] {
-        let data = Dataset::from_buffers(&gpu, unusable.clone(), rows(&gpu, 4, 2)).unwrap();
-        for plan in [Plan::Auto, Plan::Layered, Plan::Plain] {
-            let trainer = Trainer::new(&network, &data, TrainConfig { plan, ..Default::default() });
-            let error = trainer.map(drop).unwrap_err();
-            assert!(matches!(&error, Error::BufferRefused { .. }), "{plan}: {error}");
-            assert!(error.to_string().contains(words), "{plan}: {error}");
-        }
-    }
-    // A number that no buffer of this instance has, at which wgpu panics.
-    let elsewhere = noop();
-    let foreign = (0..200).map(|_| rows(&elsewhere, 4, 2)).collect::<Vec<_>>();
-    let forward = network.forward(&foreign[199], &rows(&gpu, 4, 2));
-    assert_refused!(forward, Error::BufferRefused { .. }, "wgrad tiled_forward");
 }
 
 /// Runs one test of this file in a process of its own, by a shell command that ends in the test's, and gives what it

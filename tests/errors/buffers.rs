@@ -1,0 +1,126 @@
+//! Buffers of the app's that cannot be bound.
+
+use wgrad::{Dataset, Error, Gpu, Network, Plan, Rows, TrainConfig, Trainer, wgpu};
+
+use super::{buffer, buffer_for, noop, rows, xor_mlp};
+
+#[test]
+fn refuses_an_apps_buffers_that_cannot_be_bound() {
+    let gpu = noop();
+    let network = Network::new(&gpu, &xor_mlp(), 0).unwrap();
+    let good = || rows(&gpu, 4, 2);
+    let forward = |input: &Rows, output: &Rows| network.forward(input, output);
+    assert!(forward(&good(), &good()).is_ok());
+
+    let uniform = buffer_for(&gpu, 8, wgpu::BufferUsages::UNIFORM);
+    assert_refused!(forward(&Rows::new(&uniform, 2), &good()), Error::BufferUsage { .. }, "input", "STORAGE");
+    assert_refused!(forward(&good().rows(5), &good()), Error::BufferTooShort { needed: 40, found: 32, .. }, "40", "32");
+    let offset = good().offset(8).rows(4);
+    assert_refused!(forward(&offset, &good()), Error::BufferTooShort { needed: 40, found: 32, .. }, "input");
+    assert_refused!(forward(&good().offset(33), &good()), Error::BufferMisaligned { .. }, "offset of input", "33", "4");
+    assert_refused!(forward(&good(), &good().stride(10)), Error::BufferMisaligned { .. }, "stride of output", "10");
+    assert_refused!(
+        forward(&good().stride(4), &good()),
+        Error::StrideTooSmall { .. },
+        "stride of input is 4 bytes",
+        "8"
+    );
+    assert_refused!(forward(&good().stride(0), &good()), Error::StrideTooSmall { .. }, "stride of input is 0 bytes");
+    assert_refused!(forward(&Rows::new(good().buffer(), 0), &good()), Error::Empty { .. }, "input is [1, 0]");
+    assert_refused!(forward(&good(), &good().rows(0)), Error::Empty { .. }, "output is [0, 2]");
+    assert_refused!(forward(&good().offset(u64::MAX - 3), &good()), Error::BufferTooShort { .. }, "input");
+    assert_refused!(forward(&good().stride(u64::MAX - 3).rows(3), &good()), Error::BufferTooShort { .. }, "input");
+    assert_refused!(forward(&good().rows(usize::MAX), &good()), Error::BufferTooShort { .. }, "input");
+    assert_refused!(forward(&Rows::new(good().buffer(), usize::MAX), &good()), Error::BufferTooShort { .. }, "input");
+
+    let shared = buffer(&gpu, 1_024);
+    let [front, back] = [Rows::new(&shared, 2).rows(4), Rows::new(&shared, 2).offset(256).rows(4)];
+    assert_refused!(forward(&front, &back), Error::BufferAliased { .. }, "input", "output", "a buffer of its own");
+    let parameters = Rows::new(network.parameters(), 2).rows(4);
+    assert_refused!(forward(&good(), &parameters), Error::BufferAliased { .. }, "the parameters", "output");
+
+    assert_refused!(forward(&rows(&gpu, 4, 3), &good()), Error::Shapes { .. }, "Network::forward", "[4, 3]", "[4, 2]");
+    assert_refused!(
+        forward(&good(), &rows(&gpu, 4, 1)),
+        Error::Shapes { .. },
+        "the network's output",
+        "[4, 1]",
+        "[4, 2]"
+    );
+    assert_refused!(forward(&good(), &rows(&gpu, 3, 2)), Error::Shapes { .. }, "[4, 2]", "[3, 2]", "one row a sample");
+
+    let unlike = Dataset::from_buffers(&gpu, good(), rows(&gpu, 3, 2));
+    assert_refused!(unlike, Error::Shapes { .. }, "Dataset::from_buffers", "[4, 2]", "[3, 2]");
+    let unusable = Dataset::from_buffers(&gpu, good(), Rows::new(&uniform, 2));
+    assert_refused!(unusable, Error::BufferUsage { .. }, "Dataset::from_buffers", "targets");
+}
+
+#[test]
+fn refuses_a_backward_pass_that_does_not_fit_its_forward_pass() {
+    let gpu = noop();
+    let network = Network::new(&gpu, &xor_mlp(), 0).unwrap();
+    let (input, output) = (rows(&gpu, 4, 2), rows(&gpu, 4, 2));
+    let forward = network.forward(&input, &output).unwrap();
+    let good = || rows(&gpu, 4, 2);
+    assert!(forward.backward(&good(), Some(&good())).is_ok());
+    let backward = |d_output: &Rows, d_input: &Rows| forward.backward(d_output, Some(d_input));
+    assert_refused!(
+        backward(&rows(&gpu, 3, 2), &good()),
+        Error::Shapes { .. },
+        "Forward::backward",
+        "d_output",
+        "[3, 2]"
+    );
+    assert_refused!(backward(&good(), &rows(&gpu, 4, 3)), Error::Shapes { .. }, "d_input", "[4, 3]", "[4, 2]");
+    let shared = good();
+    assert_refused!(backward(&shared, &shared), Error::BufferAliased { .. }, "d_output", "d_input");
+    assert_refused!(backward(&good(), &input), Error::BufferAliased { .. }, "the forward pass's rows", "d_input");
+    let parameters = Rows::new(network.parameters(), 2).rows(4);
+    assert_refused!(backward(&good(), &parameters), Error::BufferAliased { .. }, "the parameters", "d_input");
+}
+
+#[test]
+fn reports_buffers_that_wgpu_refuses_in_wgpus_own_words() {
+    // Two devices of one instance: wgpu cannot always tell buffers of two instances apart.
+    let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle();
+    descriptor.backends = wgpu::Backends::NOOP;
+    descriptor.backend_options.noop = wgpu::NoopBackendOptions::enabled();
+    let instance = wgpu::Instance::new(descriptor);
+    let adapter = pollster::block_on(instance.request_adapter(&Default::default())).unwrap();
+    let [gpu, other] = [(); 2].map(|()| {
+        let (device, queue) = pollster::block_on(adapter.request_device(&Default::default())).unwrap();
+        device.on_uncaptured_error(std::sync::Arc::new(|error| panic!("the app's handler was given {error}")));
+        Gpu::from_wgpu(&device, &queue).unwrap()
+    });
+    let network = Network::new(&gpu, &xor_mlp(), 0).unwrap();
+    let foreign = rows(&other, 4, 2);
+    assert_refused!(
+        network.forward(&foreign, &rows(&gpu, 4, 2)),
+        Error::BufferRefused { .. },
+        "wgrad tiled_forward",
+        "evice"
+    );
+    let destroyed = rows(&gpu, 4, 2);
+    destroyed.buffer().destroy();
+    assert_refused!(
+        network.forward(&destroyed, &rows(&gpu, 4, 2)),
+        Error::BufferRefused { .. },
+        "wgrad tiled_forward",
+        "destroyed"
+    );
+    // The same as samples to train on, by any plan.
+    for (unusable, words) in [(&foreign, "evice"), (&destroyed, "destroyed")] {
+        let data = Dataset::from_buffers(&gpu, unusable.clone(), rows(&gpu, 4, 2)).unwrap();
+        for plan in [Plan::Auto, Plan::Layered, Plan::Plain] {
+            let trainer = Trainer::new(&network, &data, TrainConfig { plan, ..Default::default() });
+            let error = trainer.map(drop).unwrap_err();
+            assert!(matches!(&error, Error::BufferRefused { .. }), "{plan}: {error}");
+            assert!(error.to_string().contains(words), "{plan}: {error}");
+        }
+    }
+    // A number that no buffer of this instance has, at which wgpu panics.
+    let elsewhere = noop();
+    let foreign = (0..200).map(|_| rows(&elsewhere, 4, 2)).collect::<Vec<_>>();
+    let forward = network.forward(&foreign[199], &rows(&gpu, 4, 2));
+    assert_refused!(forward, Error::BufferRefused { .. }, "wgrad tiled_forward");
+}
