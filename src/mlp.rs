@@ -68,15 +68,30 @@ impl LayerKind {
     }
 }
 
-/// A linear layer and the sigmoid layer after it, if any: what one kernel computes.
+/// A linear layer and the sigmoid layers after it: what texts that Rust writes are made of.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Stage {
     /// The linear layer's number.
     pub layer: usize,
-    pub inputs: usize,
-    pub outputs: usize,
+    pub inputs: u32,
+    pub outputs: u32,
     pub bias: bool,
-    pub sigmoid: bool,
+    /// How many sigmoid layers follow it.
+    pub sigmoids: u32,
+    /// The place of its weights among the network's parameters; the bias follows them.
+    pub offset: u32,
+}
+
+impl Stage {
+    /// The place of an input's weights among the network's parameters; `input == inputs` is the bias.
+    pub fn row(&self, input: u32) -> u32 {
+        self.offset + input * self.outputs
+    }
+
+    /// The inputs, and the bias as one more.
+    pub fn rows(&self) -> u32 {
+        self.inputs + u32::from(self.bias)
+    }
 }
 
 /// A multilayer perceptron: the width of its input and its layers in order.
@@ -151,19 +166,25 @@ impl Mlp {
             .collect()
     }
 
-    /// The layers as stages, where each is a linear layer or the sigmoid layer after one; `None` for others.
-    pub(crate) fn stages(&self) -> Option<Vec<Stage>> {
-        let mut stages: Vec<Stage> = Vec::new();
-        for (layer, kind) in self.layers.iter().enumerate() {
+    /// The sigmoid layers before the first linear one, and the stages. The network must have been checked: its sizes fit in
+    /// 32 bits.
+    pub(crate) fn stages(&self) -> (u32, Vec<Stage>) {
+        let (mut leading_sigmoids, mut stages) = (0, Vec::<Stage>::new());
+        for (layer, (kind, range)) in self.layers.iter().zip(self.parameter_ranges()).enumerate() {
             match (*kind, stages.last_mut()) {
-                (LayerKind::Linear { inputs, outputs, bias }, _) => {
-                    stages.push(Stage { layer, inputs, outputs, bias, sigmoid: false });
-                }
-                (LayerKind::Sigmoid { .. }, Some(stage)) if !stage.sigmoid => stage.sigmoid = true,
-                (LayerKind::Sigmoid { .. }, _) => return None,
+                (LayerKind::Linear { inputs, outputs, bias }, _) => stages.push(Stage {
+                    layer,
+                    inputs: inputs as u32,
+                    outputs: outputs as u32,
+                    bias,
+                    sigmoids: 0,
+                    offset: range.start as u32,
+                }),
+                (LayerKind::Sigmoid { .. }, Some(stage)) => stage.sigmoids += 1,
+                (LayerKind::Sigmoid { .. }, None) => leading_sigmoids += 1,
             }
         }
-        Some(stages).filter(|stages| !stages.is_empty())
+        (leading_sigmoids, stages)
     }
 
     /// Refuses what is not a network, for `operation`'s sake.

@@ -35,11 +35,11 @@ impl Text {
 
     /// `target = term + term + …`, four terms a line.
     pub fn assign(&mut self, target: &str, terms: Vec<String>) {
-        self.sum(4, &format!("{target} ="), terms);
+        self.sum(4, &format!("{target} ="), &terms);
     }
 
     /// The statement `begin term + term + …`, so many terms a line.
-    pub fn sum(&mut self, a_line: usize, begin: &str, terms: Vec<String>) {
+    pub fn sum(&mut self, a_line: usize, begin: &str, terms: &[String]) {
         let lines = terms.chunks(a_line).map(|terms| terms.join(" + ")).collect::<Vec<_>>();
         let Some((last, before)) = lines.split_last() else { return };
         for (i, line) in before.iter().enumerate() {

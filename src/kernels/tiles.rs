@@ -238,7 +238,9 @@ pub(crate) const LIMITS: &str = "for linear layers up to 126,976 wide, each with
 /// The network as stages, if the tiled kernels can compute it for so many rows; otherwise the plain kernels can.
 pub(crate) fn stages(gpu: &Gpu, mlp: &Mlp, rows: u32) -> Option<Vec<Stage>> {
     let device = Device::of(gpu);
-    mlp.stages().filter(|stages| stages.iter().all(|stage| device.takes(stage, rows)))
+    let (leading_sigmoids, stages) = mlp.stages();
+    let takes = |stage: &Stage| stage.sigmoids <= 1 && device.takes(stage, rows);
+    Some(stages).filter(|stages| leading_sigmoids == 0 && !stages.is_empty() && stages.iter().all(takes))
 }
 
 /// `y = x · w`, where `layer` says so followed by a sigmoid, and for the last layer of a training step by the error.
@@ -336,7 +338,7 @@ pub(crate) struct Fused<'a> {
 /// Whether one row of workgroups takes all rows, so that each reads weights that no other does and may update them.
 pub(crate) fn update_fits_in_backward(gpu: &Gpu, stage: &Stage, rows: u32) -> bool {
     // Both fit in 32 bits, since the network was checked.
-    let (_, [_, down]) = Device::of(gpu).product([rows, stage.inputs as u32], stage.outputs as u32);
+    let (_, [_, down]) = Device::of(gpu).product([rows, stage.inputs], stage.outputs);
     down == 1 && rows <= 32
 }
 

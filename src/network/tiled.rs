@@ -21,14 +21,14 @@ pub(super) fn forward(
         let is_last = s + 1 == stages.len();
         let y = match is_last {
             true => output.clone(),
-            false => Rows::create_in_quads(&network.gpu, operation, "activations", samples, stage.outputs as u64)?,
+            false => Rows::create_in_quads(&network.gpu, operation, "activations", samples, stage.outputs.into())?,
         };
         let w = network.layer_rows(&network.parameters, stage.layer);
         let layer = Layer {
             x: Input::Rows(&activations[s]),
             w: &w,
             bias: stage.bias,
-            sigmoid: stage.sigmoid,
+            sigmoid: stage.sigmoids > 0,
             // The rows fit in 32 bits, since their bytes do.
             rows: samples as u32,
             batch: None,
@@ -52,11 +52,11 @@ pub(super) fn backward(
     let gpu = &network.gpu;
     let samples = activations[0].shape().rows;
     let create =
-        |width: usize| Rows::create_in_quads(gpu, operation, "derivatives by activations", samples, width as u64);
+        |width: u32| Rows::create_in_quads(gpu, operation, "derivatives by activations", samples, width.into());
     let mut dispatches = Vec::new();
     // The derivative by a stage's sums; the last stage's come from the caller's by its output.
     let mut d_sums = None;
-    if let Some(last) = stages.last().filter(|stage| stage.sigmoid) {
+    if let Some(last) = stages.last().filter(|stage| stage.sigmoids > 0) {
         let rows = create(last.outputs)?;
         dispatches.push(kernels::sigmoid_backward(gpu, d_output, &activations[stages.len()], &rows)?);
         d_sums = Some(rows);
@@ -73,7 +73,7 @@ pub(super) fn backward(
             (None, Some(d_input)) => dispatches.push(tiles::backward(gpu, d, &w, d_input, Fused::default())?),
             (Some(before), _) => {
                 let d_x = create(stage.inputs)?;
-                let sigmoid = stages[before].sigmoid;
+                let sigmoid = stages[before].sigmoids > 0;
                 let fused = Fused { y: sigmoid.then_some(&activations[s]), sigmoid, update: None };
                 dispatches.push(tiles::backward(gpu, d, &w, &d_x, fused)?);
                 d_sums = Some(d_x);

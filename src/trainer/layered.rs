@@ -47,8 +47,8 @@ impl Layered {
             }
         }
         let mut bytes = 0;
-        let mut create = |what, width: usize| {
-            let rows = Rows::create_in_quads(gpu, operation, what, rows.into(), width as u64)?;
+        let mut create = |what, width: u32| {
+            let rows = Rows::create_in_quads(gpu, operation, what, rows.into(), width.into())?;
             bytes += rows.buffer().size();
             Ok::<_, Error>(rows)
         };
@@ -61,7 +61,7 @@ impl Layered {
             _ => 1,
         });
         let d = d_widths.map(|width| create("derivatives by sums", width)).collect::<Result<Vec<_>>>()?;
-        let partials = tiles::partial_errors(gpu, rows, stages[last].inputs as u32, stages[last].outputs as u32);
+        let partials = tiles::partial_errors(gpu, rows, stages[last].inputs, stages[last].outputs);
         // A batch of many dispatches would round the weights with each: then their derivatives are added up first.
         let d_parameters = match work {
             Work::Train if rows > tiles::ROWS_OF_A_SLICE => {
@@ -83,7 +83,7 @@ impl Layered {
         let mut dispatches = Vec::new();
         for (s, (stage, w)) in stages.iter().zip(&weights).enumerate() {
             let batch = Some(batch);
-            let layer = Layer { x: input(s), w, bias: stage.bias, sigmoid: stage.sigmoid, rows, batch };
+            let layer = Layer { x: input(s), w, bias: stage.bias, sigmoid: stage.sigmoids > 0, rows, batch };
             let output = match y.get(s) {
                 Some(y) => Output::Rows(y),
                 None => Output::Error { d_output: &d[s], targets: data.targets(), partial_errors: &partial_errors },
@@ -94,7 +94,7 @@ impl Layered {
             // All derivatives by the weights as they are before any update.
             let updates = |s: usize| s > 0 && tiles::update_fits_in_backward(gpu, &stages[s], rows);
             for s in (1..stages.len()).rev() {
-                let sigmoid = stages[s - 1].sigmoid;
+                let sigmoid = stages[s - 1].sigmoids > 0;
                 let update = updates(s).then_some((batch, stages[s].bias));
                 let fused = Fused { y: (sigmoid || update.is_some()).then_some(&y[s - 1]), sigmoid, update };
                 dispatches.push(tiles::backward(gpu, &d[s], &weights[s], &d[s - 1], fused)?);

@@ -142,7 +142,7 @@ impl Device {
     /// Whether a stage's dispatches are within the device's limits.
     pub fn takes(self, stage: &Stage, rows: u32) -> bool {
         // Both fit in 32 bits, since the network was checked.
-        let (inputs, outputs) = (stage.inputs as u32, stage.outputs as u32);
+        let (inputs, outputs) = (stage.inputs, stage.outputs);
         let (product, forward) = self.product([rows, outputs], inputs);
         let (backward_tile, _) = self.product([rows, inputs], outputs);
         let backward = backward_tile.grid(rows, inputs + 1);

@@ -204,13 +204,7 @@ fn tiles_stay_within_the_devices_limits() {
             for inputs in sizes {
                 for outputs in sizes {
                     for rows in rows {
-                        let stage = Stage {
-                            layer: 0,
-                            inputs: inputs as usize,
-                            outputs: outputs as usize,
-                            bias: true,
-                            sigmoid: true,
-                        };
+                        let stage = Stage { layer: 0, inputs, outputs, bias: true, sigmoids: 1, offset: 0 };
                         if !device.takes(&stage, rows) {
                             let modest = inputs.max(outputs) <= 1_000 && rows <= 4_000;
                             assert!(!modest, "{device:?} refuses {stage:?} for {rows} rows");
@@ -277,8 +271,8 @@ fn tiles_for_gpus_train_as_the_plain_kernels_do() {
         let farthest = plain_outputs.iter().zip(&outputs).map(|(a, b)| (a - b).abs()).max_by(f32::total_cmp).unwrap();
         assert!(farthest <= 5e-6, "{mlp} by {batch_size}: outputs differ by {farthest:e}");
         assert!((plain_loss.loss - loss.loss).abs() <= 1e-5 * plain_loss.loss, "{mlp}: {plain_loss:?}, {loss:?}");
-        for stage in mlp.stages().unwrap() {
-            let (inputs, outputs) = (stage.inputs as u32, stage.outputs as u32);
+        for stage in mlp.stages().1 {
+            let (inputs, outputs) = (stage.inputs, stage.outputs);
             let (tile, _) = Device::of(&gpu).product([batch_size as u32, outputs], inputs);
             let (update, ..) = Device::of(&gpu).update([inputs, outputs], batch_size as u32);
             shapes.extend([tile, update].map(|tile| (tile.slices, tile.across, tile.down())));

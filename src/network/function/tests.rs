@@ -73,7 +73,7 @@ fn every_word_that_wgsl_reserves_is_refused() {
 }
 
 #[test]
-fn texts_read_well() {
+fn the_texts_checked_in_are_those_that_are_written() {
     let text = |mlp: Mlp| write(&mlp, "mlp_forward", [0, 1]).0;
     assert_checked_in(
         "function_written_out.wgsl",

@@ -5,7 +5,7 @@
 //! wherever a layer's rows begin: loops go by whole vectors, and what is beside them is known when the text is written.
 
 use crate::kernels::LONGEST_LOOP;
-use crate::mlp::{LayerKind, Mlp};
+use crate::mlp::{Mlp, Stage};
 use crate::wgsl::{Part, Text, parts, place};
 
 /// A layer of up to so many weights, 32 inputs by 32 outputs, is written out. Loops take no less time anywhere, and four
@@ -26,18 +26,6 @@ struct Function<'a> {
     iterations: u64,
 }
 
-/// A linear layer, and the sigmoid layers after it.
-struct Stage {
-    /// Its number.
-    index: usize,
-    inputs: u32,
-    outputs: u32,
-    bias: bool,
-    sigmoids: usize,
-    /// The place of its first weight among the parameters.
-    first: u32,
-}
-
 impl Stage {
     fn is_written_out(&self) -> bool {
         self.inputs * self.outputs <= MOST_WRITTEN_OUT
@@ -50,18 +38,12 @@ impl Stage {
     fn loops_over_outputs(&self) -> bool {
         !self.is_written_out() && self.outputs > LONGEST_WRITTEN_OUT
     }
-
-    /// The place of the weight of an input to an output; of the input after the last, of the bias.
-    fn weight(&self, input: u32, output: u32) -> u32 {
-        self.first + input * self.outputs + output
-    }
 }
 
 /// The names of the arrays.
 const ARRAYS: [&str; 2] = ["even", "odd"];
 
 /// The numbers between two layers.
-#[derive(Clone)]
 struct Activation {
     name: String,
     width: u32,
@@ -82,30 +64,10 @@ impl Activation {
     }
 }
 
-/// The numbers of the widths that fit in 32 bits, as those up to [`WIDEST`] do.
-fn stages(mlp: &Mlp) -> (usize, Vec<Stage>) {
-    let (mut leading_sigmoids, mut stages) = (0, Vec::<Stage>::new());
-    for (range, layer) in mlp.parameter_ranges().iter().zip(mlp.layers()) {
-        match (*layer, stages.last_mut()) {
-            (LayerKind::Linear { inputs, outputs, bias }, _) => stages.push(Stage {
-                index: stages.len(),
-                inputs: inputs as u32,
-                outputs: outputs as u32,
-                bias,
-                sigmoids: 0,
-                first: range.start as u32,
-            }),
-            (LayerKind::Sigmoid { .. }, Some(stage)) => stage.sigmoids += 1,
-            (LayerKind::Sigmoid { .. }, None) => leading_sigmoids += 1,
-        }
-    }
-    (leading_sigmoids, stages)
-}
-
 /// The text for a network, and the loop iterations of a call.
 pub(super) fn write(mlp: &Mlp, name: &str, [group, binding]: [u32; 2]) -> (String, u64) {
     let mut function = Function { name, text: Text::default(), iterations: 0 };
-    let (leading_sigmoids, stages) = stages(mlp);
+    let (leading_sigmoids, stages) = mlp.stages();
     let (inputs, outputs) = (mlp.input_width() as u32, mlp.output_width() as u32);
 
     // First what it calls, then the function itself, which alone knows how long it runs.
@@ -122,18 +84,17 @@ pub(super) fn write(mlp: &Mlp, name: &str, [group, binding]: [u32; 2]) -> (Strin
             function.line(format!("var {name}: array<vec4<f32>, {}>;", widest.div_ceil(4)));
         }
     }
-    let in_array = stages.first().is_some_and(Stage::loops_over_inputs);
-    let mut x = function.input(inputs, leading_sigmoids, in_array);
-    for stage in &stages {
+    let mut x = function.input(inputs, leading_sigmoids);
+    for (s, stage) in stages.iter().enumerate() {
         function.line("");
-        let Stage { index, inputs, outputs, .. } = stage;
+        let Stage { inputs, outputs, .. } = stage;
         let bias = if stage.bias { " with bias" } else { "" };
-        function.line(format!("// linear layer {index}: {inputs} → {outputs}{bias}"));
-        x = function.layer(stage, x);
+        function.line(format!("// linear layer {s}: {inputs} → {outputs}{bias}"));
+        x = function.layer(s, stage, x);
     }
     function.line("");
     let numbers = (0..outputs).map(|number| x.number(number)).collect::<Vec<_>>();
-    function.list("return", &format!("array<f32, {outputs}>"), &numbers);
+    function.results(&numbers);
     function.line("}");
 
     let body = std::mem::take(&mut function.text).finish();
@@ -167,15 +128,16 @@ impl Function<'_> {
         self.text.line(line);
     }
 
-    /// A statement that makes a value of a type out of its items.
-    fn list(&mut self, statement: &str, ty: &str, items: &[String]) {
-        const ITEMS_A_LINE: usize = 8;
-        if items.len() <= ITEMS_A_LINE {
-            return self.line(format!("{statement} {ty}({});", items.join(", ")));
+    /// Returns the outputs, some a line.
+    fn results(&mut self, outputs: &[String]) {
+        const OUTPUTS_A_LINE: usize = 8;
+        let ty = format!("array<f32, {}>", outputs.len());
+        if outputs.len() <= OUTPUTS_A_LINE {
+            return self.line(format!("return {ty}({});", outputs.join(", ")));
         }
-        self.line(format!("{statement} {ty}("));
-        for items in items.chunks(ITEMS_A_LINE) {
-            self.line(format!("{},", items.join(", ")));
+        self.line(format!("return {ty}("));
+        for outputs in outputs.chunks(OUTPUTS_A_LINE) {
+            self.line(format!("{},", outputs.join(", ")));
         }
         self.line(");");
     }
@@ -198,13 +160,13 @@ impl Function<'_> {
     }
 
     /// Puts the variable `name` through sigmoid layers.
-    fn sigmoids(&mut self, name: &str, width: u32, sigmoids: usize) {
+    fn sigmoids(&mut self, name: &str, width: u32, sigmoids: u32) {
         for _ in 0..sigmoids {
             self.line(format!("{name} = {}_sigmoid{width}({name});", self.name));
         }
     }
 
-    fn input(&mut self, width: u32, sigmoids: usize, in_array: bool) -> Activation {
+    fn input(&mut self, width: u32, sigmoids: u32) -> Activation {
         let x = Activation { name: "x".to_owned(), width, is_array: false };
         for part in parts(width) {
             let numbers = part.of((part.first..part.first + part.width).map(|number| format!("input[{number}]")));
@@ -212,7 +174,7 @@ impl Function<'_> {
             self.line(format!("{keyword} {} = {numbers};", x.part(part)));
             self.sigmoids(&x.part(part), part.width, sigmoids);
         }
-        if in_array { self.array(x) } else { x }
+        x
     }
 
     /// The same numbers in an array.
@@ -227,9 +189,9 @@ impl Function<'_> {
         array
     }
 
-    fn layer(&mut self, stage: &Stage, x: Activation) -> Activation {
+    fn layer(&mut self, s: usize, stage: &Stage, x: Activation) -> Activation {
         let x = if stage.loops_over_inputs() { self.array(x) } else { x };
-        let (width, in_parts) = (stage.outputs, format!("y{}", stage.index));
+        let (width, in_parts) = (stage.outputs, format!("y{s}"));
         if !stage.loops_over_outputs() {
             let y = Activation { name: in_parts, width, is_array: false };
             self.outputs(stage, &x, "", parts(width).map(|part| (part, y.part(part))).collect());
@@ -258,13 +220,13 @@ impl Function<'_> {
     fn outputs(&mut self, stage: &Stage, x: &Activation, o: &str, parts: Vec<(Part, String)>) {
         if !stage.loops_over_inputs() {
             for (part, name) in parts {
-                let weights = |input| self.parameters(o, stage.weight(input, part.first), part.width);
+                let weights = |input| self.parameters(o, stage.row(input) + part.first, part.width);
                 let terms = (0..stage.inputs).map(|input| format!("{} * {}", x.number(input), weights(input)));
                 let terms = terms.chain(stage.bias.then(|| weights(stage.inputs))).collect::<Vec<_>>();
                 let keyword = if stage.sigmoids > 0 || terms.len() > TERMS { "var" } else { "let" };
                 let mut begin = format!("{keyword} {name} =");
                 for terms in terms.chunks(TERMS) {
-                    self.text.sum(1, &begin, terms.to_vec());
+                    self.text.sum(1, &begin, terms);
                     begin = format!("{name} +=");
                 }
                 self.sigmoids(&name, part.width, stage.sigmoids);
@@ -272,7 +234,7 @@ impl Function<'_> {
             return;
         }
         for (part, name) in &parts {
-            let bias = self.parameters(o, stage.weight(stage.inputs, part.first), part.width);
+            let bias = self.parameters(o, stage.row(stage.inputs) + part.first, part.width);
             let begin = if stage.bias { bias } else { format!("{}()", part.ty()) };
             self.line(format!("var {name} = {begin};"));
         }
@@ -285,16 +247,15 @@ impl Function<'_> {
         self.line(format!("let at = {at};"));
         for (part, name) in &parts {
             let terms = ["x", "y", "z", "w"].iter().zip(0..).map(|(letter, input)| {
-                format!("x.{letter} * {}", self.parameters("at", stage.weight(input, part.first), part.width))
+                format!("x.{letter} * {}", self.parameters("at", stage.row(input) + part.first, part.width))
             });
-            let terms = terms.collect();
-            self.text.sum(1, &format!("{name} +="), terms);
+            self.text.sum(1, &format!("{name} +="), &terms.collect::<Vec<_>>());
         }
         self.line("}");
         self.iterations += u64::from(whole);
         for (part, name) in &parts {
             for input in 4 * whole..stage.inputs {
-                let weights = self.parameters(o, stage.weight(input, part.first), part.width);
+                let weights = self.parameters(o, stage.row(input) + part.first, part.width);
                 self.line(format!("{name} += {} * {weights};", x.number(input)));
             }
             self.sigmoids(name, part.width, stage.sigmoids);

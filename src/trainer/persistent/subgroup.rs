@@ -1,8 +1,9 @@
 //! One subgroup trains a network: every layer's work is shared out among the lanes, each with its share of the weights
 //! in registers; sums go from lane to lane without a barrier. For devices whose subgroups have one known size.
 
-use super::task::{Stage, Task};
+use super::task::Task;
 use super::text::{Part, Text, batch, distinct, error, input, output, parts, place, slopes, sum, vector, weight};
+use crate::mlp::Stage;
 use crate::trainer::Work;
 
 /// The registers of a lane, 32 bits each: its share of the parameters, where a batch has several samples their

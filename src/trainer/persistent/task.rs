@@ -1,6 +1,6 @@
 //! What a kernel is written for: a network as stages, and how its samples are taken.
 
-use crate::mlp::{LayerKind, Mlp};
+use crate::mlp::{Mlp, Stage};
 use crate::trainer::Work;
 
 /// What a kernel is written for.
@@ -46,37 +46,10 @@ static LEVELS: [Level; 3] = [
     Level { variable: "row", rows: 1 },
 ];
 
-/// A linear layer, and how many sigmoid layers follow it.
-#[derive(Clone, Debug)]
-pub(super) struct Stage {
-    pub inputs: u32,
-    pub outputs: u32,
-    pub bias: bool,
-    pub sigmoids: u32,
-    /// The place of its weights among the network's parameters; the bias follows them.
-    pub offset: u32,
-}
-
 impl Task {
     /// The network must have been checked: its sizes fit in 32 bits.
     pub fn new(mlp: &Mlp, batch_size: u32, shuffle: bool, work: Work) -> Self {
-        let mut stages = Vec::<Stage>::new();
-        let mut sigmoids = 0;
-        for (layer, range) in mlp.layers().iter().zip(mlp.parameter_ranges()) {
-            match *layer {
-                LayerKind::Linear { inputs, outputs, bias } => stages.push(Stage {
-                    inputs: inputs as u32,
-                    outputs: outputs as u32,
-                    bias,
-                    sigmoids: 0,
-                    offset: range.start as u32,
-                }),
-                LayerKind::Sigmoid { .. } => match stages.last_mut() {
-                    Some(stage) => stage.sigmoids += 1,
-                    None => sigmoids += 1,
-                },
-            }
-        }
+        let (sigmoids, stages) = mlp.stages();
         Task {
             network: mlp.to_string(),
             inputs: mlp.input_width() as u32,
@@ -147,15 +120,5 @@ impl Stage {
     /// The numbers that are kept of each output until the derivatives need them: after each sigmoid layer, or one.
     pub fn kept(&self) -> u64 {
         self.sigmoids.max(1).into()
-    }
-
-    /// The place of an input's weights among the network's parameters; `input == inputs` is the bias.
-    pub fn row(&self, input: u32) -> u32 {
-        self.offset + input * self.outputs
-    }
-
-    /// The inputs, and the bias as one more.
-    pub fn rows(&self) -> u32 {
-        self.inputs + u32::from(self.bias)
     }
 }

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::task::{Level, Stage, Task};
+use super::task::{Level, Task};
+use crate::mlp::Stage;
 use crate::trainer::Work;
 pub(super) use crate::wgsl::{Part, Text, distinct, parts, place, sum, vector};
 

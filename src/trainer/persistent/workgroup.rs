@@ -8,9 +8,10 @@
 mod memory;
 mod transfer;
 
-use super::task::{Stage, Task};
+use super::task::Task;
 use super::text::{Text, divided, place, remainder, times};
 use crate::kernels::LONGEST_LOOP;
+use crate::mlp::Stage;
 use crate::trainer::Work;
 use memory::{blocks, columns, padded_rows, tile_rows, tiles};
 pub(super) use memory::{bytes, widest_phase};
