@@ -120,6 +120,8 @@ mod tests {
         assert_eq!(seconds([7, 0, 1_000_007, 0]), Some(1e6 * tick));
         let carried = seconds([u32::MAX, 1, 0, 2]).unwrap();
         assert!((carried - tick).abs() < 1e-10, "{carried}");
+        let long = seconds([3, 1, 8, 4]).unwrap() / tick;
+        assert!((long - (3.0 * 2f64.powi(32) + 5.0)).abs() < 1e3, "{long}");
         assert_eq!([[5, 0, 5, 0], [0, 0, 0, 0], [5, 1, 7, 0]].map(seconds), [None; 3]);
         assert_eq!(stopwatch.duration(&[]), None);
     }
