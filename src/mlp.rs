@@ -111,6 +111,13 @@ impl Mlp {
         Mlp { inputs, layers: Vec::new(), misplaced_bias: None }
     }
 
+    /// The notebook's kind of network: for each width after the first a linear layer without bias, and a sigmoid.
+    /// `Mlp::widths(&[2, 30, 2])` is `Mlp::inputs(2).linear(30).sigmoid().linear(2).sigmoid()`.
+    pub fn widths(widths: &[usize]) -> Self {
+        let (inputs, outputs) = widths.split_first().map_or((0, widths), |(&inputs, outputs)| (inputs, outputs));
+        outputs.iter().fold(Mlp::inputs(inputs), |mlp, &outputs| mlp.linear(outputs).sigmoid())
+    }
+
     /// Adds a linear layer with this many outputs, without bias.
     pub fn linear(mut self, outputs: usize) -> Self {
         self.layers.push(LayerKind::Linear { inputs: self.output_width(), outputs, bias: false });
