@@ -22,8 +22,8 @@ struct Gather {
     seed: vec2<u32>, // low and high word
     inputs_scale: vec2<f32>, // of bytes: factor and offset; of classes: the output of a sample's own, and of the others
     targets_scale: vec2<f32>,
-    inputs_coding: u32, // FLOATS, BYTES or CLASS
-    targets_coding: u32,
+    inputs_encoding: u32, // FLOATS, BYTES or CLASS
+    targets_encoding: u32,
     shuffle: u32, // 1 for a new order each epoch, 0 for the data set's own
     batch_size: u32,
     input_width: u32,
@@ -43,18 +43,18 @@ const BYTES = 1u; // four a word, the first the lowest
 const CLASS = 2u; // a row is one word
 
 // The place of the word that a number stands in.
-fn word_at(coding: u32, view: vec2<u32>, row: u32, column: u32) -> u32 {
-    if coding == CLASS {
+fn word_at(encoding: u32, view: vec2<u32>, row: u32, column: u32) -> u32 {
+    if encoding == CLASS {
         return at(view, row, 0u);
     }
-    return at(view, row, select(column, column / 4u, coding == BYTES));
+    return at(view, row, select(column, column / 4u, encoding == BYTES));
 }
 
-fn number_of(coding: u32, word: u32, column: u32, scale: vec2<f32>) -> f32 {
-    if coding == FLOATS {
+fn number_of(encoding: u32, word: u32, column: u32, scale: vec2<f32>) -> f32 {
+    if encoding == FLOATS {
         return bitcast<f32>(word);
     }
-    if coding == CLASS {
+    if encoding == CLASS {
         return select(scale.y, scale.x, word == column);
     }
     return f32(extractBits(word, 8u * (column % 4u), 8u)) * scale.x + scale.y;
@@ -79,13 +79,13 @@ fn gather(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups)
     }
 
     if column < p.input_width {
-        let word = inputs[word_at(p.inputs_coding, p.inputs_view, sample, column)];
-        let number = number_of(p.inputs_coding, word, column, p.inputs_scale);
+        let word = inputs[word_at(p.inputs_encoding, p.inputs_view, sample, column)];
+        let number = number_of(p.inputs_encoding, word, column, p.inputs_scale);
         x[at(p.x_view, row, column)] = select(0.0, number, inside);
     } else {
         let target_column = column - p.input_width;
-        let word = targets[word_at(p.targets_coding, p.targets_view, sample, target_column)];
-        let number = number_of(p.targets_coding, word, target_column, p.targets_scale);
+        let word = targets[word_at(p.targets_encoding, p.targets_view, sample, target_column)];
+        let number = number_of(p.targets_encoding, word, target_column, p.targets_scale);
         t[at(p.t_view, row, target_column)] = select(0.0, number, inside);
     }
 }

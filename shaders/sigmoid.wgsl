@@ -3,7 +3,7 @@
 //
 //   x, y, d_output, d_input  [rows, width]
 //
-// One invocation computes one number of the result. e is never raised to a positive power, which could overflow.
+// One invocation computes one value of the result, by the functions of activations/sigmoid.wgsl.
 
 override WORKGROUP: u32;
 
@@ -32,9 +32,7 @@ fn sigmoid(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups
     let row = i / p.width;
     let column = i % p.width;
 
-    let number = x[at(p.x_view, row, column)];
-    let z = exp(-abs(number));
-    y[at(p.y_view, row, column)] = select(1.0, z, number < 0.0) / (1.0 + z);
+    y[at(p.y_view, row, column)] = sigmoid_value(x[at(p.x_view, row, column)]);
 }
 
 struct SigmoidBackward {
@@ -60,5 +58,5 @@ fn sigmoid_backward(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_w
     let column = i % q.width;
 
     let y = activation[at(q.y_view, row, column)];
-    d_input[at(q.d_input_view, row, column)] = d_output[at(q.d_output_view, row, column)] * y * (1.0 - y);
+    d_input[at(q.d_input_view, row, column)] = d_output[at(q.d_output_view, row, column)] * sigmoid_derivative(y);
 }

@@ -1,11 +1,11 @@
-// squared_error      d_output = y - t, and a batch's error Σ_samples ½ Σ_outputs (y - t)²     reference: squared_error
+// squared_error      d_output = y - t, and a batch's loss Σ_samples ½ Σ_outputs (y - t)²     reference: squared_error
 //
 //   y, t, d_output  [rows, outputs], of which the first batch.rows are samples; the rest of d_output becomes 0
-//   partial_errors  [partials], one a workgroup
-//   error           [1]
+//   partial_losses  [partials], one a workgroup
+//   loss           [1]
 //
-// squared_error: one invocation computes one number of d_output, one workgroup the error of its numbers.
-// squared_error_sum: one workgroup adds the partial errors up, each invocation every WORKGROUP-th of them.
+// squared_error: one invocation computes one number of d_output, one workgroup the loss of its numbers.
+// squared_error_sum: one workgroup adds the partial losses up, each invocation every WORKGROUP-th of them.
 // Both add by tree_sum.
 
 // The place in its buffer of one number of a matrix; `view` is the matrix's first place, and its stride from row to row.
@@ -27,18 +27,18 @@ struct SquaredError {
 @group(0) @binding(2) var<storage, read> y: array<f32>;
 @group(0) @binding(3) var<storage, read> t: array<f32>;
 @group(0) @binding(4) var<storage, read_write> d_output: array<f32>;
-@group(0) @binding(5) var<storage, read_write> partial_errors: array<f32>;
+@group(0) @binding(5) var<storage, read_write> partial_losses: array<f32>;
 
 @compute @workgroup_size(WORKGROUP)
 fn squared_error(
     @builtin(workgroup_id) id: vec3<u32>,
     @builtin(num_workgroups) grid: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
+    @builtin(local_invocation_index) invocation: u32,
 ) {
     let workgroup = id.y * grid.x + id.x;
-    let i = workgroup * WORKGROUP + lane;
+    let i = workgroup * WORKGROUP + invocation;
 
-    addends[lane] = 0.0;
+    addends[invocation] = 0.0;
     if i < p.rows * p.outputs {
         let row = i / p.outputs;
         let output = i % p.outputs;
@@ -47,11 +47,11 @@ fn squared_error(
             difference = y[at(p.y_view, row, output)] - t[at(p.t_view, row, output)];
         }
         d_output[at(p.d_output_view, row, output)] = difference;
-        addends[lane] = 0.5 * difference * difference;
+        addends[invocation] = 0.5 * difference * difference;
     }
-    tree_sum(lane);
-    if lane == 0u && workgroup < p.partials {
-        partial_errors[workgroup] = addends[0];
+    tree_sum(invocation);
+    if invocation == 0u && workgroup < p.partials {
+        partial_losses[workgroup] = addends[0];
     }
 }
 
@@ -60,18 +60,18 @@ struct SquaredErrorSum {
 }
 
 @group(0) @binding(0) var<uniform> q: SquaredErrorSum;
-@group(0) @binding(1) var<storage, read> partials: array<f32>; // partial_errors
-@group(0) @binding(2) var<storage, read_write> error: array<f32>;
+@group(0) @binding(1) var<storage, read> partials: array<f32>; // partial_losses
+@group(0) @binding(2) var<storage, read_write> loss: array<f32>;
 
 @compute @workgroup_size(WORKGROUP)
-fn squared_error_sum(@builtin(local_invocation_index) lane: u32) {
+fn squared_error_sum(@builtin(local_invocation_index) invocation: u32) {
     var sum = 0.0;
-    for (var i = lane; i < q.partials; i += WORKGROUP) {
+    for (var i = invocation; i < q.partials; i += WORKGROUP) {
         sum += partials[i];
     }
-    addends[lane] = sum;
-    tree_sum(lane);
-    if lane == 0u {
-        error[0] = addends[0];
+    addends[invocation] = sum;
+    tree_sum(invocation);
+    if invocation == 0u {
+        loss[0] = addends[0];
     }
 }

@@ -1,7 +1,7 @@
 // state   where training stands, as kernels read it and as a training step leaves it     reference: Training, Order
 //
 // No kernel of its own: stands before the text of every kernel that takes a batch. Steps and epochs are counted in two
-// words, low and high: one would overflow within minutes. The errors of an epoch's batches are added up on three levels of
+// words, low and high: one would overflow within minutes. The losses of an epoch's batches are added up on three levels of
 // 256 each, since tens of thousands of f32 added in a row lose digits.
 
 // The samples of the current training step.
@@ -13,14 +13,14 @@ struct Batch {
     number: u32, // the batches done of the current epoch
 }
 
-struct Errors {
+struct Losses {
     epoch: f32, // of the last complete epoch, the mean over its samples
     partial: array<f32, 3>, // of the current one
 }
 
 struct State {
     batch: Batch,
-    errors: Errors,
+    losses: Losses,
 }
 
 fn increment(counter: vec2<u32>) -> vec2<u32> {
@@ -43,10 +43,10 @@ fn next_batch(batch: Batch, samples: u32, batch_size: u32) -> Batch {
     return next;
 }
 
-// The errors with this batch's added.
-fn add_error(errors: Errors, batch: Batch, samples: u32, error: f32) -> Errors {
-    var sum = errors;
-    sum.partial[0] += error;
+// The losses with this batch's added.
+fn add_loss(losses: Losses, batch: Batch, samples: u32, loss: f32) -> Losses {
+    var sum = losses;
+    sum.partial[0] += loss;
     let batches = batch.number + 1u;
     if batches % 256u == 0u {
         sum.partial[1] += sum.partial[0];

@@ -1,8 +1,8 @@
-// step              the end of a training step: adds the batch's error up, and moves on to the next batch
-// step_of_partials  the same, from a batch's error in parts                               reference: Training, Order
+// step              the end of a training step: adds the batch's loss up, and moves on to the next batch
+// step_of_partials  the same, from a batch's loss in parts                               reference: Training, Order
 //
-//   error           [1], the batch's, as squared_error_sum left it
-//   partial_errors  [partials], whose sum is the batch's error
+//   loss           [1], the batch's, as squared_error_sum left it
+//   partial_losses  [partials], whose sum is the batch's loss
 //   state           the GPU's own record of where training stands
 //   sample_count    [1], how many samples there are: an app may add some
 //
@@ -13,13 +13,13 @@ struct Step {
 }
 
 @group(0) @binding(0) var<uniform> p: Step;
-@group(0) @binding(1) var<storage, read> error: array<f32>;
+@group(0) @binding(1) var<storage, read> loss: array<f32>;
 @group(0) @binding(2) var<storage, read_write> state: State;
 @group(0) @binding(3) var<storage, read> sample_count: array<u32>;
 
 @compute @workgroup_size(1)
 fn step() {
-    end_step(error[0], p.batch_size);
+    end_step(loss[0], p.batch_size);
 }
 
 struct StepOfPartials {
@@ -28,9 +28,9 @@ struct StepOfPartials {
 }
 
 @group(0) @binding(0) var<uniform> q: StepOfPartials;
-@group(0) @binding(1) var<storage, read> partial_errors: array<f32>;
+@group(0) @binding(1) var<storage, read> partial_losses: array<f32>;
 
 @compute @workgroup_size(WORKGROUP)
-fn step_of_partials(@builtin(local_invocation_index) lane: u32) {
-    end_step_of_partials(lane, q.partials, q.batch_size);
+fn step_of_partials(@builtin(local_invocation_index) invocation: u32) {
+    end_step_of_partials(invocation, q.partials, q.batch_size);
 }

@@ -1,10 +1,9 @@
 //! The samples that a network is trained on, in GPU memory.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-
 use crate::error::{Error, Result, Shape};
 use crate::gpu::{Gpu, words_as_bytes};
-use crate::matrix::{Rows, check_finite};
+use crate::rows::{Rows, check_finite};
+use crate::samples::{EncodedRows, Encoding, SampleCount};
 
 /// Samples in GPU memory: a row of inputs and a row of targets each. Cheap to clone: clones are handles to the same
 /// samples.
@@ -13,8 +12,8 @@ use crate::matrix::{Rows, check_finite};
 #[derive(Clone, Debug)]
 pub struct Dataset {
     gpu: Gpu,
-    inputs: Numbers,
-    targets: Numbers,
+    inputs: EncodedRows,
+    targets: EncodedRows,
     samples: SampleCount,
 }
 
@@ -33,66 +32,6 @@ pub struct BytesConfig {
 impl Default for BytesConfig {
     fn default() -> Self {
         BytesConfig { classes: 10, inputs: [0.01, 1.0], targets: [0.01, 0.99] }
-    }
-}
-
-/// A data set's inputs or targets: how they stand in their buffer, and how many numbers a sample has.
-#[derive(Clone, Debug)]
-pub(crate) struct Numbers {
-    pub rows: Rows,
-    pub coding: Coding,
-    pub width: usize,
-}
-
-impl Numbers {
-    /// Rows of f32.
-    pub fn floats(rows: Rows) -> Self {
-        Numbers { width: rows.shape().columns as usize, rows, coding: Coding::Floats }
-    }
-}
-
-/// What the 32-bit words of a row are.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Coding {
-    /// A number each.
-    Floats,
-    /// Four bytes each, the first the lowest; a byte stands for `byte · scale + offset`.
-    Bytes { scale: f32, offset: f32 },
-    /// The sample's class, the only word: the number of that place is `on`, all others are `off`.
-    Class { off: f32, on: f32 },
-}
-
-/// How many samples there are, here and on the GPU: more as an app adds rows, up to as many as there is room for.
-#[derive(Clone, Debug)]
-pub(crate) struct SampleCount {
-    buffer: wgpu::Buffer,
-    count: Arc<Mutex<u32>>,
-    /// How many samples there is room for.
-    pub capacity: u32,
-}
-
-impl SampleCount {
-    pub fn new(operation: &'static str, gpu: &Gpu, count: u32, capacity: u32) -> Result<Self> {
-        let buffer = gpu.storage_buffer(operation, "number of samples", 4)?;
-        gpu.write_buffer(&buffer, 0, words_as_bytes(&[count]))?;
-        Ok(SampleCount { buffer, count: Arc::new(Mutex::new(count)), capacity })
-    }
-
-    pub fn get(&self) -> u32 {
-        *self.lock()
-    }
-
-    /// The count, which nobody else changes meanwhile.
-    fn lock(&self) -> MutexGuard<'_, u32> {
-        self.count.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub fn binding(&self) -> wgpu::BindingResource<'_> {
-        self.buffer.as_entire_binding()
-    }
-
-    pub fn is_in(&self, buffer: &wgpu::Buffer) -> bool {
-        self.buffer == *buffer
     }
 }
 
@@ -155,7 +94,7 @@ impl Dataset {
     ) -> Result<Self> {
         let create = |what: &'static str, width: usize| {
             let rows = Rows::create(gpu, operation, what, capacity as u64, width as u64).map_err(smaller_as_bytes)?;
-            Ok(Numbers { rows, coding: Coding::Floats, width })
+            Ok(EncodedRows { rows, encoding: Encoding::Floats, width })
         };
         let (inputs, targets) = (create("inputs", inputs)?, create("targets", targets)?);
         // Both fit in 32 bits, since the rows' bytes do.
@@ -210,14 +149,14 @@ impl Dataset {
             }
         }
         let [low, high] = config.inputs;
-        let coding = Coding::Bytes { scale: ((f64::from(high) - f64::from(low)) / 255.0) as f32, offset: low };
-        let inputs = Numbers { rows, coding, width };
+        let encoding = Encoding::Bytes { scale: ((f64::from(high) - f64::from(low)) / 255.0) as f32, offset: low };
+        let inputs = EncodedRows { rows, encoding, width };
 
         let rows = Rows::create(gpu, operation, "classes", samples as u64, 1)?;
         let classes = classes.iter().map(|&class| u32::from(class)).collect::<Vec<_>>();
         gpu.upload(rows.buffer(), 0, words_as_bytes(&classes))?;
         let [off, on] = config.targets;
-        let targets = Numbers { rows, coding: Coding::Class { off, on }, width: config.classes };
+        let targets = EncodedRows { rows, encoding: Encoding::Class { off, on }, width: config.classes };
         let samples = SampleCount::new(operation, gpu, samples as u32, samples as u32)?;
         Ok(Dataset { gpu: gpu.clone(), inputs, targets, samples })
     }
@@ -246,7 +185,7 @@ impl Dataset {
     /// app's buffer without `COPY_DST`: then nothing is written.
     pub fn write_rows(&self, first: usize, inputs: &[f32], targets: &[f32]) -> Result<()> {
         let operation = "Dataset::write_rows";
-        if self.inputs.coding != Coding::Floats {
+        if self.inputs.encoding != Encoding::Floats {
             return Err(Error::NotFloats { operation });
         }
         let rows = inputs.len() / self.inputs.width;
@@ -274,8 +213,7 @@ impl Dataset {
         self.inputs.rows.write(&self.gpu, first, inputs)?;
         self.targets.rows.write(&self.gpu, first, targets)?;
         if end > count {
-            self.gpu.write_buffer(&self.samples.buffer, 0, words_as_bytes(&[end as u32]))?;
-            *samples = end as u32;
+            self.samples.write(&self.gpu, &mut samples, end as u32)?;
         }
         Ok(())
     }
@@ -299,9 +237,7 @@ impl Dataset {
     pub fn write_samples(&self, samples: usize) -> Result<()> {
         let mut count = self.samples.lock();
         let samples = check_sample_count("Dataset::write_samples", samples, *count, self.samples.capacity)?;
-        self.gpu.write_buffer(&self.samples.buffer, 0, words_as_bytes(&[samples]))?;
-        *count = samples;
-        Ok(())
+        self.samples.write(&self.gpu, &mut count, samples)
     }
 
     /// Samples that stand in the app's own buffers, used where they are: what the app writes there is what is trained
@@ -318,7 +254,7 @@ impl Dataset {
             inputs.rows
         };
         let samples = SampleCount::new(operation, gpu, count, count)?;
-        let (inputs, targets) = (Numbers::floats(inputs), Numbers::floats(targets));
+        let (inputs, targets) = (EncodedRows::floats(inputs), EncodedRows::floats(targets));
         Ok(Dataset { gpu: gpu.clone(), inputs, targets, samples })
     }
 
@@ -332,7 +268,8 @@ impl Dataset {
             return Err(Error::Split { first, samples });
         }
         let part = |start: usize, count: usize| {
-            let numbers = |numbers: &Numbers| Numbers { rows: numbers.rows.part(start, count), ..numbers.clone() };
+            let numbers =
+                |numbers: &EncodedRows| EncodedRows { rows: numbers.rows.part(start, count), ..numbers.clone() };
             let samples = SampleCount::new("Dataset::split_at", &self.gpu, count as u32, count as u32)?;
             let (inputs, targets) = (numbers(&self.inputs), numbers(&self.targets));
             Ok(Dataset { gpu: self.gpu.clone(), inputs, targets, samples })
@@ -356,12 +293,12 @@ impl Dataset {
     }
 
     /// The inputs, a row a sample.
-    pub(crate) fn inputs(&self) -> &Numbers {
+    pub(crate) fn inputs(&self) -> &EncodedRows {
         &self.inputs
     }
 
     /// The targets, a row a sample.
-    pub(crate) fn targets(&self) -> &Numbers {
+    pub(crate) fn targets(&self) -> &EncodedRows {
         &self.targets
     }
 
@@ -372,7 +309,7 @@ impl Dataset {
 
     /// Refuses a data set whose samples do not fit the network.
     pub(crate) fn check_widths(&self, operation: &'static str, inputs: usize, outputs: usize) -> Result<()> {
-        let check = |left_name, numbers: &Numbers, right_name, width: usize| {
+        let check = |left_name, numbers: &EncodedRows, right_name, width: usize| {
             if numbers.width == width {
                 return Ok(());
             }

@@ -153,17 +153,22 @@ pub enum Error {
         operation: &'static str,
     },
 
-    /// A network without linear layers has nothing to train.
-    #[error("{operation}: the network has no parameters to train; add a layer, for example .linear(30)")]
-    NoParameters {
-        /// The operation that refused.
-        operation: &'static str,
-    },
-
     /// `.bias()` must follow `.linear(…)`.
     #[error("Mlp: .bias() stands after layer {after}, which is not linear; write .linear(outputs).bias()")]
     MisplacedBias {
         /// How many layers stood before `.bias()`.
+        after: usize,
+    },
+
+    /// An activation must follow `.linear(…)`, and a layer has one.
+    #[error(
+        "Mlp: .{activation}() stands after {after} layers, the last of which has its activation or is not there; a layer \
+         is a linear map with one activation: write .linear(outputs).{activation}()"
+    )]
+    MisplacedActivation {
+        /// The activation's name.
+        activation: &'static str,
+        /// How many layers stood before it.
         after: usize,
     },
 

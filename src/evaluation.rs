@@ -1,10 +1,11 @@
 //! How good a network is on a data set.
 
+use crate::codegen::Work;
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::kernels;
 use crate::network::Network;
-use crate::trainer::{Plan, TrainConfig, Trainer, Work};
+use crate::trainer::{Plan, TrainConfig, Trainer};
 
 /// The samples that one network takes at a time.
 const BATCH_SIZE: usize = 256;
@@ -58,10 +59,6 @@ impl Network {
     /// [`Error::Zero`] for a data set without samples; those of [`Trainer::new`], [`Trainer::train`] and
     /// [`Trainer::read_losses`].
     pub fn evaluate(&self, data: &Dataset) -> Result<Vec<f32>> {
-        if self.mlp().parameter_count() == 0 && self.count() > 1 {
-            // All are the same, and no plan for populations takes what has nothing to train.
-            return Ok(vec![self.extract(0)?.evaluate(data)?[0]; self.count()]);
-        }
         Ok(self.measure(data, Work::Evaluate)?.read_losses()?.iter().map(|reading| reading.loss).collect())
     }
 
@@ -97,7 +94,7 @@ impl Network {
 
     /// The rows to take at a time: no more than have activations, of the widest layer, that fit in one binding.
     fn most_rows(&self) -> usize {
-        let widths = self.mlp().layers().iter().flat_map(|layer| [layer.input_width(), layer.output_width()]);
+        let widths = self.mlp().layers().iter().flat_map(|layer| [layer.inputs, layer.outputs]);
         let widest = widths.max().unwrap_or(1) as u64;
         let rows = self.gpu().limits().max_storage_buffer_binding_size / (4 * widest);
         rows.clamp(1, BATCH_SIZE as u64) as usize

@@ -13,12 +13,13 @@ use std::path::Path;
 
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
+use crate::activation::Activation;
 use crate::data::Dataset;
 use crate::error::{Error, Result};
-use crate::gpu::{Gpu, numbers, words_as_bytes};
-use crate::matrix::check_finite;
-use crate::mlp::{LayerKind, Mlp};
+use crate::gpu::{Gpu, values, words_as_bytes};
+use crate::mlp::Mlp;
 use crate::network::Network;
+use crate::rows::check_finite;
 use crate::trainer::{Plan, TrainConfig, Trainer};
 
 /// The version of what stands in the metadata.
@@ -167,7 +168,7 @@ impl Trainer {
                 (format!("{samples} samples"), format!("the data set's {} samples", data.samples()));
             return Err(contents.malformed(format!("metadata {SAMPLES}"), found, expected));
         }
-        if !trainer.stands_right(&words) {
+        if !trainer.is_valid(&words) {
             let expected = format!("a place in an epoch of {samples} samples");
             return Err(contents.malformed(format!("tensor {STATE}"), "another place", expected));
         }
@@ -180,13 +181,14 @@ impl Trainer {
 /// A tensor: its name, type, shape and bytes.
 type Tensor = (String, Dtype, Vec<usize>, Vec<u8>);
 
-/// The linear layers: the number among all layers, the shape, whether there is a bias, and the place among the
-/// parameters.
+/// The dense layers: the number of the linear map among PyTorch's modules, of which an activation is one too, the shape,
+/// whether there is a bias, and the index of the first parameter.
 fn linear_layers(mlp: &Mlp) -> impl Iterator<Item = (usize, [usize; 2], bool, usize)> {
-    let layers = mlp.layers().iter().zip(mlp.parameter_ranges()).enumerate();
-    layers.filter_map(|(layer, (kind, range))| match *kind {
-        LayerKind::Linear { inputs, outputs, bias } => Some((layer, [inputs, outputs], bias, range.start)),
-        LayerKind::Sigmoid { .. } => None,
+    let layers = mlp.layers().iter().zip(mlp.parameter_ranges());
+    layers.scan(0, |modules, (layer, range)| {
+        let module = *modules;
+        *modules += 1 + usize::from(layer.activation != Activation::Identity);
+        Some((module, [layer.inputs, layer.outputs], layer.bias, range.start))
     })
 }
 
@@ -375,12 +377,12 @@ impl<'a> Contents<'a> {
     }
 
     fn numbers(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
-        Ok(numbers(&self.bytes(name, Dtype::F32, shape)?))
+        Ok(values(&self.bytes(name, Dtype::F32, shape)?))
     }
 
     /// The words of a training run's state.
     fn state(&self, count: usize) -> Result<Vec<u32>> {
-        Ok(numbers(&self.bytes(STATE, Dtype::U32, &[count, Trainer::STATE_WORDS])?))
+        Ok(values(&self.bytes(STATE, Dtype::U32, &[count, Trainer::STATE_WORDS])?))
     }
 
     fn parameters(&self, mlp: &Mlp, count: usize) -> Result<Vec<f32>> {

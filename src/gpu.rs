@@ -4,7 +4,7 @@
 //! without touching the app's handlers, label everything `wgrad …`, and count.
 
 mod adapter;
-mod shader;
+mod pipeline;
 mod timestamps;
 mod wait;
 
@@ -15,8 +15,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-pub use shader::{Access, Shader};
-pub(crate) use shader::{Pipeline, numbers, words_as_bytes};
+pub(crate) use pipeline::{Kernel, Pipeline};
 pub(crate) use timestamps::Stopwatch;
 use timestamps::Timestamps;
 
@@ -56,7 +55,7 @@ pub struct Gpu {
     is_cpu: bool,
 }
 
-/// A compiled kernel's entry point, workgroup and text.
+/// A compiled kernel's entry point, workgroup and source.
 type PipelineKey = (&'static str, Option<u32>, String);
 
 #[derive(Debug)]
@@ -229,14 +228,14 @@ impl Gpu {
     }
 
     /// The compiled kernel: compiled once a device.
-    pub(crate) fn pipeline(&self, shader: &Shader<'_>) -> Result<Arc<Pipeline>> {
-        let key = (shader.entry_point, shader.workgroup, shader.source.to_owned());
+    pub(crate) fn pipeline(&self, kernel: &Kernel<'_>) -> Result<Arc<Pipeline>> {
+        let key = (kernel.entry_point, kernel.workgroup, kernel.source.to_owned());
         let mut pipelines = self.shared.pipelines.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(pipeline) = pipelines.get(&key) {
             return Ok(pipeline.clone());
         }
-        let label = format!("wgrad {}", shader.entry_point);
-        let pipeline = Arc::new(self.create(&label, |device| shader.compile(device, &label))?);
+        let label = format!("wgrad {}", kernel.entry_point);
+        let pipeline = Arc::new(self.create(&label, |device| kernel.compile(device, &label))?);
         pipelines.insert(key, pipeline.clone());
         Ok(pipeline)
     }
@@ -281,4 +280,14 @@ fn check_size(
     let way_out =
         "use fewer rows at a time, a smaller batch or narrower layers, or request a device with a higher limit";
     Err(Error::TooLarge { operation, what, needed, limit, allowed, way_out })
+}
+
+/// The bytes of 32-bit words, as a GPU reads them.
+pub(crate) fn words_as_bytes(words: &[u32]) -> &[u8] {
+    bytemuck::cast_slice(words)
+}
+
+/// The 32-bit values that a GPU wrote as these bytes.
+pub(crate) fn values<T: bytemuck::AnyBitPattern>(bytes: &[u8]) -> Vec<T> {
+    bytes.chunks_exact(size_of::<T>()).map(bytemuck::pod_read_unaligned).collect()
 }

@@ -1,5 +1,7 @@
 #![doc = include_str!("../README.md")]
 
+mod activation;
+mod codegen;
 mod data;
 #[cfg(feature = "datasets")]
 pub mod datasets;
@@ -9,21 +11,22 @@ mod evaluation;
 mod files;
 mod gpu;
 pub mod kernels;
-mod matrix;
 mod mlp;
 mod network;
 mod readback;
 pub mod reference;
+mod rows;
+mod samples;
 mod trainer;
-mod wgsl;
 
 pub use wgpu;
 
+pub use activation::Activation;
 pub use data::{BytesConfig, Dataset};
 pub use error::{Error, Result, Shape};
 pub use evaluation::Classification;
 pub use gpu::Gpu;
-pub use matrix::Rows;
-pub use mlp::{LayerKind, Mlp};
+pub use mlp::{Dense, Mlp};
 pub use network::{Backward, Forward, Network};
+pub use rows::Rows;
 pub use trainer::{LossReading, Memory, Plan, Progress, TrainConfig, Trainer};

@@ -14,52 +14,28 @@ use rand::SeedableRng;
 use rand::rngs::Xoshiro256PlusPlus;
 use rand_distr::{Distribution, StandardNormal};
 
+use crate::activation::Activation;
 use crate::error::{Error, Result};
 
-/// One layer of an [`Mlp`]: what it computes, and its widths.
+/// A dense layer: a linear map, and what an [`Activation`] makes of each of its results.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum LayerKind {
-    /// `y = x · w`, or `y = x · w + b` with a bias.
-    Linear {
-        /// The width of `x`.
-        inputs: usize,
-        /// The width of `y`.
-        outputs: usize,
-        /// Whether a bias is added: then the parameters have one row more, the last.
-        bias: bool,
-    },
-    /// `y = 1 / (1 + e^-x)`, number by number.
-    Sigmoid {
-        /// The width of `x` and of `y`.
-        width: usize,
-    },
+pub struct Dense {
+    /// The width of the layer's input `x`.
+    pub inputs: usize,
+    /// The width of its pre-activations `z` and of its output `y`.
+    pub outputs: usize,
+    /// Whether `z = x · w + b`, not `z = x · w`: then the parameters have one row more, the last.
+    pub bias: bool,
+    /// `y` from `z`.
+    pub activation: Activation,
 }
 
-impl LayerKind {
-    /// The width of the layer's input.
-    pub fn input_width(&self) -> usize {
-        match *self {
-            LayerKind::Linear { inputs, .. } => inputs,
-            LayerKind::Sigmoid { width } => width,
-        }
-    }
-
-    /// The width of the layer's output.
-    pub fn output_width(&self) -> usize {
-        match *self {
-            LayerKind::Linear { outputs, .. } => outputs,
-            LayerKind::Sigmoid { width } => width,
-        }
-    }
-
+impl Dense {
     /// The shape of the layer's parameters as a row-major matrix `[inputs, outputs]`, a bias being one row more, the
-    /// last; `[0, 0]` for a layer without parameters.
+    /// last.
     pub fn parameter_shape(&self) -> [usize; 2] {
-        match *self {
-            LayerKind::Linear { inputs, outputs, bias } => [inputs.saturating_add(usize::from(bias)), outputs],
-            LayerKind::Sigmoid { .. } => [0, 0],
-        }
+        [self.inputs.saturating_add(usize::from(self.bias)), self.outputs]
     }
 
     fn parameter_count(&self) -> usize {
@@ -68,47 +44,22 @@ impl LayerKind {
     }
 }
 
-/// A linear layer and the sigmoid layers after it: what texts that Rust writes are made of.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Stage {
-    /// The linear layer's number.
-    pub layer: usize,
-    pub inputs: u32,
-    pub outputs: u32,
-    pub bias: bool,
-    /// How many sigmoid layers follow it.
-    pub sigmoids: u32,
-    /// The place of its weights among the network's parameters; the bias follows them.
-    pub offset: u32,
-}
-
-impl Stage {
-    /// The place of an input's weights among the network's parameters; `input == inputs` is the bias.
-    pub fn row(&self, input: u32) -> u32 {
-        self.offset + input * self.outputs
-    }
-
-    /// The inputs, and the bias as one more.
-    pub fn rows(&self) -> u32 {
-        self.inputs + u32::from(self.bias)
-    }
-}
-
-/// A multilayer perceptron: the width of its input and its layers in order.
+/// A multilayer perceptron: the width of its input and its dense layers in order.
 ///
 /// Building one cannot fail; what takes it ([`Network::new`](crate::Network::new), [`Mlp::initial_parameters`]) checks
 /// it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mlp {
     inputs: usize,
-    layers: Vec<LayerKind>,
-    misplaced_bias: Option<usize>,
+    layers: Vec<Dense>,
+    /// The first `.bias()` or activation that follows no layer that could take it: its name, and the layers before it.
+    misplaced: Option<(&'static str, usize)>,
 }
 
 impl Mlp {
-    /// A network that takes `inputs` numbers a sample and has no layers yet.
+    /// A network that takes `inputs` values per sample and has no layers yet.
     pub fn inputs(inputs: usize) -> Self {
-        Mlp { inputs, layers: Vec::new(), misplaced_bias: None }
+        Mlp { inputs, layers: Vec::new(), misplaced: None }
     }
 
     /// The notebook's kind of network: for each width after the first a linear layer without bias, and a sigmoid.
@@ -120,37 +71,46 @@ impl Mlp {
 
     /// Adds a linear layer with this many outputs, without bias.
     pub fn linear(mut self, outputs: usize) -> Self {
-        self.layers.push(LayerKind::Linear { inputs: self.output_width(), outputs, bias: false });
+        let (inputs, activation) = (self.output_width(), Activation::Identity);
+        self.layers.push(Dense { inputs, outputs, bias: false, activation });
         self
     }
 
     /// Gives the linear layer just added a bias.
     pub fn bias(mut self) -> Self {
         match self.layers.last_mut() {
-            Some(LayerKind::Linear { bias, .. }) => *bias = true,
-            _ => self.misplaced_bias = self.misplaced_bias.or(Some(self.layers.len())),
+            Some(layer) if layer.activation == Activation::Identity => layer.bias = true,
+            _ => self.misplaced = self.misplaced.or(Some(("bias", self.layers.len()))),
         }
         self
     }
 
-    /// Adds a sigmoid layer.
-    pub fn sigmoid(mut self) -> Self {
-        self.layers.push(LayerKind::Sigmoid { width: self.output_width() });
+    /// Gives the linear layer just added, which has none yet, a sigmoid as its activation.
+    pub fn sigmoid(self) -> Self {
+        self.activation(Activation::Sigmoid)
+    }
+
+    /// Gives the linear layer just added, which has none yet, this activation.
+    pub fn activation(mut self, activation: Activation) -> Self {
+        match self.layers.last_mut() {
+            Some(layer) if layer.activation == Activation::Identity => layer.activation = activation,
+            _ => self.misplaced = self.misplaced.or(Some((activation.name(), self.layers.len()))),
+        }
         self
     }
 
-    /// The numbers a sample that the network takes.
+    /// The values per sample that the network takes.
     pub fn input_width(&self) -> usize {
         self.inputs
     }
 
-    /// The numbers a sample that the network gives.
+    /// The values per sample that the network gives.
     pub fn output_width(&self) -> usize {
-        self.layers.last().map_or(self.inputs, LayerKind::output_width)
+        self.layers.last().map_or(self.inputs, |layer| layer.outputs)
     }
 
     /// The layers in order.
-    pub fn layers(&self) -> &[LayerKind] {
+    pub fn layers(&self) -> &[Dense] {
         &self.layers
     }
 
@@ -159,8 +119,8 @@ impl Mlp {
         self.layers.iter().fold(0, |count, layer| count.saturating_add(layer.parameter_count()))
     }
 
-    /// Where each layer's parameters stand in the flat parameters: layer after layer, each a row-major matrix of its
-    /// [`LayerKind::parameter_shape`]; an empty range for a layer without parameters.
+    /// Where each layer's parameters lie in the flat parameters: layer after layer, each a row-major matrix of its
+    /// [`Dense::parameter_shape`].
     pub fn parameter_ranges(&self) -> Vec<Range<usize>> {
         let mut end = 0usize;
         self.layers
@@ -173,31 +133,11 @@ impl Mlp {
             .collect()
     }
 
-    /// The sigmoid layers before the first linear one, and the stages. The network must have been checked: its sizes fit in
-    /// 32 bits.
-    pub(crate) fn stages(&self) -> (u32, Vec<Stage>) {
-        let (mut leading_sigmoids, mut stages) = (0, Vec::<Stage>::new());
-        for (layer, (kind, range)) in self.layers.iter().zip(self.parameter_ranges()).enumerate() {
-            match (*kind, stages.last_mut()) {
-                (LayerKind::Linear { inputs, outputs, bias }, _) => stages.push(Stage {
-                    layer,
-                    inputs: inputs as u32,
-                    outputs: outputs as u32,
-                    bias,
-                    sigmoids: 0,
-                    offset: range.start as u32,
-                }),
-                (LayerKind::Sigmoid { .. }, Some(stage)) => stage.sigmoids += 1,
-                (LayerKind::Sigmoid { .. }, None) => leading_sigmoids += 1,
-            }
-        }
-        (leading_sigmoids, stages)
-    }
-
     /// Refuses what is not a network, for `operation`'s sake.
     ///
     /// # Errors
-    /// [`Error::NoLayers`], [`Error::Zero`] for a width of 0, [`Error::MisplacedBias`], [`Error::TooLarge`] for more
+    /// [`Error::NoLayers`], [`Error::Zero`] for a width of 0, [`Error::MisplacedBias`], [`Error::MisplacedActivation`],
+    /// [`Error::TooLarge`] for more
     /// parameters than 32 bits can count the bytes of.
     pub fn check(&self, operation: &'static str) -> Result<()> {
         if self.inputs == 0 {
@@ -206,10 +146,12 @@ impl Mlp {
         if self.layers.is_empty() {
             return Err(Error::NoLayers { operation });
         }
-        if let Some(after) = self.misplaced_bias {
-            return Err(Error::MisplacedBias { after });
+        match self.misplaced {
+            Some(("bias", after)) => return Err(Error::MisplacedBias { after }),
+            Some((activation, after)) => return Err(Error::MisplacedActivation { activation, after }),
+            None => {}
         }
-        if self.layers.iter().any(|layer| layer.output_width() == 0) {
+        if self.layers.iter().any(|layer| layer.outputs == 0) {
             return Err(Error::Zero { operation, what: "the width of a layer" });
         }
         let needed = (self.parameter_count() as u64).saturating_mul(4);
@@ -256,15 +198,13 @@ impl Mlp {
         self.check("Mlp::initial_parameters")?;
         let mut generator = Xoshiro256PlusPlus::seed_from_u64(seed);
         let mut parameters = Vec::with_capacity(self.parameter_count());
-        for layer in &self.layers {
-            if let LayerKind::Linear { inputs, outputs, bias } = *layer {
-                let deviation = (inputs as f64).sqrt().recip();
-                parameters.extend((0..inputs * outputs).map(|_| {
-                    let normal: f64 = StandardNormal.sample(&mut generator);
-                    (normal * deviation) as f32
-                }));
-                parameters.extend(std::iter::repeat_n(0.0, if bias { outputs } else { 0 }));
-            }
+        for &Dense { inputs, outputs, bias, .. } in &self.layers {
+            let deviation = (inputs as f64).sqrt().recip();
+            parameters.extend((0..inputs * outputs).map(|_| {
+                let normal: f64 = StandardNormal.sample(&mut generator);
+                (normal * deviation) as f32
+            }));
+            parameters.extend(std::iter::repeat_n(0.0, if bias { outputs } else { 0 }));
         }
         Ok(parameters)
     }
@@ -274,10 +214,9 @@ impl fmt::Display for Mlp {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}", self.inputs)?;
         for layer in &self.layers {
-            match layer {
-                LayerKind::Linear { outputs, bias: false, .. } => write!(formatter, " → linear {outputs}")?,
-                LayerKind::Linear { outputs, bias: true, .. } => write!(formatter, " → linear {outputs} with bias")?,
-                LayerKind::Sigmoid { .. } => write!(formatter, " → sigmoid")?,
+            write!(formatter, " → linear {}{}", layer.outputs, if layer.bias { " with bias" } else { "" })?;
+            if layer.activation != Activation::Identity {
+                write!(formatter, " → {}", layer.activation)?;
             }
         }
         Ok(())

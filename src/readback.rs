@@ -146,7 +146,7 @@ impl Ring {
 
     /// The GPU's counter begins with this many steps, done before.
     #[cfg(feature = "files")]
-    pub fn goes_on_from(&mut self, steps: u64) {
+    pub fn resume_at(&mut self, steps: u64) {
         self.confirmed_steps.store(steps, Ordering::Release);
         self.seen_steps = steps;
     }

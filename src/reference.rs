@@ -39,6 +39,7 @@ pub(crate) use order::walk;
 pub use order::{Order, permutation};
 pub use training::Training;
 
+use crate::activation::Activation;
 use crate::error::{Error, Result, Shape};
 
 /// `y = x · w`: `x` is `[rows, inputs]`, `w` is `[inputs, outputs]`, `y` is `[rows, outputs]`.
@@ -115,10 +116,7 @@ pub fn outer_product(x: &Matrix, d_output: &Matrix, bias: bool) -> Result<Matrix
 /// `y = 1 / (1 + e^-x)`, number by number, without ever raising e to a positive power, which could overflow:
 /// for a negative x, `e^x / (1 + e^x)` is the same.
 pub fn sigmoid(x: &Matrix) -> Matrix {
-    x.map(|x| {
-        let z = (-x.abs()).exp();
-        if x < 0.0 { z / (1.0 + z) } else { 1.0 / (1.0 + z) }
-    })
+    x.map(|x| Activation::Sigmoid.value(x))
 }
 
 /// `d_input = d_output · y · (1 - y)`, number by number, from the sigmoid's *output* `y`.
@@ -138,8 +136,7 @@ pub fn sigmoid(x: &Matrix) -> Matrix {
 pub fn sigmoid_backward(d_output: &Matrix, y: &Matrix) -> Result<Matrix> {
     same_shape("sigmoid_backward", "d_output", d_output, "y", y)?;
     Ok(Matrix::from_fn(y.rows(), y.columns(), |row, column| {
-        let y = y.at(row, column);
-        d_output.at(row, column) * y * (1.0 - y)
+        d_output.at(row, column) * Activation::Sigmoid.derivative(y.at(row, column))
     }))
 }
 

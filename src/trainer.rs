@@ -1,15 +1,17 @@
 //! Training: how a network, a data set and a configuration become recorded steps.
 
+mod choose;
+mod config;
 mod layered;
 mod pace;
 mod persistent;
 mod plain;
 mod plan;
 mod reading;
-mod steps;
 
 use std::time::{Duration, Instant};
 
+use crate::codegen::Work;
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 #[cfg(feature = "files")]
@@ -18,37 +20,16 @@ use crate::gpu::{COMPILING, Gpu};
 use crate::kernels::TrainingState;
 use crate::network::Network;
 use crate::readback::Ring;
+use choose::{Job, Steps};
+pub use config::TrainConfig;
 use pace::Pace;
 pub use plan::Plan;
 pub use reading::LossReading;
 use reading::Reading;
-use steps::Steps;
-pub(crate) use steps::Work;
 
 /// How long the work of one submission of [`Trainer::train`] should take at most: an operating system kills what takes
 /// seconds.
 const LONGEST_SUBMISSION: Duration = Duration::from_millis(100);
-
-/// How to train.
-#[derive(Clone, Debug, PartialEq)]
-pub struct TrainConfig {
-    /// The step length of gradient descent, of every network of a population; 0.1 unless said otherwise.
-    pub learning_rate: f32,
-    /// The samples of a step, from 1 (unless said otherwise) to all; the last batch of an epoch may be smaller.
-    pub batch_size: usize,
-    /// Whether each epoch takes the samples in a new random order, or always in the data set's.
-    pub shuffle: bool,
-    /// The seed of those orders.
-    pub seed: u64,
-    /// How the steps become dispatches.
-    pub plan: Plan,
-}
-
-impl Default for TrainConfig {
-    fn default() -> Self {
-        TrainConfig { learning_rate: 0.1, batch_size: 1, shuffle: false, seed: 0, plan: Plan::Auto }
-    }
-}
 
 /// Where a [`Trainer::train`] stands.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -91,7 +72,7 @@ pub struct Trainer {
     pace: Pace,
     latest: Option<Reading>,
     data_bytes: u64,
-    steps_a_submission: u64,
+    steps_per_submission: u64,
     /// The steps done when this trainer was made: once there are more, its shaders have run.
     first_step: u64,
 }
@@ -101,7 +82,7 @@ impl Trainer {
     ///
     /// # Errors
     /// [`Error::OtherGpu`] for a data set of another [`Gpu`], [`Error::Shapes`] for one that does not fit the network,
-    /// [`Error::NoParameters`] for a network without linear layers, [`Error::BatchSize`], [`Error::LearningRate`],
+    /// [`Error::BatchSize`], [`Error::LearningRate`],
     /// [`Error::PlanUnavailable`] for a plan by name that the device or the network does not allow, or a population that
     /// no persistent plan can train; [`Error::BufferAliased`] for samples among the parameters,
     /// [`Error::BufferRefused`], [`Error::TooLarge`], [`Error::OutOfMemory`].
@@ -118,9 +99,6 @@ impl Trainer {
         }
         let mlp = network.mlp();
         data.check_widths(operation, mlp.input_width(), mlp.output_width())?;
-        if work == Work::Train && mlp.parameter_count() == 0 {
-            return Err(Error::NoParameters { operation });
-        }
         let samples = data.sample_count();
         let too_large = || Error::BatchSize { batch_size: config.batch_size as u64, samples: samples.capacity.into() };
         let batch_size = u32::try_from(config.batch_size).map_err(|_| too_large())?;
@@ -129,14 +107,14 @@ impl Trainer {
         Ok(Trainer {
             gpu: gpu.clone(),
             network: network.clone(),
-            steps: Steps::new(network, data, &state, &config, work)?,
+            steps: Steps::new(Job { network, data, state: &state, config: &config, work })?,
             // A population's readings are large, and nobody looks at those of an evaluation.
             ring: Ring::new(gpu, (work == Work::Train).then_some(&state))?,
             state,
             pace: Pace::default(),
             latest: None,
             data_bytes: data.bytes(),
-            steps_a_submission: 1,
+            steps_per_submission: 1,
             first_step: 0,
             config,
         })
@@ -206,7 +184,7 @@ impl Trainer {
     /// [`Error::DeviceLost`], [`Error::WorkDropped`].
     pub fn steps_within(&mut self, duration: Duration) -> Result<u64> {
         self.look()?;
-        Ok(self.pace.steps_within(duration).min(self.steps.most_a_submission()))
+        Ok(self.pace.steps_within(duration).min(self.steps.most_per_submission()))
     }
 
     /// The latest reading that has arrived from the GPU, `None` before the first. Waits for nothing.
@@ -313,15 +291,15 @@ impl Trainer {
         let gpu = self.gpu_for_a_wait();
         while submitted < last {
             // While the GPU works on one submission, the next is recorded.
-            let steps = self.steps_a_submission.min(last - submitted);
+            let steps = self.steps_per_submission.min(last - submitted);
             let next = gpu.submit("wgrad train", &mut |encoder| self.record_steps(encoder, steps))?;
             submitted += steps;
             let Some((submission, steps)) = in_flight.replace((next, steps)) else { continue };
             gpu.wait(&submission, || true)?;
             let took = last_done.elapsed();
             last_done = Instant::now();
-            let most = self.steps.most_a_submission();
-            self.steps_a_submission = adapted(self.steps_a_submission, steps, took).min(most);
+            let most = self.steps.most_per_submission();
+            self.steps_per_submission = adapted(self.steps_per_submission, steps, took).min(most);
             if let Some(reading) = self.latest_loss()?.filter(|reading| reading.step < last) {
                 let epoch = reading.step.saturating_sub(first) / steps_per_epoch;
                 progress(Progress { epoch, epochs, reading });
@@ -357,9 +335,9 @@ impl Trainer {
 
 /// The steps of the next submission, a power of two, where submissions have so many and the last one's `steps` took so
 /// long: as many as take three quarters of what a submission may take, but no more than twice as many as before.
-fn adapted(steps_a_submission: u64, steps: u64, took: Duration) -> u64 {
+fn adapted(steps_per_submission: u64, steps: u64, took: Duration) -> u64 {
     let fit = steps as f64 * (0.75 * LONGEST_SUBMISSION.as_secs_f64() / took.as_secs_f64().max(1e-6));
-    1 << (fit as u64).clamp(1, 2 * steps_a_submission).ilog2()
+    1 << (fit as u64).clamp(1, 2 * steps_per_submission).ilog2()
 }
 
 /// What a file of a training run holds beside its network.
@@ -382,15 +360,15 @@ impl Trainer {
     }
 
     /// Whether these words are a state of this training.
-    pub(crate) fn stands_right(&self, words: &[u32]) -> bool {
-        self.state.stands_right(words)
+    pub(crate) fn is_valid(&self, words: &[u32]) -> bool {
+        self.state.is_valid(words)
     }
 
     /// Goes on where this state stands.
     pub(crate) fn write_state(&mut self, words: &[u32]) -> Result<()> {
         self.gpu.write_buffer(self.state.buffer(), 0, words_as_bytes(words))?;
         self.first_step = TrainingState::steps(words);
-        self.ring.goes_on_from(self.first_step);
+        self.ring.resume_at(self.first_step);
         Ok(())
     }
 }

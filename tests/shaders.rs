@@ -6,9 +6,11 @@ use std::collections::BTreeSet;
 use std::process::Command;
 
 use common::say;
-use naga::valid::{Capabilities, GlobalUse, ValidationFlags, Validator};
-use naga::{AddressSpace, Module, StorageAccess, TypeInner};
+use naga::Module;
+use naga::valid::{Capabilities, ValidationFlags, Validator};
 use wgrad::kernels::{Access, SHADERS, Shader};
+
+include!("common/bindings.rs");
 
 fn parse(shader: &Shader) -> (Module, naga::valid::ModuleInfo) {
     let module = naga::front::wgsl::parse_str(shader.source)
@@ -20,19 +22,27 @@ fn parse(shader: &Shader) -> (Module, naga::valid::ModuleInfo) {
     (module, info)
 }
 
-/// The files of `shaders/`, by name and text.
+/// The files of `shaders/` and of the folders in it, by name and source.
 fn files() -> Vec<(String, String)> {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/shaders");
-    let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    let mut files = files
-        .map(|path| (path.file_name().unwrap().to_str().unwrap().to_owned(), std::fs::read_to_string(&path).unwrap()))
-        .collect::<Vec<_>>();
+    let root = std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/shaders"));
+    let (mut files, mut folders) = (Vec::new(), vec![root.to_path_buf()]);
+    while let Some(folder) = folders.pop() {
+        for path in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let name = path.strip_prefix(root).unwrap().to_str().unwrap().replace('\\', "/");
+            files.push((name, std::fs::read_to_string(&path).unwrap()));
+        }
+    }
     files.sort();
     files
 }
 
 /// Files without a kernel: they stand before the texts of kernels.
-const PARTS: [&str; 5] = ["end_step.wgsl", "permutation.wgsl", "persistent.wgsl", "state.wgsl", "tree_sum.wgsl"];
+const PARTS: [&str; 5] =
+    ["activations/sigmoid.wgsl", "end_step.wgsl", "permutation.wgsl", "state.wgsl", "tree_sum.wgsl"];
 
 #[test]
 fn every_file_is_a_kernel_family_or_a_part_of_some() {
@@ -70,52 +80,11 @@ fn every_file_is_a_kernel_family_or_a_part_of_some() {
 #[test]
 fn every_kernel_binds_what_rust_says() {
     for shader in SHADERS {
-        let name = shader.entry_point;
         let (module, info) = parse(shader);
-        let index = module.entry_points.iter().position(|entry_point| entry_point.name == name).expect(name);
-        let used = info.get_entry_point(index);
-        let mut bindings = module
-            .global_variables
-            .iter()
-            .filter(|(handle, _)| used[*handle] != GlobalUse::empty())
-            .filter_map(|(_, variable)| variable.binding.map(|binding| (binding.group, binding.binding, variable)))
-            .collect::<Vec<_>>();
-        bindings.sort_by_key(|&(group, binding, _)| (group, binding));
-        let places = bindings.iter().map(|&(group, binding, _)| (group, binding)).collect::<Vec<_>>();
-        let expected = (0..=shader.storage.len() as u32).map(|binding| (0, binding)).collect::<Vec<_>>();
-        assert_eq!(places, expected, "{name}: the bindings that the kernel uses");
-
-        let (_, _, uniform) = bindings[0];
-        assert_eq!(uniform.space, AddressSpace::Uniform, "{name}");
-        let TypeInner::Struct { members, .. } = &module.types[uniform.ty].inner else {
-            panic!("{name}: the uniform is no struct");
-        };
-        let names = members.iter().map(|member| member.name.as_deref().unwrap()).collect::<Vec<_>>();
-        assert_eq!(names, shader.parameters, "{name}: the uniform's members");
-        let mut end = 0;
-        for member in members {
-            assert_eq!(
-                member.offset, end,
-                "{name}: there is a gap before {:?}, which Rust does not leave",
-                member.name
-            );
-            end += module.types[member.ty].inner.size(module.to_ctx());
-        }
-
-        for (&(_, binding, variable), access) in bindings[1..].iter().zip(shader.storage) {
-            let writable = match variable.space {
-                AddressSpace::Storage { access } => access.contains(StorageAccess::STORE),
-                space => panic!("{name}: binding {binding} is in {space:?}"),
-            };
-            assert_eq!(writable, *access == Access::ReadWrite, "{name}: binding {binding}");
-        }
-        let constants =
-            module.overrides.iter().map(|(_, constant)| constant.name.as_deref().unwrap()).collect::<Vec<_>>();
-        assert_eq!(constants, Vec::from_iter(shader.workgroup.map(|_| "WORKGROUP")), "{name}: the constants");
-        assert!(
-            module.overrides.iter().all(|(_, constant)| constant.init.is_none()),
-            "{name}: a constant has a default"
-        );
+        let uniform = shader.uniform.iter().map(|&(name, ty)| (name, ty.wgsl())).collect();
+        let written = shader.storage.iter().map(|&access| access == Access::ReadWrite).collect();
+        let (entry_point, workgroup) = (shader.entry_point, shader.workgroup.is_some());
+        assert_binds(&Bound { entry_point, uniform, written, workgroup }, &module, &info);
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
-use super::{Gpu, numbers, words_as_bytes};
+use super::{Gpu, values, words_as_bytes};
 use crate::error::{Error, Result};
 
 /// A wait is cut into slices of this length, so that a lost device is noticed between them.
@@ -164,7 +164,7 @@ impl Gpu {
     /// The words of a buffer that is mapped.
     pub(crate) fn mapped_words(&self, buffer: &wgpu::Buffer) -> Result<Vec<u32>> {
         let view = buffer.get_mapped_range(..).map_err(|error| self.lose(&error.to_string()))?;
-        Ok(numbers(&view))
+        Ok(values(&view))
     }
 
     fn marker(&self) -> Result<wgpu::Buffer> {

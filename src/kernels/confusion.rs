@@ -1,15 +1,22 @@
 //! How many samples of each class the network takes for each class.
 
-use super::{Dispatch, Parameters, TrainingState, WORKGROUP};
+use super::{Dispatch, Shader, TrainingState, WORKGROUP};
+use crate::codegen::{Access, LONGEST_LOOP, Uniform, UniformType};
 use crate::error::{Error, Result};
-use crate::gpu::{Access, Gpu, Shader};
-use crate::matrix::Rows;
+use crate::gpu::Gpu;
+use crate::rows::Rows;
 
 pub(super) const CONFUSION: Shader<'static> = Shader {
     entry_point: "confusion",
     source: concat!(include_str!("../../shaders/state.wgsl"), include_str!("../../shaders/confusion.wgsl")),
     workgroup: Some(WORKGROUP),
-    parameters: &["y_view", "t_view", "rows", "outputs", "classes"],
+    uniform: &[
+        ("y_view", UniformType::Vec2U32),
+        ("t_view", UniformType::Vec2U32),
+        ("rows", UniformType::U32),
+        ("outputs", UniformType::U32),
+        ("classes", UniformType::U32),
+    ],
     storage: &[Access::Read, Access::Read, Access::Read, Access::ReadWrite],
 };
 
@@ -44,23 +51,23 @@ pub fn confusion(gpu: &Gpu, state: &TrainingState, y: &Rows, t: &Rows, counts: &
     counts.check_written_alone(operation, &[&y, &t])?;
     state.check_batch(operation, &y)?;
     state.check_apart(operation, &[&y, &t, &counts])?;
-    if y.width > super::LONGEST_LOOP {
+    if y.width > LONGEST_LOOP {
         return Err(Error::TooLarge {
             operation,
             what: "a row of y",
             needed: u64::from(y.width) * 4,
             limit: "the longest loop of a shader",
-            allowed: u64::from(super::LONGEST_LOOP) * 4,
+            allowed: u64::from(LONGEST_LOOP) * 4,
             way_out: "use fewer outputs",
         });
     }
 
-    let parameters = Parameters::default()
-        .pair("y_view", y.view)
-        .pair("t_view", t.view)
-        .word("rows", y.rows)
-        .word("outputs", y.width)
-        .word("classes", classes);
+    let uniform = Uniform::default()
+        .vec2_u32("y_view", y.view)
+        .vec2_u32("t_view", t.view)
+        .u32("rows", y.rows)
+        .u32("outputs", y.width)
+        .u32("classes", classes);
     let storage = [state.batch(), y.binding(), t.binding(), counts.binding()];
-    Dispatch::new(gpu, &CONFUSION, parameters, &storage, y.rows)
+    Dispatch::new(gpu, &CONFUSION, uniform, &storage, y.rows)
 }

@@ -1,10 +1,11 @@
 //! The samples of a batch, in the data set's order or a shuffled one.
 
-use super::{Dispatch, Parameters, TrainingState, WORKGROUP};
-use crate::data::{Coding, Numbers};
+use super::{Dispatch, Shader, TrainingState, WORKGROUP};
+use crate::codegen::{Access, Uniform, UniformType};
 use crate::error::Result;
-use crate::gpu::{Access, Gpu, Shader};
-use crate::matrix::Rows;
+use crate::gpu::Gpu;
+use crate::rows::Rows;
+use crate::samples::{EncodedRows, Encoding};
 
 pub(super) const GATHER: Shader<'static> = Shader {
     entry_point: "gather",
@@ -14,20 +15,20 @@ pub(super) const GATHER: Shader<'static> = Shader {
         include_str!("../../shaders/gather.wgsl")
     ),
     workgroup: Some(WORKGROUP),
-    parameters: &[
-        "inputs_view",
-        "targets_view",
-        "x_view",
-        "t_view",
-        "seed",
-        "inputs_scale",
-        "targets_scale",
-        "inputs_coding",
-        "targets_coding",
-        "shuffle",
-        "batch_size",
-        "input_width",
-        "target_width",
+    uniform: &[
+        ("inputs_view", UniformType::Vec2U32),
+        ("targets_view", UniformType::Vec2U32),
+        ("x_view", UniformType::Vec2U32),
+        ("t_view", UniformType::Vec2U32),
+        ("seed", UniformType::Vec2U32),
+        ("inputs_scale", UniformType::Vec2F32),
+        ("targets_scale", UniformType::Vec2F32),
+        ("inputs_encoding", UniformType::U32),
+        ("targets_encoding", UniformType::U32),
+        ("shuffle", UniformType::U32),
+        ("batch_size", UniformType::U32),
+        ("input_width", UniformType::U32),
+        ("target_width", UniformType::U32),
     ],
     storage: &[Access::Read, Access::Read, Access::Read, Access::ReadWrite, Access::ReadWrite, Access::Read],
 };
@@ -56,22 +57,22 @@ pub struct GatherConfig<'a> {
 /// # Errors
 /// [`Error::Shapes`](crate::Error::Shapes) where the operands do not fit each other, and what [`Rows`] are refused for.
 pub fn gather(gpu: &Gpu, state: &TrainingState, config: GatherConfig<'_>) -> Result<Dispatch> {
-    let floats = |rows: &Rows| Numbers::floats(rows.clone());
+    let floats = |rows: &Rows| EncodedRows::floats(rows.clone());
     let (inputs, targets) = (floats(config.inputs), floats(config.targets));
-    gather_numbers(gpu, state, [&inputs, &targets], [config.x, config.t], config.shuffle)
+    gather_encoded(gpu, state, [&inputs, &targets], [config.x, config.t], config.shuffle)
 }
 
-/// The same from numbers in any coding.
-pub(crate) fn gather_numbers(
+/// The same from rows in any encoding.
+pub(crate) fn gather_encoded(
     gpu: &Gpu,
     state: &TrainingState,
-    [inputs, targets]: [&Numbers; 2],
+    [inputs, targets]: [&EncodedRows; 2],
     [x, t]: [&Rows; 2],
     shuffle: Option<u64>,
 ) -> Result<Dispatch> {
     let operation = "gather";
-    let codings = [inputs.coding, targets.coding];
-    let [input_width, target_width] = [inputs, targets].map(|numbers| numbers.width as u32);
+    let encodings = [inputs.encoding, targets.encoding];
+    let [input_width, target_width] = [inputs, targets].map(|rows| rows.width as u32);
     let inputs = inputs.rows.operand(gpu, operation, "inputs")?;
     let targets = targets.rows.operand(gpu, operation, "targets")?;
     let x = x.operand(gpu, operation, "x")?;
@@ -86,24 +87,24 @@ pub(crate) fn gather_numbers(
     state.check_batch(operation, &x)?;
     state.check_apart(operation, &[&inputs, &targets, &x, &t])?;
 
-    let [[inputs_coding, inputs_scale @ ..], [targets_coding, targets_scale @ ..]] = codings.map(coding_words);
-    let parameters = Parameters::default()
-        .pair("inputs_view", inputs.view)
-        .pair("targets_view", targets.view)
-        .pair("x_view", x.view)
-        .pair("t_view", t.view)
-        .pair("seed", seed_words(shuffle))
-        .pair("inputs_scale", inputs_scale)
-        .pair("targets_scale", targets_scale)
-        .word("inputs_coding", inputs_coding)
-        .word("targets_coding", targets_coding)
-        .word("shuffle", shuffle.is_some().into())
-        .word("batch_size", x.rows)
-        .word("input_width", x.width)
-        .word("target_width", t.width);
+    let [(inputs_encoding, inputs_scale), (targets_encoding, targets_scale)] = encodings.map(encoded);
+    let uniform = Uniform::default()
+        .vec2_u32("inputs_view", inputs.view)
+        .vec2_u32("targets_view", targets.view)
+        .vec2_u32("x_view", x.view)
+        .vec2_u32("t_view", t.view)
+        .vec2_u32("seed", seed_words(shuffle))
+        .vec2_f32("inputs_scale", inputs_scale)
+        .vec2_f32("targets_scale", targets_scale)
+        .u32("inputs_encoding", inputs_encoding)
+        .u32("targets_encoding", targets_encoding)
+        .u32("shuffle", shuffle.is_some().into())
+        .u32("batch_size", x.rows)
+        .u32("input_width", x.width)
+        .u32("target_width", t.width);
     let storage =
         [state.batch(), inputs.binding(), targets.binding(), x.binding(), t.binding(), state.samples().binding()];
-    Dispatch::new(gpu, &GATHER, parameters, &storage, x.len() + t.len())
+    Dispatch::new(gpu, &GATHER, uniform, &storage, x.len() + t.len())
 }
 
 /// A seed's low and high word.
@@ -112,11 +113,11 @@ pub(crate) fn seed_words(shuffle: Option<u64>) -> [u32; 2] {
     [seed as u32, (seed >> 32) as u32]
 }
 
-/// The constant that stands for a coding in `shaders/gather.wgsl`, and its two numbers.
-fn coding_words(coding: Coding) -> [u32; 3] {
-    match coding {
-        Coding::Floats => [0; 3],
-        Coding::Bytes { scale, offset } => [1, scale.to_bits(), offset.to_bits()],
-        Coding::Class { off, on } => [2, on.to_bits(), off.to_bits()],
+/// The constant that stands for an encoding in `shaders/gather.wgsl`, and the two values that go with it.
+fn encoded(encoding: Encoding) -> (u32, [f32; 2]) {
+    match encoding {
+        Encoding::Floats => (0, [0.0; 2]),
+        Encoding::Bytes { scale, offset } => (1, [scale, offset]),
+        Encoding::Class { off, on } => (2, [on, off]),
     }
 }

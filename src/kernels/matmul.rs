@@ -1,9 +1,10 @@
 //! `y = x · w` and `d_input = d_output · wᵀ`.
 
-use super::{Dispatch, LONGEST_LOOP, Parameters, WORKGROUP, dispatches_of, has_bias};
+use super::{Dispatch, Shader, WORKGROUP, dispatches_of, has_bias};
+use crate::codegen::{Access, LONGEST_LOOP, Uniform, UniformType};
 use crate::error::Result;
-use crate::gpu::{Access, Gpu, Shader};
-use crate::matrix::Rows;
+use crate::gpu::Gpu;
+use crate::rows::Rows;
 
 const SOURCE: &str = include_str!("../../shaders/matmul.wgsl");
 
@@ -11,7 +12,17 @@ pub(super) const MATMUL: Shader<'static> = Shader {
     entry_point: "matmul",
     source: SOURCE,
     workgroup: Some(WORKGROUP),
-    parameters: &["x_view", "w_view", "y_view", "rows", "inputs", "outputs", "bias", "first", "last"],
+    uniform: &[
+        ("x_view", UniformType::Vec2U32),
+        ("w_view", UniformType::Vec2U32),
+        ("y_view", UniformType::Vec2U32),
+        ("rows", UniformType::U32),
+        ("inputs", UniformType::U32),
+        ("outputs", UniformType::U32),
+        ("bias", UniformType::U32),
+        ("first", UniformType::U32),
+        ("last", UniformType::U32),
+    ],
     storage: &[Access::Read, Access::Read, Access::ReadWrite],
 };
 
@@ -19,7 +30,15 @@ pub(super) const MATMUL_TRANSPOSED: Shader<'static> = Shader {
     entry_point: "matmul_transposed",
     source: SOURCE,
     workgroup: Some(WORKGROUP),
-    parameters: &["d_output_view", "w_view", "d_input_view", "rows", "inputs", "first", "last"],
+    uniform: &[
+        ("d_output_view", UniformType::Vec2U32),
+        ("w_view", UniformType::Vec2U32),
+        ("d_input_view", UniformType::Vec2U32),
+        ("rows", UniformType::U32),
+        ("inputs", UniformType::U32),
+        ("first", UniformType::U32),
+        ("last", UniformType::U32),
+    ],
     storage: &[Access::Read, Access::Read, Access::ReadWrite],
 };
 
@@ -41,17 +60,17 @@ pub fn matmul(gpu: &Gpu, x: &Rows, w: &Rows, y: &Rows) -> Result<Vec<Dispatch>> 
     y.check_written_alone(operation, &[&x, &w])?;
 
     let dispatch = |terms: std::ops::Range<u32>| {
-        let parameters = Parameters::default()
-            .pair("x_view", x.view)
-            .pair("w_view", w.view)
-            .pair("y_view", y.view)
-            .word("rows", x.rows)
-            .word("inputs", x.width)
-            .word("outputs", y.width)
-            .word("bias", bias.into())
-            .word("first", terms.start)
-            .word("last", terms.end);
-        Dispatch::new(gpu, &MATMUL, parameters, &[x.binding(), w.binding(), y.binding()], y.len())
+        let uniform = Uniform::default()
+            .vec2_u32("x_view", x.view)
+            .vec2_u32("w_view", w.view)
+            .vec2_u32("y_view", y.view)
+            .u32("rows", x.rows)
+            .u32("inputs", x.width)
+            .u32("outputs", y.width)
+            .u32("bias", bias.into())
+            .u32("first", terms.start)
+            .u32("last", terms.end);
+        Dispatch::new(gpu, &MATMUL, uniform, &[x.binding(), w.binding(), y.binding()], y.len())
     };
     dispatches_of(x.width, LONGEST_LOOP).map(dispatch).collect()
 }
@@ -74,16 +93,16 @@ pub fn matmul_transposed(gpu: &Gpu, d_output: &Rows, w: &Rows, d_input: &Rows) -
     d_input.check_written_alone(operation, &[&d_output, &w])?;
 
     let dispatch = |terms: std::ops::Range<u32>| {
-        let parameters = Parameters::default()
-            .pair("d_output_view", d_output.view)
-            .pair("w_view", w.view)
-            .pair("d_input_view", d_input.view)
-            .word("rows", d_input.rows)
-            .word("inputs", d_input.width)
-            .word("first", terms.start)
-            .word("last", terms.end);
+        let uniform = Uniform::default()
+            .vec2_u32("d_output_view", d_output.view)
+            .vec2_u32("w_view", w.view)
+            .vec2_u32("d_input_view", d_input.view)
+            .u32("rows", d_input.rows)
+            .u32("inputs", d_input.width)
+            .u32("first", terms.start)
+            .u32("last", terms.end);
         let storage = [d_output.binding(), w.binding(), d_input.binding()];
-        Dispatch::new(gpu, &MATMUL_TRANSPOSED, parameters, &storage, d_input.len())
+        Dispatch::new(gpu, &MATMUL_TRANSPOSED, uniform, &storage, d_input.len())
     };
     dispatches_of(d_output.width, LONGEST_LOOP).map(dispatch).collect()
 }

@@ -1,15 +1,26 @@
 //! `d_weights = xᵀ · d_output`.
 
-use super::{Dispatch, LONGEST_LOOP, Parameters, WORKGROUP, dispatches_of, has_bias};
+use super::{Dispatch, Shader, WORKGROUP, dispatches_of, has_bias};
+use crate::codegen::{Access, LONGEST_LOOP, Uniform, UniformType};
 use crate::error::Result;
-use crate::gpu::{Access, Gpu, Shader};
-use crate::matrix::Rows;
+use crate::gpu::Gpu;
+use crate::rows::Rows;
 
 pub(super) const OUTER_PRODUCT: Shader<'static> = Shader {
     entry_point: "outer_product",
     source: include_str!("../../shaders/outer_product.wgsl"),
     workgroup: Some(WORKGROUP),
-    parameters: &["x_view", "d_output_view", "d_weights_view", "inputs", "outputs", "bias", "first", "last", "block"],
+    uniform: &[
+        ("x_view", UniformType::Vec2U32),
+        ("d_output_view", UniformType::Vec2U32),
+        ("d_weights_view", UniformType::Vec2U32),
+        ("inputs", UniformType::U32),
+        ("outputs", UniformType::U32),
+        ("bias", UniformType::U32),
+        ("first", UniformType::U32),
+        ("last", UniformType::U32),
+        ("block", UniformType::U32),
+    ],
     storage: &[Access::Read, Access::Read, Access::ReadWrite],
 };
 
@@ -44,18 +55,18 @@ pub fn outer_product(gpu: &Gpu, x: &Rows, d_output: &Rows, d_weights: &Rows) -> 
     d_weights.check_written_alone(operation, &[&x, &d_output])?;
 
     let dispatch = |terms: std::ops::Range<u32>| {
-        let parameters = Parameters::default()
-            .pair("x_view", x.view)
-            .pair("d_output_view", d_output.view)
-            .pair("d_weights_view", d_weights.view)
-            .word("inputs", x.width)
-            .word("outputs", d_output.width)
-            .word("bias", bias.into())
-            .word("first", terms.start)
-            .word("last", terms.end)
-            .word("block", BLOCK);
+        let uniform = Uniform::default()
+            .vec2_u32("x_view", x.view)
+            .vec2_u32("d_output_view", d_output.view)
+            .vec2_u32("d_weights_view", d_weights.view)
+            .u32("inputs", x.width)
+            .u32("outputs", d_output.width)
+            .u32("bias", bias.into())
+            .u32("first", terms.start)
+            .u32("last", terms.end)
+            .u32("block", BLOCK);
         let storage = [x.binding(), d_output.binding(), d_weights.binding()];
-        Dispatch::new(gpu, &OUTER_PRODUCT, parameters, &storage, d_weights.len())
+        Dispatch::new(gpu, &OUTER_PRODUCT, uniform, &storage, d_weights.len())
     };
     dispatches_of(x.rows, ROWS_A_DISPATCH).map(dispatch).collect()
 }

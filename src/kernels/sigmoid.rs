@@ -1,17 +1,24 @@
 //! `y = 1 / (1 + e^-x)` and its derivative.
 
-use super::{Dispatch, Parameters, WORKGROUP};
+use super::{Dispatch, Shader, WORKGROUP};
+use crate::codegen::{Access, Uniform, UniformType};
 use crate::error::Result;
-use crate::gpu::{Access, Gpu, Shader};
-use crate::matrix::Rows;
+use crate::gpu::Gpu;
+use crate::rows::Rows;
 
-const SOURCE: &str = include_str!("../../shaders/sigmoid.wgsl");
+const SOURCE: &str =
+    concat!(include_str!("../../shaders/activations/sigmoid.wgsl"), include_str!("../../shaders/sigmoid.wgsl"));
 
 pub(super) const SIGMOID: Shader<'static> = Shader {
     entry_point: "sigmoid",
     source: SOURCE,
     workgroup: Some(WORKGROUP),
-    parameters: &["x_view", "y_view", "rows", "width"],
+    uniform: &[
+        ("x_view", UniformType::Vec2U32),
+        ("y_view", UniformType::Vec2U32),
+        ("rows", UniformType::U32),
+        ("width", UniformType::U32),
+    ],
     storage: &[Access::Read, Access::ReadWrite],
 };
 
@@ -19,7 +26,13 @@ pub(super) const SIGMOID_BACKWARD: Shader<'static> = Shader {
     entry_point: "sigmoid_backward",
     source: SOURCE,
     workgroup: Some(WORKGROUP),
-    parameters: &["d_output_view", "y_view", "d_input_view", "rows", "width"],
+    uniform: &[
+        ("d_output_view", UniformType::Vec2U32),
+        ("y_view", UniformType::Vec2U32),
+        ("d_input_view", UniformType::Vec2U32),
+        ("rows", UniformType::U32),
+        ("width", UniformType::U32),
+    ],
     storage: &[Access::Read, Access::Read, Access::ReadWrite],
 };
 
@@ -38,9 +51,12 @@ pub fn sigmoid(gpu: &Gpu, x: &Rows, y: &Rows) -> Result<Dispatch> {
     x.check_fit(operation, &y, x.shape() == y.shape(), ONE_SHAPE)?;
     y.check_written_alone(operation, &[&x])?;
 
-    let parameters =
-        Parameters::default().pair("x_view", x.view).pair("y_view", y.view).word("rows", y.rows).word("width", y.width);
-    Dispatch::new(gpu, &SIGMOID, parameters, &[x.binding(), y.binding()], y.len())
+    let uniform = Uniform::default()
+        .vec2_u32("x_view", x.view)
+        .vec2_u32("y_view", y.view)
+        .u32("rows", y.rows)
+        .u32("width", y.width);
+    Dispatch::new(gpu, &SIGMOID, uniform, &[x.binding(), y.binding()], y.len())
 }
 
 /// `d_input = d_output · y · (1 - y)`, number by number, from the sigmoid's output `y`: all are `[rows, width]`.
@@ -58,12 +74,12 @@ pub fn sigmoid_backward(gpu: &Gpu, d_output: &Rows, y: &Rows, d_input: &Rows) ->
     d_output.check_fit(operation, &d_input, d_output.shape() == d_input.shape(), ONE_SHAPE)?;
     d_input.check_written_alone(operation, &[&d_output, &y])?;
 
-    let parameters = Parameters::default()
-        .pair("d_output_view", d_output.view)
-        .pair("y_view", y.view)
-        .pair("d_input_view", d_input.view)
-        .word("rows", y.rows)
-        .word("width", y.width);
+    let uniform = Uniform::default()
+        .vec2_u32("d_output_view", d_output.view)
+        .vec2_u32("y_view", y.view)
+        .vec2_u32("d_input_view", d_input.view)
+        .u32("rows", y.rows)
+        .u32("width", y.width);
     let storage = [d_output.binding(), y.binding(), d_input.binding()];
-    Dispatch::new(gpu, &SIGMOID_BACKWARD, parameters, &storage, d_input.len())
+    Dispatch::new(gpu, &SIGMOID_BACKWARD, uniform, &storage, d_input.len())
 }

@@ -1,9 +1,10 @@
-//! `d_output = y - t`, and the batch's error.
+//! `d_output = y - t`, and the batch's loss.
 
-use super::{Dispatch, LONGEST_LOOP, Parameters, TrainingState, WORKGROUP};
+use super::{Dispatch, Shader, TrainingState, WORKGROUP};
+use crate::codegen::{Access, LONGEST_SUM, Uniform, UniformType};
 use crate::error::{Error, Result};
-use crate::gpu::{Access, Gpu, Shader};
-use crate::matrix::Rows;
+use crate::gpu::Gpu;
+use crate::rows::Rows;
 
 const SOURCE: &str = concat!(
     include_str!("../../shaders/state.wgsl"),
@@ -11,18 +12,25 @@ const SOURCE: &str = concat!(
     include_str!("../../shaders/squared_error.wgsl")
 );
 
-/// The invocations of the one workgroup that adds the partial errors up.
+/// The invocations of the one workgroup that adds the partial losses up.
 pub(super) const SUM_WORKGROUP: u32 = 256;
 
-/// The partial errors at most: each invocation's share, its blocks, and the 8 halvings of the tree after it, stay within
+/// The partial losses at most: each invocation's share, its blocks, and the 8 halvings of the tree after it, stay within
 /// the longest loop.
-const MOST_PARTIALS: u32 = SUM_WORKGROUP * (LONGEST_LOOP - 1024);
+const MOST_PARTIALS: u32 = SUM_WORKGROUP * LONGEST_SUM;
 
 pub(super) const SQUARED_ERROR: Shader<'static> = Shader {
     entry_point: "squared_error",
     source: SOURCE,
     workgroup: Some(WORKGROUP),
-    parameters: &["y_view", "t_view", "d_output_view", "rows", "outputs", "partials"],
+    uniform: &[
+        ("y_view", UniformType::Vec2U32),
+        ("t_view", UniformType::Vec2U32),
+        ("d_output_view", UniformType::Vec2U32),
+        ("rows", UniformType::U32),
+        ("outputs", UniformType::U32),
+        ("partials", UniformType::U32),
+    ],
     storage: &[Access::Read, Access::Read, Access::Read, Access::ReadWrite, Access::ReadWrite],
 };
 
@@ -30,11 +38,11 @@ pub(super) const SQUARED_ERROR_SUM: Shader<'static> = Shader {
     entry_point: "squared_error_sum",
     source: SOURCE,
     workgroup: Some(SUM_WORKGROUP),
-    parameters: &["partials"],
+    uniform: &[("partials", UniformType::U32)],
     storage: &[Access::Read, Access::ReadWrite],
 };
 
-/// `d_output = y - t`, and in [`TrainingState::error`] the batch's `Σ_samples ½ Σ_outputs (y - t)²`: `y`, `t` and
+/// `d_output = y - t`, and in [`TrainingState::loss`] the batch's `Σ_samples ½ Σ_outputs (y - t)²`: `y`, `t` and
 /// `d_output` are `[rows, outputs]`.
 ///
 /// Only as many rows as `state` says the batch has are samples; the rest of `d_output` becomes 0 and counts nothing.
@@ -57,26 +65,26 @@ pub fn squared_error(gpu: &Gpu, state: &TrainingState, y: &Rows, t: &Rows, d_out
 
     let partials = y.len().div_ceil(WORKGROUP);
     check_partials(operation, partials)?;
-    let partial_errors = Rows::create(gpu, operation, "partial errors", partials.into(), 1)?;
-    let partial_errors = partial_errors.operand(gpu, operation, "partial_errors")?;
+    let partial_losses = Rows::create(gpu, operation, "partial losses", partials.into(), 1)?;
+    let partial_losses = partial_losses.operand(gpu, operation, "partial_losses")?;
 
-    let parameters = Parameters::default()
-        .pair("y_view", y.view)
-        .pair("t_view", t.view)
-        .pair("d_output_view", d_output.view)
-        .word("rows", y.rows)
-        .word("outputs", y.width)
-        .word("partials", partials);
-    let storage = [state.batch(), y.binding(), t.binding(), d_output.binding(), partial_errors.binding()];
-    let differences = Dispatch::new(gpu, &SQUARED_ERROR, parameters, &storage, y.len())?;
+    let uniform = Uniform::default()
+        .vec2_u32("y_view", y.view)
+        .vec2_u32("t_view", t.view)
+        .vec2_u32("d_output_view", d_output.view)
+        .u32("rows", y.rows)
+        .u32("outputs", y.width)
+        .u32("partials", partials);
+    let storage = [state.batch(), y.binding(), t.binding(), d_output.binding(), partial_losses.binding()];
+    let differences = Dispatch::new(gpu, &SQUARED_ERROR, uniform, &storage, y.len())?;
 
-    let parameters = Parameters::default().word("partials", partials);
-    let storage = [partial_errors.binding(), state.error().as_entire_binding()];
-    let sum = Dispatch::new(gpu, &SQUARED_ERROR_SUM, parameters, &storage, SUM_WORKGROUP)?;
+    let uniform = Uniform::default().u32("partials", partials);
+    let storage = [partial_losses.binding(), state.loss().as_entire_binding()];
+    let sum = Dispatch::new(gpu, &SQUARED_ERROR_SUM, uniform, &storage, SUM_WORKGROUP)?;
     Ok(vec![differences, sum])
 }
 
-/// Refuses more partial errors than one workgroup adds up.
+/// Refuses more partial losses than one workgroup adds up.
 pub(super) fn check_partials(operation: &'static str, partials: u32) -> Result<()> {
     if partials <= MOST_PARTIALS {
         return Ok(());
@@ -85,7 +93,7 @@ pub(super) fn check_partials(operation: &'static str, partials: u32) -> Result<(
         operation,
         what: "y",
         needed: u64::from(partials) * u64::from(WORKGROUP) * 4,
-        limit: "the error's sum",
+        limit: "the loss's sum",
         allowed: u64::from(MOST_PARTIALS) * u64::from(WORKGROUP) * 4,
         way_out: "use a smaller batch",
     })

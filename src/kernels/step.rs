@@ -1,11 +1,11 @@
-//! The end of a training step, and the GPU's own record of where training stands.
+//! The end of a training step.
 
 use super::squared_error::{SUM_WORKGROUP, check_partials};
-use super::{Dispatch, Parameters, WORKGROUP};
-use crate::data::SampleCount;
-use crate::error::{Error, Result, Shape};
-use crate::gpu::{Access, Gpu, Shader, words_as_bytes};
-use crate::matrix::{Operand, Rows};
+use super::{Dispatch, Shader, TrainingState, WORKGROUP};
+use crate::codegen::{Access, Uniform, UniformType};
+use crate::error::Result;
+use crate::gpu::Gpu;
+use crate::rows::Rows;
 
 const SOURCE: &str = concat!(
     include_str!("../../shaders/state.wgsl"),
@@ -18,7 +18,7 @@ pub(super) const STEP: Shader<'static> = Shader {
     entry_point: "step",
     source: SOURCE,
     workgroup: Some(WORKGROUP),
-    parameters: &["batch_size"],
+    uniform: &[("batch_size", UniformType::U32)],
     storage: &[Access::Read, Access::ReadWrite, Access::Read],
 };
 
@@ -26,272 +26,27 @@ pub(super) const STEP_OF_PARTIALS: Shader<'static> = Shader {
     entry_point: "step_of_partials",
     source: SOURCE,
     workgroup: Some(SUM_WORKGROUP),
-    parameters: &["batch_size", "partials"],
+    uniform: &[("batch_size", UniformType::U32), ("partials", UniformType::U32)],
     storage: &[Access::Read, Access::ReadWrite, Access::Read],
 };
 
-/// Where the members of `State` in `shaders/state.wgsl` stand, counted in 32-bit words. Pairs are low and high word.
-const ROWS: usize = 0;
-const POSITION: usize = 1;
-const EPOCH: usize = 2;
-const STEP_COUNT: usize = 4;
-#[cfg(test)]
-const NUMBER: usize = 6;
-const EPOCH_ERROR: usize = 8;
-const PARTIAL_ERRORS: usize = 9;
-const WORDS: usize = 12;
-
-/// Where training stands, kept on the GPU: the samples of the next batch, the steps and epochs done, the errors added
-/// up; and beside it the learning rate. Of a population, one of each a network.
-///
-/// Its buffer is laid out as `State` in `shaders/state.wgsl`, one after the other.
-#[derive(Clone, Debug)]
-pub struct TrainingState {
-    buffer: wgpu::Buffer,
-    error: wgpu::Buffer,
-    learning_rate: wgpu::Buffer,
-    networks: u32,
-    samples: SampleCount,
-    batch_size: u32,
-}
-
-impl TrainingState {
-    /// The bytes of one network's state.
-    pub(crate) const BYTES: u64 = WORDS as u64 * 4;
-
-    /// The words of one network's state.
-    #[cfg(feature = "files")]
-    pub(crate) const WORDS: usize = WORDS;
-
-    /// The bytes at a state's start that say which samples are the current batch.
-    const BATCH_BYTES: u64 = 32;
-
-    /// The state before the first step of training on `samples` samples in batches of `batch_size`.
-    ///
-    /// # Errors
-    /// [`Error::BatchSize`] for a `batch_size` of 0 or above the samples, [`Error::LearningRate`] for one that is not
-    /// finite.
-    pub fn new(gpu: &Gpu, samples: u32, batch_size: u32, learning_rate: f32) -> Result<Self> {
-        let operation = "TrainingState::new";
-        let samples = SampleCount::new(operation, gpu, samples, samples)?;
-        Self::of_population(operation, gpu, 1, &samples, batch_size, learning_rate)
-    }
-
-    /// As many of them as there are networks.
-    pub(crate) fn of_population(
-        operation: &'static str,
-        gpu: &Gpu,
-        networks: u32,
-        samples: &SampleCount,
-        batch_size: u32,
-        learning_rate: f32,
-    ) -> Result<Self> {
-        if batch_size == 0 || batch_size > samples.capacity {
-            return Err(Error::BatchSize { batch_size: batch_size.into(), samples: samples.capacity.into() });
-        }
-        let state = TrainingState {
-            buffer: gpu.storage_buffer(operation, "training states", Self::BYTES * u64::from(networks))?,
-            error: gpu.storage_buffer(operation, "error of a batch", 4)?,
-            learning_rate: gpu.storage_buffer(operation, "learning rates", 4 * u64::from(networks))?,
-            networks,
-            samples: samples.clone(),
-            batch_size,
-        };
-        state.write_learning_rate(gpu, learning_rate)?;
-        let mut words = [0; WORDS];
-        // Where there are no samples yet, the first batch will be of one.
-        words[ROWS] = batch_size.min(samples.get()).max(1);
-        gpu.write_buffer(&state.buffer, 0, words_as_bytes(&words.repeat(networks as usize)))?;
-        Ok(state)
-    }
-
-    /// Whether these words are states of training on such batches of such a data set.
-    #[cfg(feature = "files")]
-    pub(crate) fn stands_right(&self, words: &[u32]) -> bool {
-        words.len() == self.networks as usize * WORDS
-            && words.chunks_exact(WORDS).all(|words| {
-                let [rows, position] = [ROWS, POSITION].map(|word| words[word]);
-                // Of a data set that grew the batches of an epoch may have been smaller ones; of one without samples the
-                // first will be of one.
-                let end = u64::from(position) + u64::from(rows);
-                (1..=self.batch_size).contains(&rows) && end <= u64::from(self.samples.get().max(1))
-            })
-    }
-
-    /// How many samples there are.
-    pub(crate) fn samples(&self) -> &SampleCount {
-        &self.samples
-    }
-
-    /// How many networks.
-    pub(crate) fn networks(&self) -> u32 {
-        self.networks
-    }
-
-    /// The buffer that holds the state.
-    pub fn buffer(&self) -> &wgpu::Buffer {
-        &self.buffer
-    }
-
-    /// The buffer that holds the error of the current batch, one f32.
-    pub fn error(&self) -> &wgpu::Buffer {
-        &self.error
-    }
-
-    /// The buffer that holds the learning rate, one f32 a network.
-    pub fn learning_rate(&self) -> &wgpu::Buffer {
-        &self.learning_rate
-    }
-
-    /// Sets the learning rate of the steps that are submitted from now on.
-    ///
-    /// # Errors
-    /// [`Error::LearningRate`] for one that is not finite.
-    pub fn write_learning_rate(&self, gpu: &Gpu, learning_rate: f32) -> Result<()> {
-        self.write_learning_rates(gpu, &vec![learning_rate; self.networks as usize])
-    }
-
-    /// Sets each network's learning rate.
-    pub(crate) fn write_learning_rates(&self, gpu: &Gpu, learning_rates: &[f32]) -> Result<()> {
-        if learning_rates.len() != self.networks as usize {
-            return Err(Error::Length {
-                operation: "Trainer::write_learning_rates",
-                what: "learning_rates",
-                expected: self.networks.into(),
-                found: learning_rates.len() as u64,
-                rule: "one a network",
-            });
-        }
-        if let Some(learning_rate) = learning_rates.iter().find(|learning_rate| !learning_rate.is_finite()) {
-            return Err(Error::LearningRate(learning_rate.to_string()));
-        }
-        gpu.write_buffer(&self.learning_rate, 0, bytemuck::cast_slice(learning_rates))
-    }
-
-    /// The binding of the part that says which samples are the current batch.
-    pub(super) fn batch(&self) -> wgpu::BindingResource<'_> {
-        wgpu::BindingResource::Buffer(wgpu::BufferBinding {
-            buffer: &self.buffer,
-            offset: 0,
-            size: wgpu::BufferSize::new(Self::BATCH_BYTES),
-        })
-    }
-
-    /// Refuses a data set of another number of samples.
-    pub(super) fn check_samples(&self, operation: &'static str, inputs: &Operand<'_>) -> Result<()> {
-        self.check_rows(operation, inputs, "the training state's data set", self.samples.capacity)
-    }
-
-    /// Refuses a batch of another number of rows.
-    pub(super) fn check_batch(&self, operation: &'static str, x: &Operand<'_>) -> Result<()> {
-        self.check_rows(operation, x, "the training state's batch", self.batch_size)
-    }
-
-    fn check_rows(&self, operation: &'static str, left: &Operand<'_>, name: &'static str, rows: u32) -> Result<()> {
-        if left.rows == rows {
-            return Ok(());
-        }
-        Err(Error::Shapes {
-            operation,
-            left_name: left.what(),
-            left: left.shape(),
-            right_name: name,
-            right: Shape { rows: rows.into(), ..left.shape() },
-            rule: "both must have the same number of rows",
-        })
-    }
-
-    /// Refuses operands that are in one of the state's own buffers.
-    pub(super) fn check_apart(&self, operation: &'static str, operands: &[&Operand<'_>]) -> Result<()> {
-        let own = [&self.buffer, &self.error, &self.learning_rate];
-        match operands
-            .iter()
-            .find(|operand| own.iter().any(|own| operand.is_in(own)) || operand.is_count(&self.samples))
-        {
-            Some(operand) => {
-                Err(Error::BufferAliased { operation, read: "the training state", written: operand.what() })
-            }
-            None => Ok(()),
-        }
-    }
-
-    /// The steps that all networks have done, from the buffer's words.
-    pub(crate) fn steps(words: &[u32]) -> u64 {
-        words.chunks_exact(WORDS).map(|words| pair(words, STEP_COUNT)).min().unwrap_or(0)
-    }
-
-    /// The epochs completed, from the buffer's words.
-    pub(crate) fn epochs(words: &[u32]) -> u64 {
-        pair(words, EPOCH)
-    }
-
-    /// Each network's mean error of a sample, from the buffer's words: over the last complete epoch, or during the
-    /// first one over the samples so far. Not finite as soon as one error is not.
-    pub(crate) fn losses(&self, words: &[u32]) -> Vec<f32> {
-        words.chunks_exact(WORDS).map(|words| self.loss(words)).collect()
-    }
-
-    fn loss(&self, words: &[u32]) -> f32 {
-        let float = |word: usize| f64::from(f32::from_bits(words[word]));
-        let current = float(PARTIAL_ERRORS) + float(PARTIAL_ERRORS + 1) + float(PARTIAL_ERRORS + 2);
-        let loss = if Self::epochs(words) == 0 {
-            current / f64::from(words[POSITION])
-        } else if current.is_finite() {
-            float(EPOCH_ERROR)
-        } else {
-            current
-        };
-        loss as f32
-    }
-}
-
-fn pair(words: &[u32], low: usize) -> u64 {
-    u64::from(words[low]) | u64::from(words[low + 1]) << 32
-}
-
-/// Ends a training step: adds the batch's error up, and moves on to the next batch.
+/// Ends a training step: adds the batch's loss up, and moves on to the next batch.
 ///
 /// Source: [`reference::Training`](crate::reference::Training).
 ///
 /// # Errors
 /// [`Error::OutOfMemory`].
 pub fn step(gpu: &Gpu, state: &TrainingState) -> Result<Dispatch> {
-    let parameters = Parameters::default().word("batch_size", state.batch_size);
-    let storage = [state.error.as_entire_binding(), state.buffer.as_entire_binding(), state.samples.binding()];
-    Dispatch::new(gpu, &STEP, parameters, &storage, 1u32)
+    let uniform = Uniform::default().u32("batch_size", state.batch_size);
+    let storage = [state.loss().as_entire_binding(), state.buffer().as_entire_binding(), state.samples().binding()];
+    Dispatch::new(gpu, &STEP, uniform, &storage, 1u32)
 }
 
-/// The same, where the batch's error is the sum of `partial_errors`, `[partials, 1]`.
-pub(crate) fn step_of_partials(gpu: &Gpu, state: &TrainingState, partial_errors: &Rows) -> Result<Dispatch> {
-    let partial_errors = partial_errors.operand(gpu, "step_of_partials", "partial_errors")?;
-    check_partials("step_of_partials", partial_errors.rows)?;
-    let parameters = Parameters::default().word("batch_size", state.batch_size).word("partials", partial_errors.rows);
-    let storage = [partial_errors.binding(), state.buffer.as_entire_binding(), state.samples.binding()];
-    Dispatch::new(gpu, &STEP_OF_PARTIALS, parameters, &storage, SUM_WORKGROUP)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use naga::TypeInner;
-
-    #[test]
-    fn the_state_lies_in_its_buffer_as_the_shader_says() {
-        let module = naga::front::wgsl::parse_str(STEP.source).unwrap();
-        let members = |name| {
-            let found = module.types.iter().find(|(_, ty)| ty.name.as_deref() == Some(name)).unwrap().1;
-            let TypeInner::Struct { members, span } = &found.inner else { panic!("{name} is no struct") };
-            let places = members.iter().map(|member| (member.name.clone().unwrap(), member.offset as usize / 4));
-            (places.collect::<Vec<_>>(), *span)
-        };
-        let named =
-            |places: &[(&str, usize)]| places.iter().map(|&(name, at)| (name.to_owned(), at)).collect::<Vec<_>>();
-        let batch =
-            [("rows", ROWS), ("position", POSITION), ("epoch", EPOCH), ("step", STEP_COUNT), ("number", NUMBER)];
-        assert_eq!(members("Batch"), (named(&batch), TrainingState::BATCH_BYTES as u32));
-        let errors = [("epoch", 0), ("partial", PARTIAL_ERRORS - EPOCH_ERROR)];
-        assert_eq!(members("Errors").0, named(&errors));
-        let state = [("batch", 0), ("errors", EPOCH_ERROR)];
-        assert_eq!(members("State"), (named(&state), TrainingState::BYTES as u32));
-    }
+/// The same, where the batch's loss is the sum of `partial_losses`, `[partials, 1]`.
+pub(crate) fn step_of_partials(gpu: &Gpu, state: &TrainingState, partial_losses: &Rows) -> Result<Dispatch> {
+    let partial_losses = partial_losses.operand(gpu, "step_of_partials", "partial_losses")?;
+    check_partials("step_of_partials", partial_losses.rows)?;
+    let uniform = Uniform::default().u32("batch_size", state.batch_size).u32("partials", partial_losses.rows);
+    let storage = [partial_losses.binding(), state.buffer().as_entire_binding(), state.samples().binding()];
+    Dispatch::new(gpu, &STEP_OF_PARTIALS, uniform, &storage, SUM_WORKGROUP)
 }

@@ -1,15 +1,16 @@
 //! `w -= learning_rate · d_weights / batch size`.
 
-use super::{Dispatch, Parameters, TrainingState, WORKGROUP};
+use super::{Dispatch, Shader, TrainingState, WORKGROUP};
+use crate::codegen::{Access, Uniform, UniformType};
 use crate::error::Result;
-use crate::gpu::{Access, Gpu, Shader};
-use crate::matrix::Rows;
+use crate::gpu::Gpu;
+use crate::rows::Rows;
 
 pub(super) const WEIGHT_UPDATE: Shader<'static> = Shader {
     entry_point: "weight_update",
     source: concat!(include_str!("../../shaders/state.wgsl"), include_str!("../../shaders/weight_update.wgsl")),
     workgroup: Some(WORKGROUP),
-    parameters: &["parameters"],
+    uniform: &[("parameters", UniformType::U32)],
     storage: &[Access::Read, Access::Read, Access::Read, Access::ReadWrite],
 };
 
@@ -29,7 +30,7 @@ pub fn weight_update(gpu: &Gpu, state: &TrainingState, d_weights: &Rows, w: &Row
     w.check_written_alone(operation, &[&d_weights])?;
     state.check_apart(operation, &[&d_weights, &w])?;
 
-    let parameters = Parameters::default().word("parameters", w.width);
+    let uniform = Uniform::default().u32("parameters", w.width);
     let storage = [state.batch(), state.learning_rate().as_entire_binding(), d_weights.binding(), w.binding()];
-    Dispatch::new(gpu, &WEIGHT_UPDATE, parameters, &storage, w.len())
+    Dispatch::new(gpu, &WEIGHT_UPDATE, uniform, &storage, w.len())
 }

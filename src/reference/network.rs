@@ -3,8 +3,9 @@
 use super::{
     Matrix, matmul, matmul_transposed, outer_product, sigmoid, sigmoid_backward, squared_error, weight_update,
 };
+use crate::activation::Activation;
 use crate::error::{Error, Result};
-use crate::mlp::{LayerKind, Mlp};
+use crate::mlp::Mlp;
 
 /// What a layer does in a training step: `forward`, then `backward`, then `update`, each keeping what the next one
 /// needs.
@@ -155,15 +156,14 @@ impl NeuralNetwork {
         mlp.check(operation)?;
         mlp.check_parameter_count(operation, 1, parameters)?;
         let mut layers: Vec<Box<dyn Layer>> = Vec::new();
-        for (kind, range) in mlp.layers().iter().zip(mlp.parameter_ranges()) {
-            layers.push(match *kind {
-                LayerKind::Linear { bias, .. } => {
-                    let [rows, columns] = kind.parameter_shape();
-                    let w = Matrix::from_f32(rows, columns, &parameters[range])?;
-                    Box::new(if bias { Linear::with_bias(w) } else { Linear::new(w) })
-                }
-                LayerKind::Sigmoid { .. } => Box::new(Sigmoid::new()),
-            });
+        for (layer, range) in mlp.layers().iter().zip(mlp.parameter_ranges()) {
+            let [rows, columns] = layer.parameter_shape();
+            let w = Matrix::from_f32(rows, columns, &parameters[range])?;
+            layers.push(Box::new(if layer.bias { Linear::with_bias(w) } else { Linear::new(w) }));
+            match layer.activation {
+                Activation::Identity => {}
+                Activation::Sigmoid => layers.push(Box::new(Sigmoid::new())),
+            }
         }
         Ok(NeuralNetwork { layers })
     }

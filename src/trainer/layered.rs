@@ -1,22 +1,24 @@
 //! The layered plan: a dispatch for each layer forward, backward, and for its update, with tiles in registers and all that
-//! is done number by number fused in. For networks and batches of real size.
+//! is done value by value fused in. For networks and batches of real size.
 //!
-//! A step of a network with two linear layers is five dispatches: forward, forward with the error, backward, and an update
-//! a layer, the last of which ends the step; four where a batch is so small that the backward pass updates its weights
-//! itself. The plain plan computes the same with fourteen.
+//! A step of a network with two layers is five dispatches: forward, forward with the loss, backward, and an update a layer,
+//! the last of which ends the step; four where a batch is so small that the backward pass updates its weights itself. The
+//! plain plan computes the same with fourteen.
 
-use super::{Plan, TrainConfig, Work};
-use crate::data::Dataset;
+use super::Plan;
+use super::choose::Job;
+use crate::codegen::Layer;
+use crate::codegen::tiles::update::ROWS_PER_SLICE;
 use crate::error::{Error, Result};
-use crate::kernels::tiles::{self, Batch, Fused, Input, Layer, Output, Weights};
-use crate::kernels::{self, Dispatch, TrainingState};
-use crate::matrix::Rows;
-use crate::network::Network;
+use crate::kernels::tiles::{self, Batch, Input, Output};
+use crate::kernels::{self, Dispatch};
+use crate::network::passes::tiled::{self, Backwards, Purpose};
+use crate::rows::Rows;
 
 #[derive(Debug)]
 pub(super) struct Layered {
     dispatches: Vec<Dispatch>,
-    /// The bytes of a batch's activations and derivatives.
+    /// The bytes of a batch's activations and gradients.
     bytes: u64,
 }
 
@@ -24,101 +26,63 @@ impl Layered {
     /// # Errors
     /// [`Error::PlanUnavailable`] for what only the plain kernels can compute; [`Error::TooLarge`],
     /// [`Error::OutOfMemory`].
-    pub fn new(
-        network: &Network,
-        data: &Dataset,
-        state: &TrainingState,
-        config: &TrainConfig,
-        work: Work,
-    ) -> Result<Self> {
+    pub fn new(job: Job<'_>) -> Result<Self> {
+        let Job { network, data, state, config, work } = job;
         let (gpu, operation) = (network.gpu(), work.operation());
         let rows = config.batch_size as u32;
-        let Some(stages) = tiles::stages(gpu, network.mlp(), rows) else {
-            return Err(Error::PlanUnavailable {
-                plan: Plan::Layered.name(),
-                reason: format!("its kernels are {}", tiles::LIMITS),
-                way_out: "choose plain, or auto",
-            });
-        };
-        // The weights are written where the samples are read.
-        for (numbers, read) in [(data.inputs(), "the data set's inputs"), (data.targets(), "the data set's targets")] {
-            if numbers.rows.buffer() == network.parameters() {
-                return Err(Error::BufferAliased { operation, read, written: "the parameters" });
-            }
-        }
-        let mut bytes = 0;
-        let mut create = |what, width: u32| {
-            let rows = Rows::create_in_quads(gpu, operation, what, rows.into(), width.into())?;
-            bytes += rows.buffer().size();
-            Ok::<_, Error>(rows)
-        };
-        let last = stages.len() - 1;
-        let y = stages[..last].iter().map(|stage| create("activations", stage.outputs)).collect::<Result<Vec<_>>>()?;
-        // Where nothing is trained, only the last layer's kernel writes any.
-        let d_widths = stages.iter().enumerate().map(|(s, stage)| match work {
-            Work::Train => stage.outputs,
-            _ if s == last => stage.outputs,
-            _ => 1,
-        });
-        let d = d_widths.map(|width| create("derivatives by sums", width)).collect::<Result<Vec<_>>>()?;
-        let partials = tiles::partial_errors(gpu, rows, stages[last].inputs, stages[last].outputs);
-        // A batch of many dispatches would round the weights with each: then their derivatives are added up first.
-        let d_parameters = match work {
-            Work::Train if rows > tiles::ROWS_OF_A_SLICE => {
-                let size = network.parameters().size();
-                bytes += size;
-                Some(gpu.storage_buffer(operation, "derivatives by the parameters", size)?)
-            }
-            _ => None,
-        };
-        // With the last update, where there is one and one small workgroup is enough.
-        let ends_itself = work == Work::Train && d_parameters.is_none() && partials <= tiles::MOST_PARTIALS;
-        let partial_errors = Rows::create(gpu, operation, "partial errors", partials, 1)?;
+        let layers = Layer::of(network.mlp());
+        check(job, &layers, rows)?;
+        let last = &layers[layers.len() - 1];
+        let partials = tiles::partial_losses(gpu, rows, last);
+        let partial_losses = Rows::create(gpu, operation, "partial losses", partials, 1)?;
         let order = gpu.storage_buffer(operation, "samples of a batch", 4 * (1 + u64::from(rows)))?;
         let batch = Batch { state, shuffle: config.shuffle.then_some(config.seed), order: &order };
 
-        let weights = stages.iter().map(|stage| network.layer_rows(network.parameters(), stage.layer));
-        let weights = weights.collect::<Vec<_>>();
-        let input = |s: usize| if s == 0 { Input::Samples(data.inputs()) } else { Input::Rows(&y[s - 1]) };
-        let mut dispatches = Vec::new();
-        for (s, (stage, w)) in stages.iter().zip(&weights).enumerate() {
-            let batch = Some(batch);
-            let layer = Layer { x: input(s), w, bias: stage.bias, sigmoid: stage.sigmoids > 0, rows, batch };
-            let output = match y.get(s) {
-                Some(y) => Output::Rows(y),
-                None => Output::Error { d_output: &d[s], targets: data.targets(), partial_errors: &partial_errors },
+        let what = "gradient with respect to pre-activations";
+        let d_last = Rows::create_padded(gpu, operation, what, rows.into(), last.outputs.into())?;
+        let output = Output::Loss { d_output: &d_last, targets: data.targets(), partial_losses: &partial_losses };
+        let input = Input::Samples(data.inputs());
+        let (hidden, mut dispatches) = tiled::forward(network, operation, input, rows, output, Some(batch))?;
+        let mut layered = Layered { dispatches: Vec::new(), bytes: partial_losses.buffer().size() + order.size() };
+        layered.count(&hidden);
+        layered.count(&[d_last.clone()]);
+
+        let mut ends_itself = false;
+        if work == crate::codegen::Work::Train {
+            // A batch of many dispatches would round the weights with each: then their gradients are summed first.
+            let gradients = match rows > ROWS_PER_SLICE {
+                true => {
+                    let what = "gradient with respect to the parameters";
+                    Some(gpu.storage_buffer(operation, what, network.parameters().size())?)
+                }
+                false => None,
             };
-            dispatches.push(tiles::forward(gpu, layer, output)?);
-        }
-        if work == Work::Train {
-            // All derivatives by the weights as they are before any update.
-            let updates = |s: usize| s > 0 && tiles::update_fits_in_backward(gpu, &stages[s], rows);
-            for s in (1..stages.len()).rev() {
-                let sigmoid = stages[s - 1].sigmoids > 0;
-                let update = updates(s).then_some((batch, stages[s].bias));
-                let fused = Fused { y: (sigmoid || update.is_some()).then_some(&y[s - 1]), sigmoid, update };
-                dispatches.push(tiles::backward(gpu, &d[s], &weights[s], &d[s - 1], fused)?);
-            }
-            // The first layer's at last, which is always there to end the step.
-            for (s, (stage, w)) in stages.iter().zip(&weights).enumerate().rev().filter(|&(s, _)| !updates(s)) {
-                let operands = [input(s), Input::Rows(&d[s])];
-                let d_weights = d_parameters.as_ref().map(|flat| network.layer_rows(flat, stage.layer));
-                let weights = match &d_weights {
-                    Some(d_weights) => Weights::Derivatives(d_weights),
-                    None => Weights::Descend { w, ends_step: (s == 0 && ends_itself).then_some(&partial_errors) },
-                };
-                dispatches.extend(tiles::update(gpu, operands, weights, stage.bias, rows, Some(batch))?);
-            }
-            if let Some(flat) = &d_parameters {
-                let [d_parameters, parameters] = [flat, network.parameters()].map(|flat| network.row(flat));
+            // With the last update, where one small workgroup is enough.
+            ends_itself = gradients.is_none() && partials <= tiles::MOST_PARTIALS;
+            let purpose = match &gradients {
+                Some(gradients) => Purpose::Written { gradients, batch: Some(batch) },
+                None => Purpose::Descent { batch, ends_step: ends_itself.then_some(&partial_losses) },
+            };
+            let pass = Backwards { input, rows, hidden: &hidden, d_last: &d_last, d_input: None, purpose };
+            let (d_hidden, backward) = tiled::backward(network, operation, pass)?;
+            dispatches.extend(backward);
+            layered.count(&d_hidden);
+            if let Some(gradients) = &gradients {
+                let [d_parameters, parameters] = [gradients, network.parameters()].map(|flat| network.row(flat));
                 dispatches.push(kernels::weight_update(gpu, state, &d_parameters, &parameters)?);
+                layered.bytes += gradients.size();
             }
         }
         if !ends_itself {
-            dispatches.push(kernels::step_of_partials(gpu, state, &partial_errors)?);
+            dispatches.push(kernels::step_of_partials(gpu, state, &partial_losses)?);
         }
-        bytes += partial_errors.buffer().size() + order.size();
-        Ok(Layered { dispatches, bytes })
+        layered.dispatches = dispatches;
+        Ok(layered)
+    }
+
+    /// Counts the bytes of these rows, each in a buffer of its own.
+    fn count(&mut self, rows: &[Rows]) {
+        self.bytes += rows.iter().map(|rows| rows.buffer().size()).sum::<u64>();
     }
 
     pub fn record_step(&self, pass: &mut wgpu::ComputePass<'_>) {
@@ -131,5 +95,91 @@ impl Layered {
 
     pub fn description(&self) -> String {
         format!("layered: each layer is a dispatch forward and back, {} a step", self.dispatches.len())
+    }
+}
+
+/// Refuses what the tiled kernels cannot compute.
+fn check(job: Job<'_>, layers: &[Layer], rows: u32) -> Result<()> {
+    let Job { network, data, work, .. } = job;
+    if !tiles::takes(network.gpu(), layers, rows) {
+        return Err(Error::PlanUnavailable {
+            plan: Plan::Layered.name(),
+            reason: format!("its kernels are {}", tiles::LIMITS),
+            way_out: "choose plain, or auto",
+        });
+    }
+    // The weights are written where the samples are read.
+    let operation = work.operation();
+    for (samples, read) in [(data.inputs(), "the data set's inputs"), (data.targets(), "the data set's targets")] {
+        if samples.rows.buffer() == network.parameters() {
+            return Err(Error::BufferAliased { operation, read, written: "the parameters" });
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::Dataset;
+    use crate::gpu::Gpu;
+    use crate::mlp::Mlp;
+    use crate::network::Network;
+    use crate::trainer::{TrainConfig, Trainer};
+
+    /// What is chosen for a GPU computes the same: run here by whatever driver there is.
+    #[test]
+    fn tiles_for_gpus_train_as_the_plain_kernels_do() {
+        let gpu = Gpu::headless().unwrap().taken_for_a_gpu();
+        let mut shapes = std::collections::BTreeSet::new();
+        for (mlp, samples, batch_size, shuffle) in [
+            (Mlp::inputs(784).linear(200).sigmoid().linear(10).sigmoid(), 100, 64, true),
+            (Mlp::inputs(784).linear(33).bias().sigmoid().linear(10).bias().sigmoid(), 3, 1, false),
+            (Mlp::inputs(5).linear(30).bias().sigmoid().linear(2).sigmoid(), 700, 300, true),
+            (Mlp::inputs(66).linear(65).sigmoid().linear(67).bias().sigmoid().linear(3), 150, 67, false),
+            (Mlp::inputs(3).linear(1).bias().sigmoid(), 2_000, 1_999, true),
+        ] {
+            let values = |count: usize, factor: usize| (0..count).map(move |i| (i * factor % 101) as f32 / 101.0);
+            let x = values(samples * mlp.input_width(), 37).collect::<Vec<_>>();
+            let t = values(samples * mlp.output_width(), 53).collect::<Vec<_>>();
+            let data = Dataset::from_slices(&gpu, samples, &x, &t).unwrap();
+            let train = |plan| {
+                let network = Network::new(&gpu, &mlp, 1).unwrap();
+                let config = TrainConfig { batch_size, shuffle, plan, ..Default::default() };
+                let mut trainer = Trainer::new(&network, &data, config).unwrap();
+                trainer.train(4, |_| ()).unwrap();
+                (
+                    network.read_parameters().unwrap(),
+                    network.predict(&x).unwrap(),
+                    trainer.read_loss().unwrap().unwrap(),
+                )
+            };
+            let (plain, plain_outputs, plain_loss) = train(Plan::Plain);
+            let (layered, outputs, loss) = train(Plan::Layered);
+            let square = |values: &mut dyn Iterator<Item = f64>| values.map(|value| value * value).sum::<f64>();
+            let difference = square(&mut plain.iter().zip(&layered).map(|(a, b)| f64::from(a - b)));
+            let size = square(&mut plain.iter().map(|&value| f64::from(value)));
+            // Written so that NaN fails.
+            assert!((difference / size).sqrt() <= 2e-6, "{mlp} by {batch_size}: {difference:e} of {size:e}");
+            let farthest =
+                plain_outputs.iter().zip(&outputs).map(|(a, b)| (a - b).abs()).max_by(f32::total_cmp).unwrap();
+            assert!(farthest <= 5e-6, "{mlp} by {batch_size}: outputs differ by {farthest:e}");
+            assert!((plain_loss.loss - loss.loss).abs() <= 1e-5 * plain_loss.loss, "{mlp}: {plain_loss:?}, {loss:?}");
+            for layer in Layer::of(&mlp) {
+                let (inputs, outputs) = (layer.inputs, layer.outputs);
+                let (tile, _) = tiles::device(&gpu).product([batch_size as u32, outputs], inputs);
+                let (update, ..) = tiles::device(&gpu).update([inputs, outputs], batch_size as u32);
+                shapes.extend([tile, update].map(|tile| (tile.slices, tile.across, tile.down())));
+            }
+        }
+        // Tiles that are shared, that lie side by side, and one below the other.
+        assert!(
+            shapes.iter().any(|&(slices, ..)| slices == 32) && shapes.iter().any(|&(slices, ..)| slices == 1),
+            "{shapes:?}"
+        );
+        assert!(
+            shapes.iter().any(|&(_, across, _)| across > 1) && shapes.iter().any(|&(.., down)| down > 1),
+            "{shapes:?}"
+        );
     }
 }

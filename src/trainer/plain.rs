@@ -1,15 +1,17 @@
 //! The plain plan: each kernel of a training step is a dispatch, for networks and batches of any size.
 
-use super::{TrainConfig, Work};
-use crate::data::Dataset;
+use super::choose::Job;
+use crate::activation::Activation;
+use crate::codegen::Work;
 use crate::error::Result;
-use crate::kernels::{self, Dispatch, TrainingState};
-use crate::matrix::Rows;
-use crate::network::{Backward, Forward, Network};
+use crate::kernels::{self, Dispatch};
+use crate::mlp::Dense;
+use crate::network::{Backward, Forward};
+use crate::rows::Rows;
 
 #[derive(Debug)]
 pub(super) struct Plain {
-    /// The bytes of a batch: samples, activations, derivatives.
+    /// The bytes of a batch: samples, activations, gradients.
     bytes: u64,
     gather: Dispatch,
     forward: Forward,
@@ -22,20 +24,15 @@ pub(super) struct Plain {
 }
 
 impl Plain {
-    pub fn new(
-        network: &Network,
-        data: &Dataset,
-        state: &TrainingState,
-        config: &TrainConfig,
-        work: Work,
-    ) -> Result<Self> {
+    pub fn new(job: Job<'_>) -> Result<Self> {
+        let Job { network, data, state, config, work } = job;
         let (gpu, mlp) = (network.gpu(), network.mlp());
         let create =
             |what, width: usize| Rows::create(gpu, work.operation(), what, config.batch_size as u64, width as u64);
         let x = create("batch of inputs", mlp.input_width())?;
         let t = create("batch of targets", mlp.output_width())?;
         let y = create("batch of outputs", mlp.output_width())?;
-        let d_output = create("batch of derivatives by outputs", mlp.output_width())?;
+        let d_output = create("gradient with respect to outputs", mlp.output_width())?;
 
         let shuffle = config.shuffle.then_some(config.seed);
         let forward = match work {
@@ -61,18 +58,9 @@ impl Plain {
             }
             _ => None,
         };
-        // Samples, outputs and their derivatives; activations between the layers, and where it trains the derivatives by
-        // them and by the parameters.
-        let between = mlp.layers()[1..].iter().map(|layer| layer.input_width()).sum::<usize>();
-        let (copies, d_parameters) = match work {
-            Work::Train => (2, network.parameters().size()),
-            Work::Evaluate | Work::Classify => (1, 0),
-        };
-        let numbers = mlp.input_width() + 3 * mlp.output_width() + copies * between;
-        let bytes = 4 * config.batch_size as u64 * numbers as u64 + d_parameters;
         Ok(Plain {
-            bytes,
-            gather: kernels::gather_numbers(gpu, state, [data.inputs(), data.targets()], [&x, &t], shuffle)?,
+            bytes: batch_bytes(job),
+            gather: kernels::gather_encoded(gpu, state, [data.inputs(), data.targets()], [&x, &t], shuffle)?,
             squared_error: kernels::squared_error(gpu, state, &y, &t, &d_output)?,
             step: kernels::step(gpu, state)?,
             forward,
@@ -112,4 +100,20 @@ impl Plain {
             + descent;
         format!("plain: each kernel is a dispatch, {dispatches} a step")
     }
+}
+
+/// The bytes of a batch: samples, outputs and the gradient with respect to them; pre-activations and activations between the
+/// layers, and where it trains the gradients with respect to them and to the parameters.
+fn batch_bytes(job: Job<'_>) -> u64 {
+    let Job { network, config, work, .. } = job;
+    let mlp = network.mlp();
+    let is_activated = |layer: &&Dense| layer.activation != Activation::Identity;
+    let pre_activations = mlp.layers().iter().filter(is_activated).map(|layer| layer.outputs).sum::<usize>();
+    let hidden = mlp.layers()[1..].iter().map(|layer| layer.inputs).sum::<usize>();
+    let (copies, d_parameters) = match work {
+        Work::Train => (2, network.parameters().size()),
+        Work::Evaluate | Work::Classify => (1, 0),
+    };
+    let values = mlp.input_width() + 3 * mlp.output_width() + copies * (pre_activations + hidden);
+    4 * config.batch_size as u64 * values as u64 + d_parameters
 }

@@ -1,5 +1,5 @@
 /// Thirty networks that the persistent plans are held to: 1 to 5 linear layers, widths 1 to 64, with and without bias,
-/// sigmoids in every place.
+/// with a sigmoid or without.
 pub fn networks() -> Vec<Mlp> {
     let mut networks = Vec::new();
     for width in [1, 2, 3, 4, 5, 7, 8, 9, 16, 30, 31, 32, 33, 63, 64] {
@@ -16,8 +16,8 @@ pub fn networks() -> Vec<Mlp> {
     networks.extend([
         Mlp::inputs(1).linear(1),
         Mlp::inputs(3).linear(4).linear(5),
-        Mlp::inputs(3).sigmoid().linear(6).sigmoid().sigmoid().linear(2).sigmoid().sigmoid().sigmoid(),
-        Mlp::inputs(9).sigmoid().sigmoid().linear(2),
+        Mlp::inputs(3).linear(6).linear(5).sigmoid().linear(2),
+        Mlp::inputs(9).linear(2),
         Mlp::inputs(8).linear(32).sigmoid().linear(32).bias().sigmoid().linear(4).sigmoid(),
         Mlp::inputs(2).linear(30).sigmoid().linear(2).sigmoid(),
     ]);

@@ -7,14 +7,14 @@
 
 @group(0) @binding(1) var<storage, read> mlp_forward_parameters: array<vec4<f32>, 896>;
 
-fn mlp_forward_sigmoid2(x: vec2<f32>) -> vec2<f32> {
-    let z = exp(-abs(x));
-    return select(vec2<f32>(1.0), z, x < vec2<f32>(0.0)) / (1.0 + z);
+fn mlp_forward_sigmoid_value2(z: vec2<f32>) -> vec2<f32> {
+    let e = exp(-abs(z));
+    return select(vec2<f32>(1.0), e, z < vec2<f32>(0.0)) / (1.0 + e);
 }
 
-fn mlp_forward_sigmoid4(x: vec4<f32>) -> vec4<f32> {
-    let z = exp(-abs(x));
-    return select(vec4<f32>(1.0), z, x < vec4<f32>(0.0)) / (1.0 + z);
+fn mlp_forward_sigmoid_value4(z: vec4<f32>) -> vec4<f32> {
+    let e = exp(-abs(z));
+    return select(vec4<f32>(1.0), e, z < vec4<f32>(0.0)) / (1.0 + e);
 }
 
 fn mlp_forward(input: array<f32, 9>) -> array<f32, 3> {
@@ -24,7 +24,7 @@ fn mlp_forward(input: array<f32, 9>) -> array<f32, 3> {
     let x_1 = vec4<f32>(input[4], input[5], input[6], input[7]);
     let x_2 = input[8];
 
-    // linear layer 0: 9 → 130
+    // layer 0: 9 → 130
     for (var o = 0u; o < 32u; o++) {
         var y = x_0.x * mlp_forward_parameters[o]
             + x_0.y * vec4<f32>(mlp_forward_parameters[o + 32u].zw, mlp_forward_parameters[o + 33u].xy)
@@ -35,7 +35,7 @@ fn mlp_forward(input: array<f32, 9>) -> array<f32, 3> {
             + x_1.z * mlp_forward_parameters[o + 195u]
             + x_1.w * vec4<f32>(mlp_forward_parameters[o + 227u].zw, mlp_forward_parameters[o + 228u].xy);
         y += x_2 * mlp_forward_parameters[o + 260u];
-        y = mlp_forward_sigmoid4(y);
+        y = mlp_forward_sigmoid_value4(y);
         even[o] = y;
     }
     var y0_32 = x_0.x * mlp_forward_parameters[32].xy
@@ -47,40 +47,40 @@ fn mlp_forward(input: array<f32, 9>) -> array<f32, 3> {
         + x_1.z * mlp_forward_parameters[227].xy
         + x_1.w * mlp_forward_parameters[259].zw;
     y0_32 += x_2 * mlp_forward_parameters[292].xy;
-    y0_32 = mlp_forward_sigmoid2(y0_32);
+    y0_32 = mlp_forward_sigmoid_value2(y0_32);
     even[32] = vec4<f32>(y0_32, 0.0, 0.0);
 
-    // linear layer 1: 130 → 18 with bias
+    // layer 1: 130 → 18 with bias
     for (var o = 0u; o < 4u; o++) {
         var y = vec4<f32>(mlp_forward_parameters[o + 877u].zw, mlp_forward_parameters[o + 878u].xy);
         for (var i = 0u; i < 32u; i++) {
             let x = even[i];
-            let at = i * 18u + o;
-            y += x.x * vec4<f32>(mlp_forward_parameters[at + 292u].zw, mlp_forward_parameters[at + 293u].xy)
-                + x.y * mlp_forward_parameters[at + 297u]
-                + x.z * vec4<f32>(mlp_forward_parameters[at + 301u].zw, mlp_forward_parameters[at + 302u].xy)
-                + x.w * mlp_forward_parameters[at + 306u];
+            let index = i * 18u + o;
+            y += x.x * vec4<f32>(mlp_forward_parameters[index + 292u].zw, mlp_forward_parameters[index + 293u].xy)
+                + x.y * mlp_forward_parameters[index + 297u]
+                + x.z * vec4<f32>(mlp_forward_parameters[index + 301u].zw, mlp_forward_parameters[index + 302u].xy)
+                + x.w * mlp_forward_parameters[index + 306u];
         }
         y += even[32].x * vec4<f32>(mlp_forward_parameters[o + 868u].zw, mlp_forward_parameters[o + 869u].xy);
         y += even[32].y * mlp_forward_parameters[o + 873u];
-        y = mlp_forward_sigmoid4(y);
+        y = mlp_forward_sigmoid_value4(y);
         odd[o] = y;
     }
     var y1_4 = mlp_forward_parameters[881].zw;
     for (var i = 0u; i < 32u; i++) {
         let x = even[i];
-        let at = i * 18u;
-        y1_4 += x.x * mlp_forward_parameters[at + 296u].zw
-            + x.y * mlp_forward_parameters[at + 301u].xy
-            + x.z * mlp_forward_parameters[at + 305u].zw
-            + x.w * mlp_forward_parameters[at + 310u].xy;
+        let index = i * 18u;
+        y1_4 += x.x * mlp_forward_parameters[index + 296u].zw
+            + x.y * mlp_forward_parameters[index + 301u].xy
+            + x.z * mlp_forward_parameters[index + 305u].zw
+            + x.w * mlp_forward_parameters[index + 310u].xy;
     }
     y1_4 += even[32].x * mlp_forward_parameters[872].zw;
     y1_4 += even[32].y * mlp_forward_parameters[877].xy;
-    y1_4 = mlp_forward_sigmoid2(y1_4);
+    y1_4 = mlp_forward_sigmoid_value2(y1_4);
     odd[4] = vec4<f32>(y1_4, 0.0, 0.0);
 
-    // linear layer 2: 18 → 3
+    // layer 2: 18 → 3
     var y2_0 = odd[0].x * mlp_forward_parameters[882].xyz
         + odd[0].y * vec3<f32>(mlp_forward_parameters[882].w, mlp_forward_parameters[883].xy)
         + odd[0].z * vec3<f32>(mlp_forward_parameters[883].zw, mlp_forward_parameters[884].x)

@@ -7,42 +7,42 @@
 
 @group(0) @binding(1) var<storage, read> mlp_forward_parameters: array<vec4<f32>, 6>;
 
-fn mlp_forward_sigmoid1(x: f32) -> f32 {
-    let z = exp(-abs(x));
-    return select(f32(1.0), z, x < f32(0.0)) / (1.0 + z);
+fn mlp_forward_sigmoid_value1(z: f32) -> f32 {
+    let e = exp(-abs(z));
+    return select(f32(1.0), e, z < f32(0.0)) / (1.0 + e);
 }
 
-fn mlp_forward_sigmoid2(x: vec2<f32>) -> vec2<f32> {
-    let z = exp(-abs(x));
-    return select(vec2<f32>(1.0), z, x < vec2<f32>(0.0)) / (1.0 + z);
+fn mlp_forward_sigmoid_value2(z: vec2<f32>) -> vec2<f32> {
+    let e = exp(-abs(z));
+    return select(vec2<f32>(1.0), e, z < vec2<f32>(0.0)) / (1.0 + e);
 }
 
-fn mlp_forward_sigmoid4(x: vec4<f32>) -> vec4<f32> {
-    let z = exp(-abs(x));
-    return select(vec4<f32>(1.0), z, x < vec4<f32>(0.0)) / (1.0 + z);
+fn mlp_forward_sigmoid_value4(z: vec4<f32>) -> vec4<f32> {
+    let e = exp(-abs(z));
+    return select(vec4<f32>(1.0), e, z < vec4<f32>(0.0)) / (1.0 + e);
 }
 
 fn mlp_forward(input: array<f32, 2>) -> array<f32, 1> {
     let x_0 = vec2<f32>(input[0], input[1]);
 
-    // linear layer 0: 2 → 6 with bias
+    // layer 0: 2 → 6 with bias
     var y0_0 = x_0.x * mlp_forward_parameters[0]
         + x_0.y * vec4<f32>(mlp_forward_parameters[1].zw, mlp_forward_parameters[2].xy)
         + mlp_forward_parameters[3];
-    y0_0 = mlp_forward_sigmoid4(y0_0);
+    y0_0 = mlp_forward_sigmoid_value4(y0_0);
     var y0_1 = x_0.x * mlp_forward_parameters[1].xy
         + x_0.y * mlp_forward_parameters[2].zw
         + mlp_forward_parameters[4].xy;
-    y0_1 = mlp_forward_sigmoid2(y0_1);
+    y0_1 = mlp_forward_sigmoid_value2(y0_1);
 
-    // linear layer 1: 6 → 1
+    // layer 1: 6 → 1
     var y1_0 = y0_0.x * mlp_forward_parameters[4].z
         + y0_0.y * mlp_forward_parameters[4].w
         + y0_0.z * mlp_forward_parameters[5].x
         + y0_0.w * mlp_forward_parameters[5].y;
     y1_0 += y0_1.x * mlp_forward_parameters[5].z
         + y0_1.y * mlp_forward_parameters[5].w;
-    y1_0 = mlp_forward_sigmoid1(y1_0);
+    y1_0 = mlp_forward_sigmoid_value1(y1_0);
 
     return array<f32, 1>(y1_0);
 }

@@ -1,53 +1,79 @@
 // persistent   trains 2 → linear 6 with bias → sigmoid → linear 1 → sigmoid, one sample a step
 //
-// One invocation has one network in its registers. Its numbers stand in parts of at most four:
-// w0_1_2 is layer 0's weights of input 1 to outputs 8 to 11, part 2. The same names with b are biases,
-// with y a layer's outputs, with d the derivatives of the error by a layer's sums, times the learning rate,
-// with g the derivatives by the weights, summed over a batch.
+// One invocation has one network in its registers. Values are in chunks of at most four:
+// w0_1_2 is layer 0's weights of input 1 to outputs 8 to 11, chunk 2. With b the names are of biases, with z
+// of a layer's pre-activations, with y of its outputs, with d of the gradient with respect to a layer's
+// pre-activations, times the learning rate, with g of the gradients with respect to the weights, summed over
+// a batch.
 
 // Here stands shaders/state.wgsl.
 
-// How many numbers of a row are read at once.
+// How many values of a row are read at once.
 alias Inputs = vec2<f32>;
 alias Targets = f32;
 
-// Here stands shaders/persistent.wgsl.
+// Views are a matrix's offset in its buffer and its stride from row to row, in values; seed is low and high word.
+// Inputs and Targets are f32, or vectors where the offsets and strides allow.
+//
+//   inputs          [samples, inputs]       the data set
+//   targets         [samples, outputs]
+//   learning_rates  [networks]
+//   parameters      [networks, parameters]  each network's, layer after layer
+//   states          [networks]              where each network's training stands
+//   sample_count    [1]                     how many samples there are: an app may add some
+
+struct Persistent {
+    inputs_view: vec2<u32>,
+    targets_view: vec2<u32>,
+    seed: vec2<u32>,
+    batch_size: u32,
+    networks: u32,
+    steps: u32,
+}
+
+@group(0) @binding(0) var<uniform> p: Persistent;
+@group(0) @binding(1) var<storage, read> inputs: array<Inputs>;
+@group(0) @binding(2) var<storage, read> targets: array<Targets>;
+@group(0) @binding(3) var<storage, read> learning_rates: array<f32>;
+@group(0) @binding(4) var<storage, read_write> parameters: array<f32>;
+@group(0) @binding(5) var<storage, read_write> states: array<State>;
+@group(0) @binding(6) var<storage, read> sample_count: array<u32>;
 
 override WORKGROUP: u32;
 
-fn sigmoid1(x: f32) -> f32 {
-    let z = exp(-abs(x));
-    return select(f32(1.0), z, x < f32(0.0)) / (1.0 + z);
+fn sigmoid_value1(z: f32) -> f32 {
+    let e = exp(-abs(z));
+    return select(f32(1.0), e, z < f32(0.0)) / (1.0 + e);
 }
 
-fn sigmoid2(x: vec2<f32>) -> vec2<f32> {
-    let z = exp(-abs(x));
-    return select(vec2<f32>(1.0), z, x < vec2<f32>(0.0)) / (1.0 + z);
+fn sigmoid_value2(z: vec2<f32>) -> vec2<f32> {
+    let e = exp(-abs(z));
+    return select(vec2<f32>(1.0), e, z < vec2<f32>(0.0)) / (1.0 + e);
 }
 
-fn sigmoid4(x: vec4<f32>) -> vec4<f32> {
-    let z = exp(-abs(x));
-    return select(vec4<f32>(1.0), z, x < vec4<f32>(0.0)) / (1.0 + z);
+fn sigmoid_value4(z: vec4<f32>) -> vec4<f32> {
+    let e = exp(-abs(z));
+    return select(vec4<f32>(1.0), e, z < vec4<f32>(0.0)) / (1.0 + e);
 }
 
-fn read2(at: u32) -> vec2<f32> {
-    return vec2<f32>(parameters[at], parameters[at + 1u]);
+fn read2(index: u32) -> vec2<f32> {
+    return vec2<f32>(parameters[index], parameters[index + 1u]);
 }
 
-fn write2(at: u32, w: vec2<f32>) {
-    parameters[at] = w.x;
-    parameters[at + 1u] = w.y;
+fn write2(index: u32, w: vec2<f32>) {
+    parameters[index] = w.x;
+    parameters[index + 1u] = w.y;
 }
 
-fn read4(at: u32) -> vec4<f32> {
-    return vec4<f32>(parameters[at], parameters[at + 1u], parameters[at + 2u], parameters[at + 3u]);
+fn read4(index: u32) -> vec4<f32> {
+    return vec4<f32>(parameters[index], parameters[index + 1u], parameters[index + 2u], parameters[index + 3u]);
 }
 
-fn write4(at: u32, w: vec4<f32>) {
-    parameters[at] = w.x;
-    parameters[at + 1u] = w.y;
-    parameters[at + 2u] = w.z;
-    parameters[at + 3u] = w.w;
+fn write4(index: u32, w: vec4<f32>) {
+    parameters[index] = w.x;
+    parameters[index + 1u] = w.y;
+    parameters[index + 2u] = w.z;
+    parameters[index + 3u] = w.w;
 }
 
 @compute @workgroup_size(WORKGROUP)
@@ -57,7 +83,7 @@ fn persistent(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgro
         return;
     }
 
-    let first = network * 24u; // its place among the parameters
+    let first = network * 24u; // its first parameter
     var w0_0_0 = read4(first);
     var w0_0_1 = read2(first + 4u);
     var w0_1_0 = read4(first + 6u);
@@ -72,7 +98,7 @@ fn persistent(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgro
     var w1_5_0 = parameters[first + 23u];
     let learning_rate = learning_rates[network];
     var batch = states[network].batch;
-    var errors = states[network].errors;
+    var losses = states[network].losses;
     let inputs_view = p.inputs_view / 2u;
     let targets_view = p.targets_view;
     let samples = sample_count[0];
@@ -87,19 +113,19 @@ fn persistent(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgro
         let t_0 = targets[t_at];
 
         // layer 0
-        let s0_0 = x_0.x * w0_0_0 + x_0.y * w0_1_0 + b0_0;
-        let y0_0 = sigmoid4(s0_0);
-        let s0_1 = x_0.x * w0_0_1 + x_0.y * w0_1_1 + b0_1;
-        let y0_1 = sigmoid2(s0_1);
+        let z0_0 = x_0.x * w0_0_0 + x_0.y * w0_1_0 + b0_0;
+        let y0_0 = sigmoid_value4(z0_0);
+        let z0_1 = x_0.x * w0_0_1 + x_0.y * w0_1_1 + b0_1;
+        let y0_1 = sigmoid_value2(z0_1);
 
         // layer 1
-        let s1_0 = y0_0.x * w1_0_0 + y0_0.y * w1_1_0 + y0_0.z * w1_2_0 + y0_0.w * w1_3_0
+        let z1_0 = y0_0.x * w1_0_0 + y0_0.y * w1_1_0 + y0_0.z * w1_2_0 + y0_0.w * w1_3_0
             + y0_1.x * w1_4_0 + y0_1.y * w1_5_0;
-        let y1_0 = sigmoid1(s1_0);
+        let y1_0 = sigmoid_value1(z1_0);
 
-        // the error
+        // the loss
         let e_0 = y1_0 - t_0;
-        let error = 0.5 * (e_0 * e_0);
+        let loss = 0.5 * (e_0 * e_0);
 
         // backward, by the weights as they are before the update
         let d1_0 = learning_rate * e_0 * (y1_0 * (1.0 - y1_0));
@@ -119,7 +145,7 @@ fn persistent(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgro
         w0_0_1 -= x_0.x * d0_1;
         w0_1_1 -= x_0.y * d0_1;
         b0_1 -= d0_1;
-        errors = add_error(errors, batch, samples, error);
+        losses = add_loss(losses, batch, samples, loss);
         batch = next_batch(batch, samples, batch_size);
     }
 
@@ -135,5 +161,5 @@ fn persistent(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgro
     parameters[first + 21u] = w1_3_0;
     parameters[first + 22u] = w1_4_0;
     parameters[first + 23u] = w1_5_0;
-    states[network] = State(batch, errors);
+    states[network] = State(batch, losses);
 }

@@ -1,43 +1,69 @@
 // persistent   trains 2 → linear 6 with bias → sigmoid → linear 1 → sigmoid, one sample a step
 //
-// One subgroup of 4 lanes has one network in its registers. Layers 0, 2, … are spread: each lane
-// computes its own outputs, from own0, own2, … on. Layers 1, 3, … take these: each lane multiplies its own,
-// and the subgroup adds up. Numbers stand in parts of at most four: w0_1_0 is layer 0's weights of input 1
-// to the lane's own outputs, w1_0_2 layer 1's weights of the lane's first own input to outputs 8 to 11.
-// The same names with b are biases, with y a layer's outputs, with d the derivatives of the error by a
-// layer's sums, times the learning rate, with g the derivatives by the weights, summed over a batch.
+// One subgroup has one network in its registers. Layers 0, 2, … are sharded: each lane computes its own
+// outputs, from own0, own2, … on. Layers 1, 3, … take these: each lane multiplies its own, and the subgroup
+// sums. Values are in chunks of at most four: w0_1_0 is layer 0's weights of input 1 to the lane's own
+// outputs, w1_0_2 layer 1's weights of the lane's first own input to outputs 8 to 11. With b the names are of
+// biases, with z of a layer's pre-activations, with y of its outputs, with d of the gradient with respect to
+// a layer's pre-activations, times the learning rate, with g of the gradients with respect to the weights,
+// summed over a batch.
 
 // Here stands shaders/state.wgsl.
 
-// How many numbers of a row are read at once.
+// How many values of a row are read at once.
 alias Inputs = f32;
 alias Targets = f32;
 
-// Here stands shaders/persistent.wgsl.
+// Views are a matrix's offset in its buffer and its stride from row to row, in values; seed is low and high word.
+// Inputs and Targets are f32, or vectors where the offsets and strides allow.
+//
+//   inputs          [samples, inputs]       the data set
+//   targets         [samples, outputs]
+//   learning_rates  [networks]
+//   parameters      [networks, parameters]  each network's, layer after layer
+//   states          [networks]              where each network's training stands
+//   sample_count    [1]                     how many samples there are: an app may add some
+
+struct Persistent {
+    inputs_view: vec2<u32>,
+    targets_view: vec2<u32>,
+    seed: vec2<u32>,
+    batch_size: u32,
+    networks: u32,
+    steps: u32,
+}
+
+@group(0) @binding(0) var<uniform> p: Persistent;
+@group(0) @binding(1) var<storage, read> inputs: array<Inputs>;
+@group(0) @binding(2) var<storage, read> targets: array<Targets>;
+@group(0) @binding(3) var<storage, read> learning_rates: array<f32>;
+@group(0) @binding(4) var<storage, read_write> parameters: array<f32>;
+@group(0) @binding(5) var<storage, read_write> states: array<State>;
+@group(0) @binding(6) var<storage, read> sample_count: array<u32>;
 
 override WORKGROUP: u32;
 
-fn sigmoid1(x: f32) -> f32 {
-    let z = exp(-abs(x));
-    return select(f32(1.0), z, x < f32(0.0)) / (1.0 + z);
+fn sigmoid_value1(z: f32) -> f32 {
+    let e = exp(-abs(z));
+    return select(f32(1.0), e, z < f32(0.0)) / (1.0 + e);
 }
 
-fn sigmoid2(x: vec2<f32>) -> vec2<f32> {
-    let z = exp(-abs(x));
-    return select(vec2<f32>(1.0), z, x < vec2<f32>(0.0)) / (1.0 + z);
+fn sigmoid_value2(z: vec2<f32>) -> vec2<f32> {
+    let e = exp(-abs(z));
+    return select(vec2<f32>(1.0), e, z < vec2<f32>(0.0)) / (1.0 + e);
 }
 
-fn read2(at: u32) -> vec2<f32> {
-    return vec2<f32>(parameters[at], parameters[at + 1u]);
+fn read2(index: u32) -> vec2<f32> {
+    return vec2<f32>(parameters[index], parameters[index + 1u]);
 }
 
-fn write2(at: u32, w: vec2<f32>) {
-    parameters[at] = w.x;
-    parameters[at + 1u] = w.y;
+fn write2(index: u32, w: vec2<f32>) {
+    parameters[index] = w.x;
+    parameters[index + 1u] = w.y;
 }
 
-fn subgroup_sum1(share: f32) -> f32 {
-    var sum = share;
+fn subgroup_sum1(partial: f32) -> f32 {
+    var sum = partial;
     sum += subgroupShuffleXor(sum, 1u);
     sum += subgroupShuffleXor(sum, 2u);
     // The same bits in every lane, even if a driver fuses a multiplication into an addition.
@@ -58,7 +84,7 @@ fn persistent(
         return;
     }
 
-    let first = network * 24u; // its place among the parameters
+    let first = network * 24u; // its first parameter
     let own0 = lane * 2u;
     let inside0_0 = vec2<u32>(own0, own0 + 1u) < vec2<u32>(6u, 6u);
     var w0_0_0 = select(vec2<f32>(), read2(first + own0), inside0_0);
@@ -67,17 +93,17 @@ fn persistent(
     var w1_0_0 = select(f32(), parameters[first + 18u + own0], inside0_0.x);
     var w1_1_0 = select(f32(), parameters[first + 19u + own0], inside0_0.y);
     let learning_rate = learning_rates[network];
-    var errors: Errors; // the first lane's
+    var losses: Losses; // the first lane's
     if lane == 0u {
         first_batch = states[network].batch;
-        errors = states[network].errors;
+        losses = states[network].losses;
     }
     var batch = workgroupUniformLoad(&first_batch);
     let inputs_view = p.inputs_view;
     let targets_view = p.targets_view;
     let samples = sample_count[0];
     let batch_size = p.batch_size;
-    // Subgroups of another size than the device named would give wrong numbers: then no step is counted.
+    // Subgroups of another size than the device reports would compute wrong values: then no step is counted.
     let steps = select(0u, p.steps, lanes == 4u);
 
     for (var step = 0u; step < steps; step++) {
@@ -90,17 +116,17 @@ fn persistent(
         let t_0 = subgroupBroadcast(t_own0, 0u);
 
         // layer 0
-        let s0_0 = x_0.x * w0_0_0 + x_0.y * w0_1_0 + b0_0;
-        let y0_0 = select(vec2<f32>(), sigmoid2(s0_0), inside0_0);
+        let z0_0 = x_0.x * w0_0_0 + x_0.y * w0_1_0 + b0_0;
+        let y0_0 = select(vec2<f32>(), sigmoid_value2(z0_0), inside0_0);
 
         // layer 1
-        let share1_0 = y0_0.x * w1_0_0 + y0_0.y * w1_1_0;
-        let s1_0 = subgroup_sum1(share1_0);
-        let y1_0 = sigmoid1(s1_0);
+        let partial1_0 = y0_0.x * w1_0_0 + y0_0.y * w1_1_0;
+        let z1_0 = subgroup_sum1(partial1_0);
+        let y1_0 = sigmoid_value1(z1_0);
 
-        // the error
+        // the loss
         let e_0 = y1_0 - t_0;
-        let error = 0.5 * (e_0 * e_0);
+        let loss = 0.5 * (e_0 * e_0);
 
         // backward, by the weights as they are before the update
         let d1_0 = learning_rate * e_0 * (y1_0 * (1.0 - y1_0));
@@ -113,7 +139,7 @@ fn persistent(
         w0_0_0 -= x_0.x * d0_0;
         w0_1_0 -= x_0.y * d0_0;
         b0_0 -= d0_0;
-        errors = add_error(errors, batch, samples, error);
+        losses = add_loss(losses, batch, samples, loss);
         batch = next_batch(batch, samples, batch_size);
     }
 
@@ -142,6 +168,6 @@ fn persistent(
         parameters[first + 19u + own0] = w1_1_0;
     }
     if lane == 0u {
-        states[network] = State(batch, errors);
+        states[network] = State(batch, losses);
     }
 }

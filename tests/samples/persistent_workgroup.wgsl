@@ -1,54 +1,79 @@
 // persistent   trains 2 → linear 6 with bias → sigmoid → linear 1 → sigmoid, batch size 2
 //
 // One workgroup has one network in its memory. Matrices are rows of vec4, padded with zeros to whole ones:
-// w0 and b0 are layer 0's weights and bias, x the batch's inputs, y0 layer 0's outputs, d0 the derivatives of
-// the error by layer 0's sums, times the learning rate and divided by the batch's rows. An invocation computes
-// one tile after another: some rows by four numbers of activations, or four by four weights.
+// w0 and b0 are layer 0's weights and bias, x the batch's inputs, y0 layer 0's outputs, d0 the gradient with
+// respect to layer 0's pre-activations, times the learning rate and divided by the batch's rows. An invocation
+// computes one tile after the other: some rows by four values of activations, or four by four weights.
 
 // Here stands shaders/state.wgsl.
 
 // Here stands shaders/permutation.wgsl.
 
-// How many numbers of a row are read at once.
+// How many values of a row are read at once.
 alias Inputs = f32;
 alias Targets = f32;
 
-// Here stands shaders/persistent.wgsl.
+// Views are a matrix's offset in its buffer and its stride from row to row, in values; seed is low and high word.
+// Inputs and Targets are f32, or vectors where the offsets and strides allow.
+//
+//   inputs          [samples, inputs]       the data set
+//   targets         [samples, outputs]
+//   learning_rates  [networks]
+//   parameters      [networks, parameters]  each network's, layer after layer
+//   states          [networks]              where each network's training stands
+//   sample_count    [1]                     how many samples there are: an app may add some
+
+struct Persistent {
+    inputs_view: vec2<u32>,
+    targets_view: vec2<u32>,
+    seed: vec2<u32>,
+    batch_size: u32,
+    networks: u32,
+    steps: u32,
+}
+
+@group(0) @binding(0) var<uniform> p: Persistent;
+@group(0) @binding(1) var<storage, read> inputs: array<Inputs>;
+@group(0) @binding(2) var<storage, read> targets: array<Targets>;
+@group(0) @binding(3) var<storage, read> learning_rates: array<f32>;
+@group(0) @binding(4) var<storage, read_write> parameters: array<f32>;
+@group(0) @binding(5) var<storage, read_write> states: array<State>;
+@group(0) @binding(6) var<storage, read> sample_count: array<u32>;
 
 override WORKGROUP: u32;
 
-fn sigmoid4(x: vec4<f32>) -> vec4<f32> {
-    let z = exp(-abs(x));
-    return select(vec4<f32>(1.0), z, x < vec4<f32>(0.0)) / (1.0 + z);
+fn sigmoid_value4(z: vec4<f32>) -> vec4<f32> {
+    let e = exp(-abs(z));
+    return select(vec4<f32>(1.0), e, z < vec4<f32>(0.0)) / (1.0 + e);
 }
 
-// Four of the `width` numbers from `at` on; 0 for those past the end.
-fn read_parameters(at: u32, column: u32, width: u32) -> vec4<f32> {
-    let numbers = 4u * column + vec4(0u, 1u, 2u, 3u);
-    let places = at + min(numbers, vec4(width - 1u));
-    let four = vec4(parameters[places.x], parameters[places.y], parameters[places.z], parameters[places.w]);
-    return select(vec4<f32>(), four, numbers < vec4(width));
+// Four of the `width` values from `offset` on; 0 for those past the end.
+fn read_parameters(offset: u32, column: u32, width: u32) -> vec4<f32> {
+    let columns = 4u * column + vec4(0u, 1u, 2u, 3u);
+    let indices = offset + min(columns, vec4(width - 1u));
+    let values = vec4(parameters[indices.x], parameters[indices.y], parameters[indices.z], parameters[indices.w]);
+    return select(vec4<f32>(), values, columns < vec4(width));
 }
 
-// Four of the `width` numbers from `at` on; 0 for those past the end.
-fn read_inputs(at: u32, column: u32, width: u32) -> vec4<f32> {
-    let numbers = 4u * column + vec4(0u, 1u, 2u, 3u);
-    let places = at + min(numbers, vec4(width - 1u));
-    let four = vec4(inputs[places.x], inputs[places.y], inputs[places.z], inputs[places.w]);
-    return select(vec4<f32>(), four, numbers < vec4(width));
+// Four of the `width` values from `offset` on; 0 for those past the end.
+fn read_inputs(offset: u32, column: u32, width: u32) -> vec4<f32> {
+    let columns = 4u * column + vec4(0u, 1u, 2u, 3u);
+    let indices = offset + min(columns, vec4(width - 1u));
+    let values = vec4(inputs[indices.x], inputs[indices.y], inputs[indices.z], inputs[indices.w]);
+    return select(vec4<f32>(), values, columns < vec4(width));
 }
 
-// Four of the `width` numbers from `at` on; 0 for those past the end.
-fn read_targets(at: u32, column: u32, width: u32) -> vec4<f32> {
-    let numbers = 4u * column + vec4(0u, 1u, 2u, 3u);
-    let places = at + min(numbers, vec4(width - 1u));
-    let four = vec4(targets[places.x], targets[places.y], targets[places.z], targets[places.w]);
-    return select(vec4<f32>(), four, numbers < vec4(width));
+// Four of the `width` values from `offset` on; 0 for those past the end.
+fn read_targets(offset: u32, column: u32, width: u32) -> vec4<f32> {
+    let columns = 4u * column + vec4(0u, 1u, 2u, 3u);
+    let indices = offset + min(columns, vec4(width - 1u));
+    let values = vec4(targets[indices.x], targets[indices.y], targets[indices.z], targets[indices.w]);
+    return select(vec4<f32>(), values, columns < vec4(width));
 }
 
-fn write_parameters(at: u32, column: u32, width: u32, w: vec4<f32>) {
+fn write_parameters(offset: u32, column: u32, width: u32, w: vec4<f32>) {
     for (var i = 0u; i < min(4u, width - 4u * column); i++) {
-        parameters[at + 4u * column + i] = w[i];
+        parameters[offset + 4u * column + i] = w[i];
     }
 }
 
@@ -60,37 +85,37 @@ var<workgroup> y0: array<vec4<f32>, 4>;
 var<workgroup> d0: array<vec4<f32>, 4>;
 var<workgroup> w1: array<vec4<f32>, 8>;
 var<workgroup> d1: array<vec4<f32>, 2>;
-var<workgroup> tile_errors: array<f32, 1>;
+var<workgroup> tile_losses: array<f32, 1>;
 var<workgroup> order: array<u32, 2>;
 
 @compute @workgroup_size(WORKGROUP)
 fn persistent(
     @builtin(workgroup_id) id: vec3<u32>,
     @builtin(num_workgroups) grid: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
+    @builtin(local_invocation_index) invocation: u32,
 ) {
     let network = id.y * grid.x + id.x;
     if network >= p.networks {
         return;
     }
 
-    let first = network * 24u; // its place among the parameters
-    for (var i = lane; i < 8u; i += WORKGROUP) {
+    let first = network * 24u; // its first parameter
+    for (var i = invocation; i < 8u; i += WORKGROUP) {
         let input = i / 2u;
         w0[i] = select(vec4<f32>(), read_parameters(first + input * 6u, i % 2u, 6u), input < 2u);
     }
-    for (var i = lane; i < 2u; i += WORKGROUP) {
+    for (var i = invocation; i < 2u; i += WORKGROUP) {
         b0[i] = read_parameters(first + 12u, i, 6u);
     }
-    for (var i = lane; i < 8u; i += WORKGROUP) {
+    for (var i = invocation; i < 8u; i += WORKGROUP) {
         let input = i;
         w1[i] = select(vec4<f32>(), read_parameters(first + 18u + input, 0u, 1u), input < 6u);
     }
     let learning_rate = learning_rates[network];
-    var errors: Errors; // the first invocation's
-    if lane == 0u {
+    var losses: Losses; // the first invocation's
+    if invocation == 0u {
         first_batch = states[network].batch;
-        errors = states[network].errors;
+        losses = states[network].losses;
     }
     var batch = workgroupUniformLoad(&first_batch);
     let inputs_view = p.inputs_view;
@@ -102,27 +127,27 @@ fn persistent(
 
     for (var step = 0u; step < steps; step++) {
         // the batch: rows past its end are zeros
-        for (var row = lane; row < 2u; row += WORKGROUP) {
+        for (var row = invocation; row < 2u; row += WORKGROUP) {
             if row < batch.rows {
                 order[row] = permutation(batch.position + row, samples, seed, batch.epoch);
             }
         }
         workgroupBarrier();
-        for (var i = lane; i < 2u; i += WORKGROUP) {
+        for (var i = invocation; i < 2u; i += WORKGROUP) {
             let row = i;
             let column = 0u;
-            var numbers = vec4<f32>();
+            var values = vec4<f32>();
             if row < batch.rows {
-                let at = inputs_view.x + order[row] * inputs_view.y;
-                numbers = read_inputs(at, column, 2u);
+                let offset = inputs_view.x + order[row] * inputs_view.y;
+                values = read_inputs(offset, column, 2u);
             }
-            x[i] = numbers;
+            x[i] = values;
         }
         workgroupBarrier();
         let rate = learning_rate / f32(batch.rows);
 
         // layer 0
-        for (var tile = lane; tile < 2u; tile += WORKGROUP) {
+        for (var tile = invocation; tile < 2u; tile += WORKGROUP) {
             let row = tile / 2u * 2u;
             let column = tile % 2u;
             var sum_0 = vec4<f32>();
@@ -138,18 +163,18 @@ fn persistent(
                 sum_1 += x_1.x * w_x + x_1.y * w_y + x_1.z * w_z + x_1.w * w_w;
             }
             var y_0 = sum_0 + b0[column];
-            y_0 = sigmoid4(y_0);
+            y_0 = sigmoid_value4(y_0);
             y_0 = select(vec4<f32>(), y_0, 4u * column + vec4(0u, 1u, 2u, 3u) < vec4(6u));
             y0[row * 2u + column] = y_0;
             var y_1 = sum_1 + b0[column];
-            y_1 = sigmoid4(y_1);
+            y_1 = sigmoid_value4(y_1);
             y_1 = select(vec4<f32>(), y_1, 4u * column + vec4(0u, 1u, 2u, 3u) < vec4(6u));
             y0[(row + 1u) * 2u + column] = y_1;
         }
         workgroupBarrier();
 
         // layer 1
-        for (var tile = lane; tile < 1u; tile += WORKGROUP) {
+        for (var tile = invocation; tile < 1u; tile += WORKGROUP) {
             let row = tile * 2u;
             let column = 0u;
             var sum_0 = vec4<f32>();
@@ -164,46 +189,46 @@ fn persistent(
                 let x_1 = y0[(row + 1u) * 2u + i];
                 sum_1 += x_1.x * w_x + x_1.y * w_y + x_1.z * w_z + x_1.w * w_w;
             }
-            var tile_error = 0.0;
+            var tile_loss = 0.0;
             var y_0 = sum_0;
-            var slopes_0 = vec4<f32>(1.0);
-            y_0 = sigmoid4(y_0);
-            slopes_0 *= y_0 * (1.0 - y_0);
+            var derivative_0 = vec4<f32>(1.0);
+            y_0 = sigmoid_value4(y_0);
+            derivative_0 *= y_0 * (1.0 - y_0);
             y_0 = select(vec4<f32>(), y_0, 4u * column + vec4(0u, 1u, 2u, 3u) < vec4(1u));
             var e_0 = vec4<f32>();
             if row < batch.rows {
-                let at = targets_view.x + order[row] * targets_view.y;
-                e_0 = y_0 - read_targets(at, column, 1u);
+                let offset = targets_view.x + order[row] * targets_view.y;
+                e_0 = y_0 - read_targets(offset, column, 1u);
             }
-            tile_error += dot(e_0, e_0);
-            d1[row] = rate * e_0 * slopes_0;
+            tile_loss += dot(e_0, e_0);
+            d1[row] = rate * e_0 * derivative_0;
             var y_1 = sum_1;
-            var slopes_1 = vec4<f32>(1.0);
-            y_1 = sigmoid4(y_1);
-            slopes_1 *= y_1 * (1.0 - y_1);
+            var derivative_1 = vec4<f32>(1.0);
+            y_1 = sigmoid_value4(y_1);
+            derivative_1 *= y_1 * (1.0 - y_1);
             y_1 = select(vec4<f32>(), y_1, 4u * column + vec4(0u, 1u, 2u, 3u) < vec4(1u));
             var e_1 = vec4<f32>();
             if row + 1u < batch.rows {
-                let at = targets_view.x + order[row + 1u] * targets_view.y;
-                e_1 = y_1 - read_targets(at, column, 1u);
+                let offset = targets_view.x + order[row + 1u] * targets_view.y;
+                e_1 = y_1 - read_targets(offset, column, 1u);
             }
-            tile_error += dot(e_1, e_1);
-            d1[row + 1u] = rate * e_1 * slopes_1;
-            tile_errors[tile] = 0.5 * tile_error;
+            tile_loss += dot(e_1, e_1);
+            d1[row + 1u] = rate * e_1 * derivative_1;
+            tile_losses[tile] = 0.5 * tile_loss;
         }
         workgroupBarrier();
 
-        // the error, added up by one invocation while the others go on
-        if lane == 0u {
-            var error = 0.0;
+        // the loss, summed by one invocation while the others go on
+        if invocation == 0u {
+            var loss = 0.0;
             for (var tile = 0u; tile < 1u; tile++) {
-                error += tile_errors[tile];
+                loss += tile_losses[tile];
             }
-            errors = add_error(errors, batch, samples, error);
+            losses = add_loss(losses, batch, samples, loss);
         }
 
         // backward through layer 1, by the weights as they are before the update
-        for (var tile = lane; tile < 2u; tile += WORKGROUP) {
+        for (var tile = invocation; tile < 2u; tile += WORKGROUP) {
             let row = tile / 2u * 2u;
             let column = tile % 2u;
             var sum_0 = vec4<f32>();
@@ -226,14 +251,14 @@ fn persistent(
         workgroupBarrier();
 
         // the update of layer 1
-        for (var tile = lane; tile < 2u; tile += WORKGROUP) {
+        for (var tile = invocation; tile < 2u; tile += WORKGROUP) {
             let input = tile;
             let column = 0u;
             var g_x = vec4<f32>();
             var g_y = vec4<f32>();
             var g_z = vec4<f32>();
             var g_w = vec4<f32>();
-            for (var row = 0u; row < 2u; row++) {
+            for (var row = 0u; row < 2u; row += 1u) {
                 let x_row = y0[row * 2u + input];
                 let d_row = d1[row];
                 g_x += x_row.x * d_row;
@@ -248,14 +273,14 @@ fn persistent(
         }
 
         // the update of layer 0
-        for (var tile = lane; tile < 2u; tile += WORKGROUP) {
+        for (var tile = invocation; tile < 2u; tile += WORKGROUP) {
             let input = tile / 2u;
             let column = tile % 2u;
             var g_x = vec4<f32>();
             var g_y = vec4<f32>();
             var g_z = vec4<f32>();
             var g_w = vec4<f32>();
-            for (var row = 0u; row < 2u; row++) {
+            for (var row = 0u; row < 2u; row += 1u) {
                 let x_row = x[row];
                 let d_row = d0[row * 2u + column];
                 g_x += x_row.x * d_row;
@@ -268,9 +293,9 @@ fn persistent(
             w0[(4u * input + 2u) * 2u + column] -= g_z;
             w0[(4u * input + 3u) * 2u + column] -= g_w;
         }
-        for (var column = lane; column < 2u; column += WORKGROUP) {
+        for (var column = invocation; column < 2u; column += WORKGROUP) {
             var g = vec4<f32>();
-            for (var row = 0u; row < 2u; row++) {
+            for (var row = 0u; row < 2u; row += 1u) {
                 g += d0[row * 2u + column];
             }
             b0[column] -= g;
@@ -280,16 +305,16 @@ fn persistent(
         workgroupBarrier();
     }
 
-    for (var i = lane; i < 4u; i += WORKGROUP) {
+    for (var i = invocation; i < 4u; i += WORKGROUP) {
         write_parameters(first + i / 2u * 6u, i % 2u, 6u, w0[i]);
     }
-    for (var i = lane; i < 2u; i += WORKGROUP) {
+    for (var i = invocation; i < 2u; i += WORKGROUP) {
         write_parameters(first + 12u, i, 6u, b0[i]);
     }
-    for (var i = lane; i < 6u; i += WORKGROUP) {
+    for (var i = invocation; i < 6u; i += WORKGROUP) {
         write_parameters(first + 18u + i, 0u, 1u, w1[i]);
     }
-    if lane == 0u {
-        states[network] = State(batch, errors);
+    if invocation == 0u {
+        states[network] = State(batch, losses);
     }
 }

@@ -1,6 +1,6 @@
-// tiled_backward   d_input = (d_output · wᵀ) · y · (1 - y)     reference: matmul_transposed, sigmoid_backward
+// tiled_backward   d_input = (d_output · wᵀ) · f'(z), from y = f(z)     reference: matmul_transposed, sigmoid_backward
 //   then   w -= learning_rate · yᵀ · d_output / batch size     reference: outer_product, weight_update
-// 
+//
 //   d_output [rows, outputs], w [inputs, outputs], d_input and y [rows, inputs]
 //
 // A tile is 4 rows by 4 columns; 2 of a workgroup's 8 invocations accumulate it in registers, a slice of the sums each.
@@ -25,39 +25,39 @@ struct Tiles {
 @group(0) @binding(5) var<storage, read> order: array<u32>;
 @group(0) @binding(6) var<storage, read> learning_rate: array<f32>;
 
-fn d_output_at(place: u32) -> vec4<f32> {
-    return d_output[place];
+fn d_output_at(index: u32) -> vec4<f32> {
+    return d_output[index];
 }
 
-fn w_at(place: vec4<u32>) -> vec4<f32> {
-    return vec4(w[place.x], w[place.y], w[place.z], w[place.w]);
+fn w_at(index: vec4<u32>) -> vec4<f32> {
+    return vec4(w[index.x], w[index.y], w[index.z], w[index.w]);
 }
 
-fn write_d_input(row: u32, quad: u32, columns: u32, numbers: vec4<f32>) {
-    d_input[row + quad] = numbers;
+fn write_d_input(row: u32, chunk: u32, columns: u32, values: vec4<f32>) {
+    d_input[row + chunk] = values;
 }
 
-fn write_w(row: u32, quad: u32, columns: u32, numbers: vec4<f32>) {
-    let first = row + 4u * quad;
-    w[first] -= numbers.x;
-    if 4u * quad + 1u < columns {
-        w[first + 1u] -= numbers.y;
+fn write_w(row: u32, chunk: u32, columns: u32, values: vec4<f32>) {
+    let first = row + 4u * chunk;
+    w[first] -= values.x;
+    if 4u * chunk + 1u < columns {
+        w[first + 1u] -= values.y;
     }
-    if 4u * quad + 2u < columns {
-        w[first + 2u] -= numbers.z;
+    if 4u * chunk + 2u < columns {
+        w[first + 2u] -= values.z;
     }
-    if 4u * quad + 3u < columns {
-        w[first + 3u] -= numbers.w;
+    if 4u * chunk + 3u < columns {
+        w[first + 3u] -= values.w;
     }
 }
 
 var<workgroup> sums: array<vec4<f32>, 32>;
 
 @compute @workgroup_size(WORKGROUP)
-fn tiled_backward(@builtin(workgroup_id) id: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-    let slice = lane % 2u;
-    let tile = lane / 2u;
-    let first_quad = (id.x * 4u + tile % 4u) * 1u;
+fn tiled_backward(@builtin(workgroup_id) id: vec3<u32>, @builtin(local_invocation_index) invocation: u32) {
+    let slice = invocation % 2u;
+    let tile = invocation / 2u;
+    let first_chunk = (id.x * 4u + tile % 4u) * 1u;
     let first_row = id.y * 4u;
 
     let inputs = p.inputs;
@@ -75,17 +75,17 @@ fn tiled_backward(@builtin(workgroup_id) id: vec3<u32>, @builtin(local_invocatio
     let d1_first = d_output_first + min(first_row + 1u, rows - 1u) * d_output_stride;
     let d2_first = d_output_first + min(first_row + 2u, rows - 1u) * d_output_stride;
     let d3_first = d_output_first + min(first_row + 3u, rows - 1u) * d_output_stride;
-    let w0_first = w_first + min(4u * first_quad + 0u, inputs - 1u) * w_stride;
-    let w1_first = w_first + min(4u * first_quad + 1u, inputs - 1u) * w_stride;
-    let w2_first = w_first + min(4u * first_quad + 2u, inputs - 1u) * w_stride;
-    let w3_first = w_first + min(4u * first_quad + 3u, inputs - 1u) * w_stride;
+    let w0_first = w_first + min(4u * first_chunk + 0u, inputs - 1u) * w_stride;
+    let w1_first = w_first + min(4u * first_chunk + 1u, inputs - 1u) * w_stride;
+    let w2_first = w_first + min(4u * first_chunk + 2u, inputs - 1u) * w_stride;
+    let w3_first = w_first + min(4u * first_chunk + 3u, inputs - 1u) * w_stride;
     var sum0_0 = vec4<f32>();
     var sum1_0 = vec4<f32>();
     var sum2_0 = vec4<f32>();
     var sum3_0 = vec4<f32>();
 
-    let quads = select(0u, outputs / 4u, 4u * first_quad < inputs);
-    for (var k = slice; k < quads; k += 2u) {
+    let chunks = select(0u, outputs / 4u, 4u * first_chunk < inputs);
+    for (var k = slice; k < chunks; k += 2u) {
         let w0 = mat4x4(
             w_at(w0_first + 4u * k + vec4(0u, 1u, 2u, 3u)),
             w_at(w1_first + 4u * k + vec4(0u, 1u, 2u, 3u)),
@@ -102,9 +102,9 @@ fn tiled_backward(@builtin(workgroup_id) id: vec3<u32>, @builtin(local_invocatio
         sum3_0 += d3 * w0;
     }
 
-    // The terms that are left count, the others of the four are 0.
+    // The last terms: the values past them are 0.
     let inside = vec4(0u, 1u, 2u, 3u) < vec4(outputs % 4u);
-    if slice == 0u && 4u * first_quad < inputs {
+    if slice == 0u && 4u * first_chunk < inputs {
         let k = outputs / 4u;
         let w0 = mat4x4(
             w_at(w0_first + min(4u * (k) + vec4(0u, 1u, 2u, 3u), vec4(outputs - 1u))),
@@ -122,43 +122,43 @@ fn tiled_backward(@builtin(workgroup_id) id: vec3<u32>, @builtin(local_invocatio
         sum3_0 += d3 * w0;
     }
 
-    sums[lane * 4u + 0u] = sum0_0;
-    sums[lane * 4u + 1u] = sum1_0;
-    sums[lane * 4u + 2u] = sum2_0;
-    sums[lane * 4u + 3u] = sum3_0;
+    sums[invocation * 4u + 0u] = sum0_0;
+    sums[invocation * 4u + 1u] = sum1_0;
+    sums[invocation * 4u + 2u] = sum2_0;
+    sums[invocation * 4u + 3u] = sum3_0;
     workgroupBarrier();
-    for (var i = lane; i < 16u; i += 8u) {
+    for (var i = invocation; i < 16u; i += 8u) {
         let owner = i / 4u;
         let part = i % 4u;
         let row = id.y * 4u + part / 1u;
-        let quad = (id.x * 4u + owner % 4u) * 1u + part % 1u;
-        if row < rows && 4u * quad < inputs {
+        let chunk = (id.x * 4u + owner % 4u) * 1u + part % 1u;
+        if row < rows && 4u * chunk < inputs {
             var sum = sums[owner * 8u + part];
             for (var slice = 1u; slice < 2u; slice++) {
                 sum += sums[(owner * 2u + slice) * 4u + part];
             }
-            let output = y[y_first + row * y_stride + quad];
+            let output = y[y_first + row * y_stride + chunk];
             sum *= output * (1.0 - output);
-            write_d_input(d_input_first + row * d_input_stride, quad, inputs, sum);
+            write_d_input(d_input_first + row * d_input_stride, chunk, inputs, sum);
         }
     }
 
-    // The weights of these inputs: nobody reads them any more.
+    // The weights of these inputs: no invocation reads them any more.
     workgroupBarrier();
     let batch_rows = order[0];
     let rate = learning_rate[0] / f32(batch_rows);
-    let fours = (outputs + 3u) / 4u;
-    for (var i = lane; i < 16u * fours; i += 8u) {
-        let input = id.x * 16u + i / fours;
-        let quad = i % fours;
+    let output_chunks = (outputs + 3u) / 4u;
+    for (var i = invocation; i < 16u * output_chunks; i += 8u) {
+        let input = id.x * 16u + i / output_chunks;
+        let chunk = i % output_chunks;
         if input < inputs + 1u {
-            let place = min(quad, (outputs - 1u) / 4u);
+            let index = min(chunk, (outputs - 1u) / 4u);
             var d_weights = vec4<f32>();
             for (var row = 0u; row < batch_rows; row++) {
                 let x = select(y[y_first + row * y_stride + min(input, inputs - 1u) / 4u][min(input, inputs - 1u) % 4u], 1.0, input == inputs);
-                d_weights += x * d_output_at(d_output_first + row * d_output_stride + place);
+                d_weights += x * d_output_at(d_output_first + row * d_output_stride + index);
             }
-            write_w(w_first + input * w_stride, quad, outputs, rate * d_weights);
+            write_w(w_first + input * w_stride, chunk, outputs, rate * d_weights);
         }
     }
 }

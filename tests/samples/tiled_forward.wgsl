@@ -1,5 +1,5 @@
-// tiled_forward   y = (o - t) · o · (1 - o), o = sigmoid(x · w)     reference: matmul, sigmoid, squared_error, sigmoid_backward
-// 
+// tiled_forward   y = (f(z) - t) · f'(z), z = x · w     reference: matmul, sigmoid, squared_error, sigmoid_backward
+//
 //   x [rows, inputs], w [inputs, outputs] and with a bias one row more, y and t [rows, outputs]
 //
 // A tile is 4 rows by 4 columns; 2 of a workgroup's 8 invocations accumulate it in registers, a slice of the sums each.
@@ -13,7 +13,6 @@ struct Tiles {
     y_view: vec2<u32>,
     t_view: vec2<u32>,
     t_scale: vec2<f32>,
-    seed: vec2<u32>,
     rows: u32,
     inputs: u32,
     outputs: u32,
@@ -25,25 +24,24 @@ struct Tiles {
 @group(0) @binding(2) var<storage, read> w: array<f32>;
 @group(0) @binding(3) var<storage, read_write> y: array<vec4<f32>>;
 @group(0) @binding(4) var<storage, read> t: array<f32>;
-@group(0) @binding(5) var<storage, read_write> partial_errors: array<f32>;
+@group(0) @binding(5) var<storage, read_write> partial_losses: array<f32>;
 @group(0) @binding(6) var<storage, read> order: array<u32>;
 
-fn x_at(place: u32) -> vec4<f32> {
-    return x[place];
+fn x_at(index: u32) -> vec4<f32> {
+    return x[index];
 }
 
-fn w_at(place: vec4<u32>) -> vec4<f32> {
-    return vec4(w[place.x], w[place.y], w[place.z], w[place.w]);
+fn w_at(index: vec4<u32>) -> vec4<f32> {
+    return vec4(w[index.x], w[index.y], w[index.z], w[index.w]);
 }
 
-fn write_y(row: u32, quad: u32, columns: u32, numbers: vec4<f32>) {
-    y[row + quad] = numbers;
+fn write_y(row: u32, chunk: u32, columns: u32, values: vec4<f32>) {
+    y[row + chunk] = values;
 }
 
-// e is never raised to a positive power, which could overflow.
-fn sigmoid(x: vec4<f32>) -> vec4<f32> {
-    let z = exp(-abs(x));
-    return select(vec4(1.0), z, x < vec4(0.0)) / (1.0 + z);
+fn sigmoid_value4(z: vec4<f32>) -> vec4<f32> {
+    let e = exp(-abs(z));
+    return select(vec4<f32>(1.0), e, z < vec4<f32>(0.0)) / (1.0 + e);
 }
 
 // The samples of the tiles' rows.
@@ -52,15 +50,15 @@ var<workgroup> samples: array<u32, 4>;
 var<workgroup> sums: array<vec4<f32>, 32>;
 
 @compute @workgroup_size(WORKGROUP)
-fn tiled_forward(@builtin(workgroup_id) id: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-    let slice = lane % 2u;
-    let tile = lane / 2u;
-    let first_quad = (id.x * 4u + tile % 4u) * 1u;
+fn tiled_forward(@builtin(workgroup_id) id: vec3<u32>, @builtin(local_invocation_index) invocation: u32) {
+    let slice = invocation % 2u;
+    let tile = invocation / 2u;
+    let first_chunk = (id.x * 4u + tile % 4u) * 1u;
     let first_row = id.y * 4u;
     let top = id.y * 4u; // the workgroup's first row
 
     let batch_rows = order[0];
-    for (var i = lane; i < 4u; i += 8u) {
+    for (var i = invocation; i < 4u; i += 8u) {
         samples[i] = order[1u + min(top + i, p.rows - 1u)];
     }
     workgroupBarrier();
@@ -79,7 +77,7 @@ fn tiled_forward(@builtin(workgroup_id) id: vec3<u32>, @builtin(local_invocation
     let x1_first = x_first + min(first_row + 1u, rows - 1u) * x_stride;
     let x2_first = x_first + min(first_row + 2u, rows - 1u) * x_stride;
     let x3_first = x_first + min(first_row + 3u, rows - 1u) * x_stride;
-    let w0_first = w_first + min(4u * (first_quad + 0u) + vec4(0u, 1u, 2u, 3u), vec4(outputs - 1u));
+    let w0_first = w_first + min(4u * (first_chunk + 0u) + vec4(0u, 1u, 2u, 3u), vec4(outputs - 1u));
     var sum0_0 = vec4<f32>();
     var sum1_0 = vec4<f32>();
     var sum2_0 = vec4<f32>();
@@ -92,8 +90,8 @@ fn tiled_forward(@builtin(workgroup_id) id: vec3<u32>, @builtin(local_invocation
         sum3_0 = bias0;
     }
 
-    let quads = select(0u, inputs / 4u, 4u * first_quad < outputs);
-    for (var k = slice; k < quads; k += 2u) {
+    let chunks = select(0u, inputs / 4u, 4u * first_chunk < outputs);
+    for (var k = slice; k < chunks; k += 2u) {
         let w0 = mat4x4(
             w_at(w0_first + (4u * k + 0u) * w_stride),
             w_at(w0_first + (4u * k + 1u) * w_stride),
@@ -110,9 +108,9 @@ fn tiled_forward(@builtin(workgroup_id) id: vec3<u32>, @builtin(local_invocation
         sum3_0 += w0 * x3;
     }
 
-    // The terms that are left count, the others of the four are 0.
+    // The last terms: the values past them are 0.
     let inside = vec4(0u, 1u, 2u, 3u) < vec4(inputs % 4u);
-    if slice == 0u && 4u * first_quad < outputs {
+    if slice == 0u && 4u * first_chunk < outputs {
         let k = inputs / 4u;
         let w0 = mat4x4(
             w_at(w0_first + min(4u * k + 0u, inputs - 1u) * w_stride),
@@ -130,42 +128,42 @@ fn tiled_forward(@builtin(workgroup_id) id: vec3<u32>, @builtin(local_invocation
         sum3_0 += w0 * x3;
     }
 
-    var error = 0.0;
+    var loss = 0.0;
 
-    sums[lane * 4u + 0u] = sum0_0;
-    sums[lane * 4u + 1u] = sum1_0;
-    sums[lane * 4u + 2u] = sum2_0;
-    sums[lane * 4u + 3u] = sum3_0;
+    sums[invocation * 4u + 0u] = sum0_0;
+    sums[invocation * 4u + 1u] = sum1_0;
+    sums[invocation * 4u + 2u] = sum2_0;
+    sums[invocation * 4u + 3u] = sum3_0;
     workgroupBarrier();
-    for (var i = lane; i < 16u; i += 8u) {
+    for (var i = invocation; i < 16u; i += 8u) {
         let owner = i / 4u;
         let part = i % 4u;
         let row = id.y * 4u + part / 1u;
-        let quad = (id.x * 4u + owner % 4u) * 1u + part % 1u;
-        if row < rows && 4u * quad < outputs {
+        let chunk = (id.x * 4u + owner % 4u) * 1u + part % 1u;
+        if row < rows && 4u * chunk < outputs {
             var sum = sums[owner * 8u + part];
             for (var slice = 1u; slice < 2u; slice++) {
                 sum += sums[(owner * 2u + slice) * 4u + part];
             }
-            let output = sigmoid(sum);
+            let output = sigmoid_value4(sum);
             let sample = samples[row - top];
-            let columns = 4u * quad + vec4(0u, 1u, 2u, 3u);
+            let columns = 4u * chunk + vec4(0u, 1u, 2u, 3u);
             let t_first = t_view.x + sample * t_view.y;
-            let t_at = t_first + min(columns, vec4(outputs - 1u));
-            let wanted = vec4(t[t_at.x], t[t_at.y], t[t_at.z], t[t_at.w]);
+            let t_index = t_first + min(columns, vec4(outputs - 1u));
+            let target_values = vec4(t[t_index.x], t[t_index.y], t[t_index.z], t[t_index.w]);
             let counts = columns < vec4(select(0u, outputs, row < batch_rows));
-            let difference = select(vec4(0.0), output - wanted, counts);
-            error += 0.5 * dot(difference, difference);
-            write_y(y_first + row * y_stride, quad, outputs, difference * output * (1.0 - output)); // the derivative by the sums
+            let difference = select(vec4(0.0), output - target_values, counts);
+            loss += 0.5 * dot(difference, difference);
+            write_y(y_first + row * y_stride, chunk, outputs, difference * output * (1.0 - output)); // with respect to the pre-activations
         }
     }
     workgroupBarrier();
-    sums[lane] = vec4(error);
+    sums[invocation] = vec4(loss);
     workgroupBarrier();
-    if lane == 0u {
+    if invocation == 0u {
         for (var i = 1u; i < 8u; i++) {
-            error += sums[i].x;
+            loss += sums[i].x;
         }
-        partial_errors[id.y * p.workgroups + id.x] = error;
+        partial_losses[id.y * p.workgroups + id.x] = loss;
     }
 }

@@ -1,0 +1,273 @@
+//! A network as a WGSL function, for shaders of the app's own.
+//!
+//! It is written for the network: a small layer is unrolled, as sums of vectors of up to four outputs each, a larger one is
+//! a loop over its outputs, its inputs or both, four by four. The parameters are read as vectors of four values, wherever a
+//! layer's rows begin: loops go by whole vectors, and what is beside them is known when the function is written.
+
+use super::functions::{self, Function, value};
+use super::source::Source;
+use super::spec::{LONGEST_LOOP, Layer};
+use super::vectors::{Chunk, chunks, plus};
+use crate::mlp::Mlp;
+
+/// A layer of up to so many weights, 32 inputs by 32 outputs, is unrolled. Loops take no less time anywhere, and four times
+/// as much where what lies between two layers cannot stay in registers, as on Mesa 25.
+const MOST_UNROLLED: u32 = 1024;
+
+/// A larger layer goes through its inputs in a loop where there are more than this, and so through its outputs.
+const LONGEST_UNROLLED: u32 = 16;
+
+/// The terms that are added up before they are added to a sum: rounded a quarter as often as one by one.
+const TERMS: usize = 4;
+
+/// A function that is being written.
+struct Exported<'a> {
+    name: &'a str,
+    source: Source,
+    /// The loop iterations of a call.
+    iterations: u64,
+}
+
+impl Layer {
+    fn is_unrolled(&self) -> bool {
+        self.inputs * self.outputs <= MOST_UNROLLED
+    }
+
+    fn loops_over_inputs(&self) -> bool {
+        !self.is_unrolled() && self.inputs > LONGEST_UNROLLED
+    }
+
+    fn loops_over_outputs(&self) -> bool {
+        !self.is_unrolled() && self.outputs > LONGEST_UNROLLED
+    }
+}
+
+/// The names of the arrays.
+const ARRAYS: [&str; 2] = ["even", "odd"];
+
+/// The values between two layers.
+struct Values {
+    name: String,
+    width: u32,
+    /// Whether they are an array of vectors, for a loop to go through; otherwise each vector is a variable.
+    is_array: bool,
+}
+
+impl Values {
+    fn chunk(&self, index: u32) -> String {
+        if self.is_array { format!("{}[{index}]", self.name) } else { format!("{}_{index}", self.name) }
+    }
+
+    fn value(&self, index: u32) -> String {
+        let chunk = index / 4;
+        let width = if self.is_array { 4 } else { Chunk::at(chunk, self.width).width };
+        Chunk { index: chunk, first: 4 * chunk, width }.component(&self.chunk(chunk), index % 4)
+    }
+}
+
+/// The function for a network, and the loop iterations of a call.
+pub(crate) fn write(mlp: &Mlp, name: &str, [group, binding]: [u32; 2]) -> (String, u64) {
+    let layers = Layer::of(mlp);
+    let mut function = Exported { name, source: Source::default(), iterations: 0 };
+    // First what it calls, then the function itself, which alone knows how long it runs.
+    let uses = layers.iter().flat_map(|layer| chunks(layer.outputs).map(|chunk| (layer.activation, chunk.width)));
+    functions::write(&mut function.source, &format!("{name}_"), &[Function::Value], &uses.collect::<Vec<_>>());
+    function.body(mlp, &layers);
+
+    let body = std::mem::take(&mut function.source).finish();
+    let parameters = mlp.parameter_count();
+    function.source.comment([
+        &format!("{name}   {mlp}, for one sample     reference: NeuralNetwork::forward"),
+        "",
+        "Each layer is y = x · w, with a bias y = x · w + b, a sigmoid 1 / (1 + e^-y). Four outputs are a vector.",
+        &format!(
+            "A call goes through {} loop iterations; all loops of an invocation should stay below {LONGEST_LOOP}.",
+            function.iterations
+        ),
+        "",
+        &format!("  {name}_parameters  [{parameters}]  layer after layer, a row an input, a bias the last row"),
+    ]);
+    let vectors = parameters.div_ceil(4);
+    function.line("");
+    function.line(format!(
+        "@group({group}) @binding({binding}) var<storage, read> {name}_parameters: array<vec4<f32>, {vectors}>;"
+    ));
+    function.source.paste(body.trim_end());
+    (function.source.finish(), function.iterations)
+}
+
+impl Exported<'_> {
+    fn line(&mut self, line: impl AsRef<str>) {
+        self.source.line(line);
+    }
+
+    fn body(&mut self, mlp: &Mlp, layers: &[Layer]) {
+        let (inputs, outputs) = (mlp.input_width() as u32, mlp.output_width() as u32);
+        self.line("");
+        self.line(format!("fn {}(input: array<f32, {inputs}>) -> array<f32, {outputs}> {{", self.name));
+        // Two arrays alternate between layers that are loops: WGSL promises 8,192 bytes of variables, not one a layer.
+        let looped = layers.iter().filter(|layer| !layer.is_unrolled());
+        if let Some(widest) = looped.map(|layer| layer.inputs.max(layer.outputs)).max() {
+            for name in ARRAYS {
+                self.line(format!("var {name}: array<vec4<f32>, {}>;", widest.div_ceil(4)));
+            }
+        }
+        let mut x = self.input(inputs);
+        for (l, layer) in layers.iter().enumerate() {
+            let Layer { inputs, outputs, .. } = layer;
+            let bias = if layer.bias { " with bias" } else { "" };
+            self.line("");
+            self.source.comment([format!("layer {l}: {inputs} → {outputs}{bias}")]);
+            x = self.layer(l, layer, x);
+        }
+        self.line("");
+        self.results(&(0..outputs).map(|index| x.value(index)).collect::<Vec<_>>());
+        self.line("}");
+    }
+
+    /// Returns the outputs, some a line.
+    fn results(&mut self, outputs: &[String]) {
+        const OUTPUTS_PER_LINE: usize = 8;
+        let ty = format!("array<f32, {}>", outputs.len());
+        if outputs.len() <= OUTPUTS_PER_LINE {
+            return self.line(format!("return {ty}({});", outputs.join(", ")));
+        }
+        self.line(format!("return {ty}("));
+        for outputs in outputs.chunks(OUTPUTS_PER_LINE) {
+            self.line(format!("{},", outputs.join(", ")));
+        }
+        self.line(");");
+    }
+
+    /// `width` of the parameters: `offset` values after the vector number `base`.
+    fn parameters(&self, base: &str, offset: u32, width: u32) -> String {
+        let end = offset + width;
+        let vectors = (offset / 4..end.div_ceil(4)).map(|vector| {
+            let (first, last) = (offset.max(4 * vector) - 4 * vector, end.min(4 * vector + 4) - 4 * vector);
+            let index = if base.is_empty() { vector.to_string() } else { plus(base, vector) };
+            let components = &"xyzw"[first as usize..last as usize];
+            let swizzle = if components.len() == 4 { String::new() } else { format!(".{components}") };
+            format!("{}_parameters[{index}]{swizzle}", self.name)
+        });
+        let vectors = vectors.collect::<Vec<_>>();
+        match vectors.as_slice() {
+            [vector] => vector.clone(),
+            _ => Chunk { index: 0, first: 0, width }.of(vectors),
+        }
+    }
+
+    /// Makes the variable `name` of pre-activations one of outputs.
+    fn activate(&mut self, layer: &Layer, name: &str, width: u32) {
+        if layer.activation.formula().is_some() {
+            let prefix = format!("{}_", self.name);
+            self.line(format!("{name} = {};", value(layer.activation, &prefix, width, name)));
+        }
+    }
+
+    fn input(&mut self, width: u32) -> Values {
+        let x = Values { name: "x".to_owned(), width, is_array: false };
+        for chunk in chunks(width) {
+            let values = chunk.of(chunk.indices().map(|index| format!("input[{index}]")));
+            self.line(format!("let {} = {values};", x.chunk(chunk.index)));
+        }
+        x
+    }
+
+    /// The same values in an array.
+    fn array(&mut self, x: Values) -> Values {
+        if x.is_array {
+            return x;
+        }
+        let array = Values { name: ARRAYS[0].to_owned(), is_array: true, ..x };
+        for chunk in chunks(x.width) {
+            self.line(format!("{} = {};", array.chunk(chunk.index), padded(&x.chunk(chunk.index), chunk.width)));
+        }
+        array
+    }
+
+    fn layer(&mut self, l: usize, layer: &Layer, x: Values) -> Values {
+        let x = if layer.loops_over_inputs() { self.array(x) } else { x };
+        let (width, variable) = (layer.outputs, format!("y{l}"));
+        if !layer.loops_over_outputs() {
+            let y = Values { name: variable, width, is_array: false };
+            self.outputs(layer, &x, "", chunks(width).map(|chunk| (chunk, y.chunk(chunk.index))).collect());
+            return y;
+        }
+        let name = if x.name == ARRAYS[0] { ARRAYS[1] } else { ARRAYS[0] };
+        let y = Values { name: name.to_owned(), width, is_array: true };
+        let whole = layer.outputs / 4;
+        self.line(format!("for (var o = 0u; o < {whole}u; o++) {{"));
+        let before = self.iterations;
+        let chunk = Chunk { index: 0, first: 0, width: 4 };
+        self.outputs(layer, &x, "o", vec![(chunk, "y".to_owned())]);
+        self.line(format!("{}[o] = y;", y.name));
+        self.line("}");
+        self.iterations = before + u64::from(whole) * (1 + self.iterations - before);
+        if let Some(chunk) = chunks(layer.outputs).nth(whole as usize) {
+            let rest = format!("{variable}_{whole}");
+            self.outputs(layer, &x, "", vec![(chunk, rest.clone())]);
+            self.line(format!("{}[{whole}] = {};", y.name, padded(&rest, chunk.width)));
+        }
+        y
+    }
+
+    /// Some chunks of a layer's outputs, each into the variable named: those so many vectors after the loop variable `o`,
+    /// or after the first.
+    fn outputs(&mut self, layer: &Layer, x: &Values, o: &str, outputs: Vec<(Chunk, String)>) {
+        if layer.loops_over_inputs() {
+            return self.outputs_by_a_loop(layer, x, o, &outputs);
+        }
+        for (chunk, name) in outputs {
+            let weights = |input| self.parameters(o, layer.row(input) + chunk.first, chunk.width);
+            let terms = (0..layer.inputs).map(|input| format!("{} * {}", x.value(input), weights(input)));
+            let terms = terms.chain(layer.bias.then(|| weights(layer.inputs))).collect::<Vec<_>>();
+            let changes = layer.activation.formula().is_some() || terms.len() > TERMS;
+            let mut begin = format!("{} {name} =", if changes { "var" } else { "let" });
+            for terms in terms.chunks(TERMS) {
+                self.source.sum(1, &begin, terms);
+                begin = format!("{name} +=");
+            }
+            self.activate(layer, &name, chunk.width);
+        }
+    }
+
+    /// The same by a loop over the inputs.
+    fn outputs_by_a_loop(&mut self, layer: &Layer, x: &Values, o: &str, outputs: &[(Chunk, String)]) {
+        for (chunk, name) in outputs {
+            let bias = self.parameters(o, layer.row(layer.inputs) + chunk.first, chunk.width);
+            let begin = if layer.bias { bias } else { format!("{}()", chunk.ty()) };
+            self.line(format!("var {name} = {begin};"));
+        }
+        let whole = layer.inputs / 4;
+        self.line(format!("for (var i = 0u; i < {whole}u; i++) {{"));
+        self.line(format!("let x = {}[i];", x.name));
+        // Four rows of weights are as many vectors as there are outputs.
+        let vectors = if layer.outputs == 1 { "i".to_owned() } else { format!("i * {}u", layer.outputs) };
+        let index = if o.is_empty() { vectors } else { format!("{vectors} + {o}") };
+        self.line(format!("let index = {index};"));
+        for (chunk, name) in outputs {
+            let terms = ["x", "y", "z", "w"].iter().zip(0..).map(|(component, input)| {
+                let weights = self.parameters("index", layer.row(input) + chunk.first, chunk.width);
+                format!("x.{component} * {weights}")
+            });
+            self.source.sum(1, &format!("{name} +="), &terms.collect::<Vec<_>>());
+        }
+        self.line("}");
+        self.iterations += u64::from(whole);
+        for (chunk, name) in outputs {
+            for input in 4 * whole..layer.inputs {
+                let weights = self.parameters(o, layer.row(input) + chunk.first, chunk.width);
+                self.line(format!("{name} += {} * {weights};", x.value(input)));
+            }
+            self.activate(layer, name, chunk.width);
+        }
+    }
+}
+
+/// A chunk as a vector of four.
+fn padded(chunk: &str, width: u32) -> String {
+    match width {
+        4 => chunk.to_owned(),
+        _ => format!("vec4<f32>({chunk}{})", ", 0.0".repeat(4 - width as usize)),
+    }
+}

@@ -1,0 +1,209 @@
+//! What the persistent kernels share: how a source begins, what it binds, the loops over a batch, and the loss.
+
+use super::bindings::{Bindings, Uniform};
+use super::functions::times_derivative;
+use super::source::Source;
+use super::spec::{Persistent, Work};
+use super::sums::{Level, Nest};
+use super::vectors::{Chunk, sum, vector};
+
+/// Gradients are summed in blocks of this many samples, and blocks of blocks.
+pub(super) const BLOCK: u32 = 128;
+
+static LEVELS: [Level; 3] = [
+    Level { variable: "blocks", rows: BLOCK * BLOCK },
+    Level { variable: "block", rows: BLOCK },
+    Level { variable: "row", rows: 1 },
+];
+
+/// What a persistent kernel binds; `R` stands for a buffer. Views are an offset and a row stride, in values.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Operands<R> {
+    pub inputs_view: [u32; 2],
+    pub targets_view: [u32; 2],
+    /// The seed of the samples' order, low and high word.
+    pub seed: [u32; 2],
+    pub batch_size: u32,
+    pub networks: u32,
+    /// The steps of a dispatch.
+    pub steps: u32,
+    pub inputs: R,
+    pub targets: R,
+    pub learning_rates: R,
+    pub parameters: R,
+    pub states: R,
+    pub sample_count: R,
+}
+
+impl<R> Operands<R> {
+    /// The bindings of every persistent kernel.
+    pub fn bindings(self) -> Bindings<R> {
+        let uniform = Uniform::default()
+            .vec2_u32("inputs_view", self.inputs_view)
+            .vec2_u32("targets_view", self.targets_view)
+            .vec2_u32("seed", self.seed)
+            .u32("batch_size", self.batch_size)
+            .u32("networks", self.networks)
+            .u32("steps", self.steps);
+        let mut bindings = Bindings::new(uniform);
+        bindings.read("inputs", "array<Inputs>", self.inputs);
+        bindings.read("targets", "array<Targets>", self.targets);
+        bindings.read("learning_rates", "array<f32>", self.learning_rates);
+        bindings.read_write("parameters", "array<f32>", self.parameters);
+        bindings.read_write("states", "array<State>", self.states);
+        bindings.read("sample_count", "array<u32>", self.sample_count);
+        bindings
+    }
+}
+
+impl Persistent {
+    /// The loops in which an invocation takes a batch row by row, each within the one before; none for one sample.
+    pub(super) fn levels(&self) -> &'static [Level] {
+        let needed = match self.batch_size {
+            1 => 0,
+            size if size <= BLOCK => 1,
+            size if size <= BLOCK * BLOCK => 2,
+            _ => 3,
+        };
+        &LEVELS[LEVELS.len() - needed..]
+    }
+
+    /// The iterations of the loops in which an invocation takes a batch row by row.
+    pub fn iterations_over_rows(&self) -> u64 {
+        self.levels().iter().map(|level| u64::from(self.batch_size.div_ceil(level.rows))).sum()
+    }
+
+    /// How many copies of the parameters an invocation has that takes a batch row by row: themselves, and at each level
+    /// the gradients.
+    pub(super) fn copies(&self) -> u64 {
+        if self.trains() { 1 + self.levels().len() as u64 } else { 1 }
+    }
+
+    /// In words, the batch that an invocation takes row by row: the sources differ by no more than this.
+    pub(super) fn batch_in_words(&self) -> &'static str {
+        ["one sample a step", "a batch a step", "a large batch a step", "a very large batch a step"]
+            [self.levels().len()]
+    }
+}
+
+/// What every persistent kernel begins with, under its own heading.
+pub(super) fn begin(spec: &Persistent, batch: &str, heading: &[&str]) -> Source {
+    let mut source = Source::default();
+    let work = match spec.work {
+        Work::Train => "trains",
+        Work::Evaluate | Work::Classify => "measures the loss of",
+    };
+    source.comment([&format!("persistent   {work} {}, {batch}", spec.network), ""]);
+    source.comment(heading);
+    source.line("");
+    source.paste(include_str!("../../shaders/state.wgsl"));
+    if spec.shuffle {
+        source.paste(include_str!("../../shaders/permutation.wgsl"));
+    }
+    source.comment(["How many values of a row are read at once."]);
+    for (name, load_width) in ["Inputs", "Targets"].iter().zip(spec.load_widths) {
+        source.line(format!("alias {name} = {};", vector(load_width)));
+    }
+    source.line("");
+    source.comment(LEGEND);
+    source.line("");
+    Operands::<()>::default().bindings().declare(&mut source, "Persistent");
+    source.line("");
+    source.line("override WORKGROUP: u32;");
+    source
+}
+
+/// What the bindings are.
+const LEGEND: [&str; 9] = [
+    "Views are a matrix's offset in its buffer and its stride from row to row, in values; seed is low and high word.",
+    "Inputs and Targets are f32, or vectors where the offsets and strides allow.",
+    "",
+    "  inputs          [samples, inputs]       the data set",
+    "  targets         [samples, outputs]",
+    "  learning_rates  [networks]",
+    "  parameters      [networks, parameters]  each network's, layer after layer",
+    "  states          [networks]              where each network's training stands",
+    "  sample_count    [1]                     how many samples there are: an app may add some",
+];
+
+/// What the steps take of the uniform, read before the loop: in it, Mesa's software driver would read each member anew for
+/// each lane, which took a sixth of a small network's step.
+pub(super) fn constants(source: &mut Source, spec: &Persistent) {
+    for (view, load_width) in ["inputs_view", "targets_view"].iter().zip(spec.load_widths) {
+        source.line(match load_width {
+            1 => format!("let {view} = p.{view};"),
+            _ => format!("let {view} = p.{view} / {load_width}u;"),
+        });
+    }
+    source.line("let samples = sample_count[0];");
+    source.line("let batch_size = p.batch_size;");
+    if spec.shuffle {
+        source.line("let seed = p.seed;");
+    }
+}
+
+/// A batch of several samples, row by row, which leaves `batch_loss`. `sample` writes one row, whose position it is given:
+/// it leaves its `loss` and adds to `sums`, the gradients' names and types. Returns what stands before those names where
+/// they are summed over the whole batch.
+pub(super) fn batch(
+    source: &mut Source,
+    spec: &Persistent,
+    sums: &[(String, &str)],
+    sample: impl FnOnce(&mut Source, &str),
+) -> String {
+    let levels = spec.levels();
+    // What stands before the names of a level's sums: the outermost are the batch's, the innermost gradients `sample`'s.
+    let prefix = |level: usize| match level.checked_sub(1) {
+        None => "batch_".to_owned(),
+        Some(outer) => format!("{}_", levels[outer].variable),
+    };
+    let gradients = |level: usize| if level + 1 == levels.len() { String::new() } else { prefix(level) };
+    let begin = |source: &mut Source, level: usize| {
+        for (name, ty) in sums {
+            source.line(format!("var {}{name} = {ty}();", gradients(level)));
+        }
+        source.line(format!("var {}loss = 0.0;", prefix(level)));
+    };
+    let end = |source: &mut Source, level: usize| {
+        if level + 1 == levels.len() {
+            return source.line(format!("{}loss += loss;", prefix(level)));
+        }
+        for (name, _) in sums {
+            source.line(format!("{}{name} += {}{name};", gradients(level), gradients(level + 1)));
+        }
+        source.line(format!("{}loss += {}loss;", prefix(level), prefix(level + 1)));
+    };
+    let nest = Nest { levels, first: "0u", end: "batch.rows", named_ends: false };
+    nest.write(source, begin, |source| sample(source, "batch.position + row"), end);
+    gradients(0)
+}
+
+/// The loss of these chunks of the output, and where it trains, the gradient with respect to the last layer's
+/// pre-activations. `sum_of` writes the sum over whatever has the chunks.
+pub(super) fn head(
+    source: &mut Source,
+    spec: &Persistent,
+    chunks: impl Iterator<Item = Chunk> + Clone,
+    rate: &str,
+    sum_of: impl FnOnce(&str) -> String,
+) {
+    let last = spec.last();
+    source.line("");
+    source.comment(["the loss"]);
+    for Chunk { index, .. } in chunks.clone() {
+        source.line(format!("let e_{index} = y{last}_{index} - t_{index};"));
+    }
+    let e = |chunk: Chunk| format!("e_{}", chunk.index);
+    let squares = sum(chunks.clone().map(|chunk| chunk.dot(&e(chunk), &e(chunk))));
+    source.line(format!("let loss = 0.5 * {};", sum_of(&squares)));
+    if !spec.trains() {
+        return;
+    }
+    source.line("");
+    source.comment(["backward, by the weights as they are before the update"]);
+    for chunk in chunks {
+        let y = format!("y{last}_{}", chunk.index);
+        let derivative = times_derivative(spec.layers[last].activation, chunk.width, &y);
+        source.line(format!("let d{last}_{} = {rate} * {}{derivative};", chunk.index, e(chunk)));
+    }
+}

@@ -1,0 +1,175 @@
+//! One network in the registers of a subgroup's lanes, or of a single invocation, which is a subgroup of one lane:
+//! everything is written out, without loops over layers or values, without a barrier.
+//!
+//! One lane has the whole network, and needs no feature: a workgroup trains as many networks as it has invocations. Of
+//! several lanes each has a shard of every layer's weights, and sums go from lane to lane: for devices whose subgroups
+//! have one known size.
+
+mod kernel;
+mod step;
+
+use super::source::Source;
+use super::spec::{Layer, Persistent};
+use super::vectors::{Chunk, chunks, plus};
+
+/// The 32-bit registers of a lane: its shard of the parameters, where a batch has several samples the gradients, and the
+/// activations.
+pub(crate) fn count(spec: &Persistent, lanes: u32) -> u64 {
+    let registers = Registers { spec, lanes };
+    let layers = (0..spec.layers.len()).map(|l| {
+        let layer = &spec.layers[l];
+        let outputs = u64::from(if registers.is_sharded(l) { registers.shard(layer.outputs) } else { layer.outputs });
+        let rows = u64::from(registers.input_width(l)) + u64::from(layer.bias);
+        (spec.copies() * rows + 1) * outputs
+    });
+    // The lanes of a subgroup read the targets when they are needed, and keep none.
+    let targets = if lanes == 1 { spec.outputs() } else { 0 };
+    layers.sum::<u64>() + u64::from(spec.inputs) + u64::from(targets)
+}
+
+/// The kernel's source, for subgroups of so many lanes, or for one invocation per network.
+pub(crate) fn source(spec: &Persistent, lanes: u32) -> String {
+    match lanes {
+        1 => Registers { spec, lanes }.kernel(),
+        // Each lane reads values of its own.
+        _ => Registers { spec: &Persistent { load_widths: [1, 1], ..spec.clone() }, lanes }.kernel(),
+    }
+}
+
+/// A network, and the lanes that have it.
+///
+/// With several lanes, every second layer is sharded: each lane computes its own outputs. The layers between take these
+/// as their inputs: each lane multiplies its own, and the sums over all lanes give every lane all outputs.
+#[derive(Clone, Copy)]
+struct Registers<'a> {
+    spec: &'a Persistent,
+    lanes: u32,
+}
+
+/// A chunk of a row of weights that a lane has.
+struct Weights {
+    name: String,
+    /// The name of the gradient with respect to them.
+    gradient: String,
+    chunk: Chunk,
+    /// The index among the parameters.
+    index: String,
+    /// Which of its values exist, if not all do.
+    mask: Option<Mask>,
+    /// Whether all lanes have the same.
+    replicated: bool,
+}
+
+/// The name of a boolean, or of a vector of them, that says which of a chunk's values exist.
+#[derive(Clone)]
+enum Mask {
+    /// One for each value.
+    Values(String),
+    /// One for all values.
+    Chunk(String),
+}
+
+impl Registers<'_> {
+    /// Whether each lane has outputs of its own of layer `l`.
+    fn is_sharded(&self, l: usize) -> bool {
+        self.lanes > 1 && l.is_multiple_of(2)
+    }
+
+    /// Whether each lane has inputs of its own of layer `l`.
+    fn sums_over_lanes(&self, l: usize) -> bool {
+        self.lanes > 1 && !self.is_sharded(l)
+    }
+
+    /// The values that a lane has of `width` values that are sharded.
+    fn shard(&self, width: u32) -> u32 {
+        width.div_ceil(self.lanes)
+    }
+
+    /// The inputs of layer `l` that a lane has.
+    fn input_width(&self, l: usize) -> u32 {
+        let inputs = self.spec.layers[l].inputs;
+        if self.sums_over_lanes(l) { self.shard(inputs) } else { inputs }
+    }
+
+    /// The chunks of layer `l`'s input that a lane has.
+    fn inputs(&self, l: usize) -> impl Iterator<Item = Chunk> + Clone + use<> {
+        chunks(self.input_width(l))
+    }
+
+    /// The chunks of layer `l`'s output that a lane has.
+    fn outputs(&self, l: usize) -> impl Iterator<Item = Chunk> + Clone + use<> {
+        let outputs = self.spec.layers[l].outputs;
+        chunks(if self.is_sharded(l) { self.shard(outputs) } else { outputs })
+    }
+
+    /// The name of the mask that says which values of a chunk of a sharded layer's output exist, if not all do.
+    fn inside(&self, l: usize, chunk: Chunk) -> Option<String> {
+        let outputs = self.spec.layers[l].outputs;
+        let partly = self.is_sharded(l) && self.shard(outputs) * self.lanes > outputs;
+        partly.then(|| format!("inside{l}_{}", chunk.index))
+    }
+
+    /// One of the inputs of layer `l` that a lane has.
+    fn input(&self, l: usize, input: u32) -> String {
+        let chunk = Chunk::at(input / 4, self.input_width(l));
+        chunk.component(&input_name(l, chunk.index), input % 4)
+    }
+
+    /// The weights and the bias of layer `l` that a lane has.
+    fn weights(&self, l: usize) -> Vec<Weights> {
+        let layer = &self.spec.layers[l];
+        let of = |row: u32, chunk: Chunk, index: String, mask: Option<Mask>| Weights {
+            name: weight("w", l, layer, row, chunk),
+            gradient: weight("g", l, layer, row, chunk),
+            chunk,
+            index,
+            mask,
+            replicated: self.sums_over_lanes(l) && row == layer.inputs,
+        };
+        let index = |row: u32, chunk: Chunk| plus("first", layer.row(row) + chunk.first);
+        let mut weights = Vec::new();
+        if !self.sums_over_lanes(l) {
+            let own = if self.is_sharded(l) { format!(" + own{l}") } else { String::new() };
+            for row in 0..layer.rows() {
+                let mask = |chunk| self.inside(l, chunk).map(Mask::Values);
+                weights.extend(self.outputs(l).map(|chunk| of(row, chunk, index(row, chunk) + &own, mask(chunk))));
+            }
+            return weights;
+        }
+        let times = if layer.outputs == 1 { String::new() } else { format!(" * {}u", layer.outputs) };
+        let own = format!(" + own{}{times}", l - 1);
+        for units in self.inputs(l) {
+            for (component, row) in (0..).zip(units.indices()) {
+                let inside = self.inside(l - 1, units).map(|inside| units.component(&inside, component));
+                let mask = inside.map(Mask::Chunk);
+                weights.extend(self.outputs(l).map(|chunk| of(row, chunk, index(row, chunk) + &own, mask.clone())));
+            }
+        }
+        let bias = self.outputs(l).filter(|_| layer.bias);
+        weights.extend(bias.map(|chunk| of(layer.inputs, chunk, index(layer.inputs, chunk), None)));
+        weights
+    }
+
+    /// All weights and biases that a lane has.
+    fn all_weights(&self) -> impl Iterator<Item = Weights> {
+        (0..self.spec.layers.len()).flat_map(|l| self.weights(l))
+    }
+}
+
+/// The name of a chunk of an input's weights, or where `row` is past the inputs, of the bias: `w0_1_2`, `b0_2`; with the
+/// letter `g` of the gradients with respect to them, `g0_1_2`, `gb0_2`.
+fn weight(letter: &str, l: usize, layer: &Layer, row: u32, chunk: Chunk) -> String {
+    match (letter, row == layer.inputs) {
+        (letter, false) => format!("{letter}{l}_{row}_{}", chunk.index),
+        ("w", true) => format!("b{l}_{}", chunk.index),
+        (letter, true) => format!("{letter}b{l}_{}", chunk.index),
+    }
+}
+
+/// The name of a chunk of what layer `l` takes.
+fn input_name(l: usize, chunk: u32) -> String {
+    match l.checked_sub(1) {
+        None => format!("x_{chunk}"),
+        Some(before) => format!("y{before}_{chunk}"),
+    }
+}

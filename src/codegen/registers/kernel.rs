@@ -1,0 +1,210 @@
+//! The kernel around its steps: declarations, the network from the parameters to registers, and back.
+
+use super::{Mask, Registers, Source, Weights};
+use crate::codegen::functions::{self, Function};
+use crate::codegen::persistent::{begin, constants};
+use crate::codegen::vectors::{Chunk, distinct, plus, vector};
+
+impl Registers<'_> {
+    pub(super) fn kernel(self) -> String {
+        let spec = self.spec;
+        let mut source = begin(spec, spec.batch_in_words(), &self.heading());
+        self.functions(&mut source);
+        self.entry_point(&mut source);
+        self.load(&mut source);
+        source.line("");
+        source.line("for (var step = 0u; step < steps; step++) {");
+        self.step(&mut source);
+        source.line("}");
+        self.store(&mut source);
+        source.line("}");
+        source.finish()
+    }
+
+    fn heading(self) -> Vec<&'static str> {
+        let layout: &[&str] = match self.lanes {
+            1 => &[
+                "One invocation has one network in its registers. Values are in chunks of at most four:",
+                "w0_1_2 is layer 0's weights of input 1 to outputs 8 to 11, chunk 2. With b the names are of biases, with z",
+                "of a layer's pre-activations, with y of its outputs, with d of the gradient with respect to a layer's",
+                "pre-activations, times the learning rate, with g of the gradients with respect to the weights, summed over",
+                "a batch.",
+            ],
+            _ => &[
+                "One subgroup has one network in its registers. Layers 0, 2, … are sharded: each lane computes its own",
+                "outputs, from own0, own2, … on. Layers 1, 3, … take these: each lane multiplies its own, and the subgroup",
+                "sums. Values are in chunks of at most four: w0_1_0 is layer 0's weights of input 1 to the lane's own",
+                "outputs, w1_0_2 layer 1's weights of the lane's first own input to outputs 8 to 11. With b the names are of",
+                "biases, with z of a layer's pre-activations, with y of its outputs, with d of the gradient with respect to",
+                "a layer's pre-activations, times the learning rate, with g of the gradients with respect to the weights,",
+                "summed over a batch.",
+            ],
+        };
+        layout.to_vec()
+    }
+
+    /// The functions that the kernel calls.
+    fn functions(self, source: &mut Source) {
+        let layers = || self.spec.layers.iter().enumerate();
+        let uses = layers().flat_map(|(l, layer)| self.outputs(l).map(|chunk| (layer.activation, chunk.width)));
+        functions::write(source, "", &[Function::Value], &uses.collect::<Vec<_>>());
+        let widths = layers().flat_map(|(l, _)| self.outputs(l)).map(|chunk| chunk.width);
+        for width in distinct(widths).into_iter().filter(|&width| width > 1) {
+            self.parameter_functions(source, width);
+        }
+        let sums = layers().filter(|&(l, _)| self.sums_over_lanes(l)).flat_map(|(l, _)| self.outputs(l));
+        let loss = self.is_sharded(self.spec.last()).then_some(1);
+        for width in distinct(sums.map(|chunk| chunk.width).chain(loss)) {
+            self.sum_function(source, width);
+        }
+    }
+
+    /// Reading and writing `width` consecutive parameters.
+    fn parameter_functions(self, source: &mut Source, width: u32) {
+        let chunk = Chunk { index: 0, first: 0, width };
+        let indices = (0..width).map(|i| plus("index", i));
+        let values = indices.clone().map(|index| format!("parameters[{index}]"));
+        source.line("");
+        source.line(format!("fn read{width}(index: u32) -> {} {{", chunk.ty()));
+        source.line(format!("return {};", chunk.of(values)));
+        source.line("}");
+        if self.spec.trains() {
+            source.line("");
+            source.line(format!("fn write{width}(index: u32, w: {}) {{", chunk.ty()));
+            for (i, index) in (0..).zip(indices) {
+                source.line(format!("parameters[{index}] = {};", chunk.component("w", i)));
+            }
+            source.line("}");
+        }
+    }
+
+    /// A sum over the lanes: a tree of fixed shape, so that the same values give the same bits.
+    fn sum_function(self, source: &mut Source, width: u32) {
+        let ty = vector(width);
+        source.line("");
+        source.line(format!("fn subgroup_sum{width}(partial: {ty}) -> {ty} {{"));
+        source.line("var sum = partial;");
+        for distance in (0..self.lanes.ilog2()).map(|bit| 1 << bit) {
+            source.line(format!("sum += subgroupShuffleXor(sum, {distance}u);"));
+        }
+        source.comment(["The same bits in every lane, even if a driver fuses a multiplication into an addition."]);
+        source.line("return subgroupBroadcast(sum, 0u);");
+        source.line("}");
+    }
+
+    fn entry_point(self, source: &mut Source) {
+        source.line("");
+        if self.lanes == 1 {
+            source.lines([
+                "@compute @workgroup_size(WORKGROUP)",
+                "fn persistent(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) grid: vec3<u32>) {",
+                "let network = id.y * grid.x * WORKGROUP + id.x;",
+            ]);
+        } else {
+            source.lines([
+                "var<workgroup> first_batch: Batch;",
+                "",
+                "@compute @workgroup_size(WORKGROUP)",
+                "fn persistent(",
+                "@builtin(workgroup_id) id: vec3<u32>,",
+                "@builtin(num_workgroups) grid: vec3<u32>,",
+                "@builtin(subgroup_invocation_id) lane: u32,",
+                "@builtin(subgroup_size) lanes: u32,",
+                ") {",
+                "let network = id.y * grid.x + id.x;",
+            ]);
+        }
+        source.lines(["if network >= p.networks {", "return;", "}"]);
+    }
+
+    /// The network and its state, from the buffers.
+    fn load(self, source: &mut Source) {
+        let spec = self.spec;
+        source.line("");
+        source.line(format!("let first = network * {}u; // its first parameter", spec.parameters));
+        for l in (0..spec.layers.len()).filter(|&l| self.is_sharded(l)) {
+            self.shards(source, l);
+        }
+        for Weights { name, chunk, index, mask, .. } in self.all_weights() {
+            let read = match chunk.width {
+                1 => format!("parameters[{index}]"),
+                width => format!("read{width}({index})"),
+            };
+            source.line(match mask {
+                Some(Mask::Values(mask) | Mask::Chunk(mask)) => {
+                    format!("var {name} = select({}(), {read}, {mask});", chunk.ty())
+                }
+                None => format!("var {name} = {read};"),
+            });
+        }
+        if spec.trains() {
+            source.line("let learning_rate = learning_rates[network];");
+        }
+        if self.lanes == 1 {
+            source.line("var batch = states[network].batch;");
+            source.line("var losses = states[network].losses;");
+            constants(source, spec);
+            source.line("let steps = p.steps;");
+            return;
+        }
+        source.lines([
+            "var losses: Losses; // the first lane's",
+            "if lane == 0u {",
+            "first_batch = states[network].batch;",
+            "losses = states[network].losses;",
+            "}",
+            "var batch = workgroupUniformLoad(&first_batch);",
+        ]);
+        constants(source, spec);
+        source.comment([
+            "Subgroups of another size than the device reports would compute wrong values: then no step is counted.",
+        ]);
+        source.line(format!("let steps = select(0u, p.steps, lanes == {}u);", self.lanes));
+    }
+
+    /// Where a lane's own outputs of layer `l` begin, and which of them exist.
+    fn shards(self, source: &mut Source, l: usize) {
+        let outputs = self.spec.layers[l].outputs;
+        let own = format!("own{l}");
+        source.line(format!("let {own} = lane * {}u;", self.shard(outputs)));
+        for chunk in self.outputs(l) {
+            let Some(inside) = self.inside(l, chunk) else { continue };
+            let indices = chunk.of(chunk.indices().map(|i| plus(&own, i)));
+            let end = chunk.of((0..chunk.width).map(|_| format!("{outputs}u")));
+            let [indices, end] = [indices, end].map(|vector| vector.replace("<f32>", "<u32>"));
+            source.line(format!("let {inside} = {indices} < {end};"));
+        }
+    }
+
+    /// The network and its state, back to the buffers.
+    fn store(self, source: &mut Source) {
+        source.line("");
+        if self.spec.trains() {
+            self.all_weights().for_each(|weights| store_weights(source, &weights));
+        }
+        match self.lanes {
+            1 => source.line("states[network] = State(batch, losses);"),
+            _ => source.lines(["if lane == 0u {", "states[network] = State(batch, losses);", "}"]),
+        }
+    }
+}
+
+/// Writes a chunk of weights; where single values of it exist, each alone.
+fn store_weights(source: &mut Source, Weights { name, chunk, index, mask, replicated, .. }: &Weights) {
+    let whole = match chunk.width {
+        1 => format!("parameters[{index}] = {name};"),
+        width => format!("write{width}({index}, {name});"),
+    };
+    let mut store_if = |condition: &str, store: &str| source.lines([&format!("if {condition} {{"), store, "}"]);
+    match mask {
+        Some(Mask::Values(mask)) if chunk.width > 1 => {
+            for i in 0..chunk.width {
+                let store = format!("parameters[{}] = {};", plus(index, i), chunk.component(name, i));
+                store_if(&chunk.component(mask, i), &store);
+            }
+        }
+        Some(Mask::Values(mask) | Mask::Chunk(mask)) => store_if(mask, &whole),
+        None if *replicated => store_if("lane == 0u", &whole),
+        None => source.line(whole),
+    }
+}

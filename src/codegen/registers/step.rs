@@ -1,0 +1,218 @@
+//! A training step: samples, forward, the loss, backward to the weights.
+
+use std::ops::Range;
+
+use super::{Registers, Source, input_name, weight};
+use crate::codegen::functions::{times_derivative, value};
+use crate::codegen::persistent::{batch, head};
+use crate::codegen::vectors::{Chunk, chunks, plus, sum};
+
+impl Registers<'_> {
+    pub(super) fn step(self, source: &mut Source) {
+        let spec = self.spec;
+        if spec.batch_size == 1 {
+            self.sample(source, "batch.position", "learning_rate");
+            source.line("losses = add_loss(losses, batch, samples, loss);");
+        } else {
+            self.whole_batch(source);
+        }
+        source.line("batch = next_batch(batch, samples, batch_size);");
+    }
+
+    /// A batch of several samples: their gradients summed, then the update.
+    fn whole_batch(self, source: &mut Source) {
+        let weights = self.all_weights().filter(|_| self.spec.trains()).collect::<Vec<_>>();
+        let sums = weights.iter().map(|weights| (weights.gradient.clone(), weights.chunk.ty())).collect::<Vec<_>>();
+        if self.spec.trains() {
+            source.line("let rate = learning_rate / f32(batch.rows);");
+        }
+        let sample = |source: &mut Source, position: &str| self.sample(source, position, "rate");
+        let prefix = batch(source, self.spec, &sums, sample);
+        for (weights, (gradient, _)) in weights.iter().zip(&sums) {
+            source.line(format!("{} -= {prefix}{gradient};", weights.name));
+        }
+        source.line("losses = add_loss(losses, batch, samples, batch_loss);");
+    }
+
+    /// One sample forward, its loss, and backward to the weights (of a batch, to the sums of the gradients).
+    fn sample(self, source: &mut Source, position: &str, rate: &str) {
+        let spec = self.spec;
+        let last = spec.last();
+        source.line(format!("let sample = {};", spec.sample(position)));
+        self.read(source, ("inputs", "x"), spec.inputs, spec.load_widths[0]);
+        if self.is_sharded(last) {
+            self.own_targets(source);
+        } else {
+            self.read(source, ("targets", "t"), spec.outputs(), spec.load_widths[1]);
+        }
+        for l in 0..spec.layers.len() {
+            self.forward(source, l);
+        }
+        head(source, spec, self.outputs(last), rate, |squares| match self.is_sharded(last) {
+            true => format!("subgroup_sum1({squares})"),
+            false => format!("({squares})"),
+        });
+        match (spec.trains(), self.lanes) {
+            (false, _) => {}
+            (true, 1) => self.backward_by_chunks(source),
+            (true, _) => (0..=last).rev().for_each(|l| self.backward(source, l)),
+        }
+    }
+
+    /// A sample's values from `matrix`, as chunks that all lanes have: a single lane reads them, of several each reads some
+    /// and hands them to the others.
+    fn read(self, source: &mut Source, (matrix, name): (&str, &str), width: u32, load_width: u32) {
+        source.line(format!("let {name}_at = {matrix}_view.x + sample * {matrix}_view.y;"));
+        let base = format!("{name}_at");
+        if self.lanes > 1 {
+            for block in 0..self.shard(width) {
+                let index = self.broadcast_index(block, width);
+                source.line(format!("let {name}_own{block} = {matrix}[{base} + {index}];"));
+            }
+        }
+        for chunk in chunks(width) {
+            let values = if self.lanes == 1 {
+                let loads = chunk.first / load_width..chunk.indices().end / load_width;
+                chunk.of(loads.map(|load| format!("{matrix}[{}]", plus(&base, load))))
+            } else {
+                chunk.of(chunk
+                    .indices()
+                    .map(|i| format!("subgroupBroadcast({name}_own{}, {}u)", i / self.lanes, i % self.lanes)))
+            };
+            source.line(format!("let {name}_{} = {values};", chunk.index));
+        }
+    }
+
+    /// The index of the value that a lane reads of a block of as many values as there are lanes; past the last value it
+    /// is that one.
+    fn broadcast_index(self, block: u32, width: u32) -> String {
+        let lane = match block * self.lanes {
+            0 => "lane".to_owned(),
+            first => format!("lane + {first}u"),
+        };
+        if width >= (block + 1) * self.lanes { lane } else { format!("min({lane}, {}u)", width - 1) }
+    }
+
+    /// The targets of a lane's own outputs.
+    fn own_targets(self, source: &mut Source) {
+        let last = self.spec.last();
+        let end = self.spec.outputs() - 1;
+        source.line("let t_at = targets_view.x + sample * targets_view.y;");
+        for chunk in self.outputs(last) {
+            let own = format!("own{last}");
+            let target = |i| format!("targets[t_at + min({}, {end}u)]", plus(&own, i));
+            let mut values = chunk.of(chunk.indices().map(target));
+            if let Some(inside) = self.inside(last, chunk) {
+                values = format!("select({}(), {values}, {inside})", chunk.ty());
+            }
+            source.line(format!("let t_{} = {values};", chunk.index));
+        }
+    }
+
+    fn forward(self, source: &mut Source, l: usize) {
+        let layer = &self.spec.layers[l];
+        source.line("");
+        source.comment([format!("layer {l}")]);
+        for chunk in self.outputs(l) {
+            let index = chunk.index;
+            let product = |row| format!("{} * {}", self.input(l, row), weight("w", l, layer, row, chunk));
+            let mut terms = (0..self.input_width(l)).map(product).collect::<Vec<_>>();
+            let bias = layer.bias.then(|| weight("w", l, layer, layer.inputs, chunk));
+            let inside = self.inside(l, chunk);
+            let z = format!("z{l}_{index}");
+            let y = value(layer.activation, "", chunk.width, &z);
+            // Without an activation, and with nothing to mask, the sum is the output.
+            let is_output = y == z && inside.is_none();
+            let name = if is_output { format!("y{l}_{index}") } else { z };
+            if self.sums_over_lanes(l) {
+                source.assign(&format!("let partial{l}_{index}"), &terms);
+                let bias = bias.map(|bias| format!(" + {bias}")).unwrap_or_default();
+                source.line(format!("let {name} = subgroup_sum{}(partial{l}_{index}){bias};", chunk.width));
+            } else {
+                terms.extend(bias);
+                source.assign(&format!("let {name}"), &terms);
+            }
+            match inside {
+                _ if is_output => {}
+                Some(inside) => source.line(format!("let y{l}_{index} = select({}(), {y}, {inside});", chunk.ty())),
+                None => source.line(format!("let y{l}_{index} = {y};")),
+            }
+        }
+    }
+
+    /// The gradient with respect to the pre-activations of the layer before `l`, for one chunk of its outputs, by the
+    /// weights as they are before the update.
+    fn gradient(self, source: &mut Source, l: usize, units: Chunk) {
+        let layer = &self.spec.layers[l];
+        let products = units.indices().map(|row| {
+            sum(self
+                .outputs(l)
+                .map(|chunk| chunk.dot(&weight("w", l, layer, row, chunk), &format!("d{l}_{}", chunk.index))))
+        });
+        let mut upstream = units.of(products);
+        if self.is_sharded(l) {
+            upstream = format!("subgroup_sum{}({upstream})", units.width);
+        } else if units.width == 1 {
+            upstream = format!("({upstream})");
+        }
+        let derivative = times_derivative(self.spec.layers[l - 1].activation, units.width, &input_name(l, units.index));
+        source.line(format!("let d{}_{} = {upstream}{derivative};", l - 1, units.index));
+    }
+
+    /// The gradient with respect to the layer before, then the update of layer `l`.
+    fn backward(self, source: &mut Source, l: usize) {
+        if l > 0 {
+            source.line("");
+            self.inputs(l).for_each(|units| self.gradient(source, l, units));
+        }
+        source.line("");
+        self.update(source, l, 0..self.input_width(l), self.outputs(l));
+        self.update_bias(source, l, self.outputs(l));
+    }
+
+    /// The whole pass backwards, chunk by chunk, so that a chunk's weights are still in registers when they are updated:
+    /// on Mesa's software driver a step takes 6 % less time than layer by layer.
+    fn backward_by_chunks(self, source: &mut Source) {
+        let spec = self.spec;
+        for l in (1..spec.layers.len()).rev() {
+            for units in self.inputs(l) {
+                source.line("");
+                self.gradient(source, l, units);
+                self.update(source, l, units.indices(), self.outputs(l));
+                if l == 1 {
+                    // Nothing below needs the first layer's weights as they were.
+                    self.update(source, 0, 0..spec.inputs, std::iter::once(units));
+                    self.update_bias(source, 0, std::iter::once(units));
+                }
+            }
+            self.update_bias(source, l, self.outputs(l));
+        }
+        if spec.last() == 0 {
+            self.backward(source, 0);
+        }
+    }
+
+    /// The update of some rows of layer `l`'s weights, or the sums that it takes.
+    fn update(self, source: &mut Source, l: usize, rows: Range<u32>, outputs: impl Iterator<Item = Chunk> + Clone) {
+        for row in rows {
+            self.update_row(source, l, row, &format!("{} * ", self.input(l, row)), outputs.clone());
+        }
+    }
+
+    /// The same of its bias, whose input is 1.
+    fn update_bias(self, source: &mut Source, l: usize, outputs: impl Iterator<Item = Chunk>) {
+        let layer = &self.spec.layers[l];
+        if layer.bias {
+            self.update_row(source, l, layer.inputs, "", outputs);
+        }
+    }
+
+    fn update_row(self, source: &mut Source, l: usize, row: u32, factor: &str, outputs: impl Iterator<Item = Chunk>) {
+        let layer = &self.spec.layers[l];
+        let (operator, letter) = if self.spec.batch_size == 1 { ("-=", "w") } else { ("+=", "g") };
+        for chunk in outputs {
+            let w = weight(letter, l, layer, row, chunk);
+            source.line(format!("{w} {operator} {factor}d{l}_{};", chunk.index));
+        }
+    }
+}

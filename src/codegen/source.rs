@@ -1,0 +1,66 @@
+//! WGSL source that is being written, line by line.
+
+use std::fmt::Write;
+
+/// WGSL that is being written, indented by its braces.
+#[derive(Default)]
+pub(super) struct Source {
+    text: String,
+    depth: usize,
+}
+
+impl Source {
+    /// A line. One that begins with `}` or `)` ends a block, one that ends with `{` or `(` begins one.
+    pub fn line(&mut self, line: impl AsRef<str>) {
+        let line = line.as_ref();
+        if line.starts_with(['}', ')']) {
+            self.depth -= 1;
+        }
+        if line.is_empty() {
+            self.text.push('\n');
+        } else {
+            // Writing to a string cannot fail.
+            _ = writeln!(self.text, "{:indent$}{line}", "", indent = 4 * self.depth);
+        }
+        if line.ends_with(['{', '(']) {
+            self.depth += 1;
+        }
+    }
+
+    /// These lines, in order.
+    pub fn lines<L: AsRef<str>>(&mut self, lines: impl IntoIterator<Item = L>) {
+        lines.into_iter().for_each(|line| self.line(line));
+    }
+
+    /// Lines of a comment.
+    pub fn comment<L: AsRef<str>>(&mut self, lines: impl IntoIterator<Item = L>) {
+        for line in lines {
+            self.line(format!("// {}", line.as_ref()).trim_end());
+        }
+    }
+
+    /// Source that is complete.
+    pub fn paste(&mut self, source: &str) {
+        self.text.push_str(source);
+        self.text.push('\n');
+    }
+
+    /// `target = term + term + …`, four terms a line.
+    pub fn assign(&mut self, target: &str, terms: &[String]) {
+        self.sum(4, &format!("{target} ="), terms);
+    }
+
+    /// The statement `begin term + term + …`, with `terms_per_line` terms a line.
+    pub fn sum(&mut self, terms_per_line: usize, begin: &str, terms: &[String]) {
+        let lines = terms.chunks(terms_per_line).map(|terms| terms.join(" + ")).collect::<Vec<_>>();
+        let Some((last, before)) = lines.split_last() else { return };
+        for (i, line) in before.iter().enumerate() {
+            self.line(if i == 0 { format!("{begin} {line}") } else { format!("    + {line}") });
+        }
+        self.line(if before.is_empty() { format!("{begin} {last};") } else { format!("    + {last};") });
+    }
+
+    pub fn finish(self) -> String {
+        self.text
+    }
+}

@@ -1,0 +1,89 @@
+//! What all sources that Rust writes must be: valid, with the bindings that Rust says, and readable where they are checked
+//! in.
+
+mod function;
+mod persistent;
+mod tiles;
+
+use std::fs;
+use std::io::Write;
+use std::process::Command;
+use std::sync::LazyLock;
+
+use naga::valid::{Capabilities, ShaderStages, SubgroupOperationSet, ValidationFlags, Validator};
+use naga::{Module, valid::ModuleInfo};
+
+use super::{Access, Bindings};
+use crate::mlp::Mlp;
+
+include!("../../tests/common/networks.rs");
+include!("../../tests/common/bindings.rs");
+
+/// Fails unless naga, and where it is installed Chromium's compiler, take the source.
+fn assert_valid(what: &str, source: &str) -> (Module, ModuleInfo) {
+    validate(what, source, Capabilities::empty(), "")
+}
+
+/// The same for a source that uses subgroups: browsers want that named, which naga does not know yet.
+fn assert_valid_with_subgroups(what: &str, source: &str) -> (Module, ModuleInfo) {
+    validate(what, source, Capabilities::SUBGROUP, "enable subgroups;\n")
+}
+
+fn validate(what: &str, source: &str, capabilities: Capabilities, enable: &str) -> (Module, ModuleInfo) {
+    let module = naga::front::wgsl::parse_str(source)
+        .unwrap_or_else(|error| panic!("{what}: {}\n{source}", error.emit_to_string(source)));
+    let info = Validator::new(ValidationFlags::all(), capabilities)
+        .subgroup_stages(ShaderStages::COMPUTE)
+        .subgroup_operations(SubgroupOperationSet::all())
+        .validate(&module)
+        .unwrap_or_else(|error| panic!("{what}: {}", error.emit_to_string(source)));
+    assert!(module.overrides.iter().all(|(_, constant)| constant.init.is_none()), "{what}");
+    if let Some(error) = tint(&format!("{enable}{source}")) {
+        panic!("{what}: {error}");
+    }
+    (module, info)
+}
+
+/// Fails unless a generated kernel binds what its list says.
+fn assert_bindings<R>(entry_point: &str, bindings: &Bindings<R>, valid: &(Module, ModuleInfo)) {
+    let uniform = bindings.uniform.members().iter().map(|&(name, ty)| (name, ty.wgsl())).collect();
+    let written = bindings.accesses().iter().map(|&access| access == Access::ReadWrite).collect();
+    let kernel = Bound { entry_point, uniform, written, workgroup: true };
+    assert_binds(&kernel, &valid.0, &valid.1);
+}
+
+/// What Chromium's compiler says against a source, if it is installed.
+fn tint(source: &str) -> Option<String> {
+    static INSTALLED: LazyLock<bool> = LazyLock::new(|| {
+        let installed = Command::new("tint").arg("--help").output().is_ok();
+        let words = if installed { "naga and tint validate" } else { "tint is not installed: naga alone validates" };
+        // Past the test harness, which would swallow it.
+        writeln!(std::io::stderr(), "{words} the sources that are written").unwrap();
+        installed
+    });
+    if !*INSTALLED {
+        return None;
+    }
+    let mut file = tempfile::Builder::new().suffix(".wgsl").tempfile().unwrap();
+    file.write_all(source.as_bytes()).unwrap();
+    let output = Command::new("tint").args(["-f", "wgsl"]).arg(file.path()).output().unwrap();
+    (!output.status.success()).then(|| String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+/// Fails where a source is another than the sample that is checked in, the files of `shaders/` in it named only.
+fn assert_checked_in(name: &str, checked_in: &str, source: &str) {
+    macro_rules! parts {
+        ($($part:literal),*) => {
+            [$(($part, include_str!(concat!("../../shaders/", $part, ".wgsl")))),*]
+        };
+    }
+    let mut source = source.to_owned();
+    for (part, whole) in parts!("state", "permutation", "tree_sum", "end_step") {
+        source = source.replace(whole, &format!("// Here stands shaders/{part}.wgsl.\n"));
+    }
+    if checked_in != source {
+        let path = std::env::temp_dir().join(name);
+        fs::write(&path, &source).unwrap();
+        panic!("tests/samples/{name} is another source; the one written now is in {}", path.display());
+    }
+}

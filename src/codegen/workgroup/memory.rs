@@ -1,0 +1,73 @@
+//! What lies where in a workgroup's memory: matrices as rows of `vec4`, padded with zeros to whole ones.
+
+use crate::codegen::persistent::BLOCK;
+use crate::codegen::spec::Persistent;
+
+/// The rows of a tile of activations.
+pub(super) fn tile_rows(spec: &Persistent) -> u32 {
+    spec.batch_size.min(4)
+}
+
+/// How many blocks the batch's rows are summed in, and the rows of each, in whole tiles.
+pub(super) fn blocks(spec: &Persistent) -> (u32, u32) {
+    let blocks = spec.batch_size.div_ceil(BLOCK);
+    (blocks, spec.batch_size.div_ceil(blocks).next_multiple_of(tile_rows(spec)))
+}
+
+/// The batch's rows in whole blocks.
+pub(super) fn padded_rows(spec: &Persistent) -> u32 {
+    let (blocks, rows) = blocks(spec);
+    blocks * rows
+}
+
+/// The `vec4` chunks of a row of `width` values.
+pub(super) fn columns(width: u32) -> u32 {
+    width.div_ceil(4)
+}
+
+/// A variable of workgroup memory: its name, its type, and its bytes.
+pub(super) fn memory(spec: &Persistent) -> Vec<(String, String, u64)> {
+    let matrix = |name: String, rows: u32, width: u32| {
+        let count = u64::from(rows) * u64::from(columns(width));
+        (name, format!("array<vec4<f32>, {count}>"), 16 * count)
+    };
+    let rows = padded_rows(spec);
+    let train = spec.trains();
+    let mut memory = vec![("first_batch".to_owned(), "Batch".to_owned(), 32)];
+    memory.push(matrix("x".to_owned(), rows, spec.inputs));
+    for (l, layer) in spec.layers.iter().enumerate() {
+        memory.push(matrix(format!("w{l}"), 4 * columns(layer.inputs), layer.outputs));
+        if layer.bias {
+            memory.push(matrix(format!("b{l}"), 1, layer.outputs));
+        }
+        if l < spec.last() {
+            memory.push(matrix(format!("y{l}"), rows, layer.outputs));
+        }
+        if train {
+            memory.push(matrix(format!("d{l}"), rows, layer.outputs));
+        }
+    }
+    let tiles = tiles(spec, spec.outputs());
+    memory.push(("tile_losses".to_owned(), format!("array<f32, {tiles}>"), 4 * u64::from(tiles)));
+    if spec.shuffle {
+        memory.push(("order".to_owned(), format!("array<u32, {rows}>"), 4 * u64::from(rows)));
+    }
+    memory
+}
+
+/// The bytes of workgroup memory, each variable at a multiple of 16.
+pub(crate) fn bytes(spec: &Persistent) -> u64 {
+    memory(spec).iter().map(|(.., bytes)| bytes.next_multiple_of(16)).sum()
+}
+
+/// The tiles of a matrix of activations of this width.
+pub(super) fn tiles(spec: &Persistent, width: u32) -> u32 {
+    padded_rows(spec) / tile_rows(spec) * columns(width)
+}
+
+/// The most invocations that any phase of a step has work for.
+pub(crate) fn widest_phase(spec: &Persistent) -> u32 {
+    let products = spec.layers.iter().map(|layer| columns(layer.inputs) * columns(layer.outputs));
+    let activations = spec.layers.iter().map(|layer| tiles(spec, layer.outputs));
+    products.chain(activations).max().unwrap_or(1)
+}

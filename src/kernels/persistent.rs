@@ -1,0 +1,58 @@
+//! Training steps in a loop inside the shader: a persistent kernel, bound for dispatches of 1, 2, 4, … steps.
+
+use super::gather::seed_words;
+use super::{Dispatch, TrainingState, grid};
+use crate::codegen::persistent::Operands;
+use crate::error::Result;
+use crate::gpu::Gpu;
+use crate::rows::Operand;
+
+/// A persistent kernel that can run: its source and its grid.
+#[derive(Clone, Debug)]
+pub(crate) struct PersistentKernel {
+    pub source: String,
+    /// The invocations of a workgroup.
+    pub workgroup: u32,
+    /// The invocations that train one network.
+    pub invocations_per_network: u32,
+    /// The most steps of a dispatch, a power of two.
+    pub most_steps: u32,
+}
+
+/// Dispatches of 1, 2, 4, … steps, up to the most of the kernel, on the `parameters` of as many networks as `state` has.
+/// Batches are of `batch_size` samples of `inputs` and `targets`, in an order by `seed`.
+///
+/// # Errors
+/// [`Error::TooLarge`](crate::Error::TooLarge) for more networks than a dispatch takes;
+/// [`Error::OutOfMemory`](crate::Error::OutOfMemory).
+pub(crate) fn persistent(
+    gpu: &Gpu,
+    kernel: &PersistentKernel,
+    parameters: &wgpu::Buffer,
+    [inputs, targets]: [&Operand<'_>; 2],
+    state: &TrainingState,
+    seed: u64,
+) -> Result<Vec<Dispatch>> {
+    let operation = "persistent";
+    let networks = state.networks();
+    let invocations = u64::from(networks) * u64::from(kernel.invocations_per_network);
+    let workgroups = grid(gpu, operation, kernel.workgroup, invocations)?;
+    let dispatch = |bit: u32| {
+        let operands = Operands {
+            inputs_view: inputs.view,
+            targets_view: targets.view,
+            seed: seed_words(Some(seed)),
+            batch_size: state.batch_size,
+            networks,
+            steps: 1 << bit,
+            inputs: Some(inputs.binding()),
+            targets: Some(targets.binding()),
+            learning_rates: Some(state.learning_rate().as_entire_binding()),
+            parameters: Some(parameters.as_entire_binding()),
+            states: Some(state.buffer().as_entire_binding()),
+            sample_count: Some(state.samples().binding()),
+        };
+        Dispatch::generated(gpu, (operation, &kernel.source, kernel.workgroup), operands.bindings(), workgroups)
+    };
+    (0..=kernel.most_steps.ilog2()).map(dispatch).collect()
+}

@@ -1,0 +1,184 @@
+//! Passes through a network, bound to the rows that they read and write: forward, and backward.
+//!
+//! They go by the tiled kernels where these can, otherwise by the plain ones, a dispatch each.
+
+mod plain;
+pub(crate) mod tiled;
+
+use super::Network;
+use crate::codegen::Layer;
+use crate::error::{Error, Result};
+use crate::gpu::Gpu;
+use crate::kernels::{Dispatch, begin_pass, tiles};
+use crate::rows::Rows;
+
+impl Network {
+    /// Binds a pass through the network, from the rows of `input`, `[samples, inputs]`, to those of `output`,
+    /// `[samples, outputs]`. Both may be buffers of the app.
+    ///
+    /// # Errors
+    /// [`Error::Shapes`] where the rows do not fit the network or each other, [`Error::BufferAliased`] where `output`
+    /// is in the buffer of `input` or of the parameters, what [`Rows`] are refused for, [`Error::Population`],
+    /// [`Error::TooLarge`] for activations that the device's limits do not allow, [`Error::OutOfMemory`].
+    pub fn forward(&self, input: &Rows, output: &Rows) -> Result<Forward> {
+        let operation = "Network::forward";
+        let (gpu, mlp) = (self.gpu(), self.mlp());
+        self.check_single(operation)?;
+        let [read, written] = [input.operand(gpu, operation, "input")?, output.operand(gpu, operation, "output")?];
+        read.check_fit(operation, &written, read.rows == written.rows, "both must have one row a sample")?;
+        input.check_width(operation, "input", "the network's input", mlp.input_width())?;
+        output.check_width(operation, "output", "the network's output", mlp.output_width())?;
+        written.check_written_alone(operation, &[&read])?;
+        if output.buffer() == self.parameters() {
+            return Err(Error::BufferAliased { operation, read: "the parameters", written: "output" });
+        }
+
+        // What tiles cannot do, the plain kernels can.
+        if !tiles::takes(gpu, &Layer::of(mlp), read.rows) {
+            return self.plain_forward(input, output);
+        }
+        let (rows, last) = (read.rows, tiles::Output::Rows(output));
+        match tiled::forward(self, operation, tiles::Input::Rows(input), rows, last, None) {
+            Ok((hidden, dispatches)) => Ok(Forward::new(self, [input, output], hidden, dispatches, Kernels::Tiled)),
+            // Tiles want rows padded to vec4, which may be what does not fit.
+            Err(Error::TooLarge { .. }) => self.plain_forward(input, output),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The same by the plain kernels.
+    pub(crate) fn plain_forward(&self, input: &Rows, output: &Rows) -> Result<Forward> {
+        let (hidden, dispatches) = plain::forward(self, "Network::forward", [input, output])?;
+        Ok(Forward::new(self, [input, output], hidden, dispatches, Kernels::Plain))
+    }
+}
+
+/// Which kernels a pass goes by.
+#[derive(Clone, Copy, Debug)]
+enum Kernels {
+    Plain,
+    Tiled,
+}
+
+/// A pass through a network, bound to its input and output.
+#[derive(Clone, Debug)]
+pub struct Forward {
+    network: Network,
+    /// The input, then the output of each layer; the last is the output.
+    activations: Vec<Rows>,
+    dispatches: Vec<Dispatch>,
+    kernels: Kernels,
+}
+
+impl Forward {
+    fn new(
+        network: &Network,
+        [input, output]: [&Rows; 2],
+        hidden: Vec<Rows>,
+        dispatches: Vec<Dispatch>,
+        kernels: Kernels,
+    ) -> Self {
+        let activations = [vec![input.clone()], hidden, vec![output.clone()]].concat();
+        Forward { network: network.clone(), activations, dispatches, kernels }
+    }
+
+    /// Records the pass.
+    pub fn record(&self, encoder: &mut wgpu::CommandEncoder) {
+        self.record_into(&mut begin_pass(encoder, "wgrad forward"));
+    }
+
+    pub(crate) fn record_into(&self, pass: &mut wgpu::ComputePass<'_>) {
+        self.dispatches.iter().for_each(|dispatch| dispatch.record(pass));
+    }
+
+    /// Binds the pass backwards through the network: from the rows of `d_output`, the gradient of the loss with respect to
+    /// this pass's output, to the gradient with respect to every parameter ([`Backward::d_parameters`], a sum over the
+    /// samples) and, where `d_input` is given, with respect to this pass's input. Both have the shapes of the output and
+    /// the input.
+    ///
+    /// The backward pass belongs to its forward pass, whose activations it reads: record it after that, while this
+    /// pass's input and output are unchanged.
+    ///
+    /// # Errors
+    /// [`Error::Shapes`] where the rows do not fit the network or each other, [`Error::BufferAliased`] where `d_input`
+    /// is in a buffer that the pass reads, what [`Rows`] are refused for, [`Error::OutOfMemory`].
+    pub fn backward(&self, d_output: &Rows, d_input: Option<&Rows>) -> Result<Backward> {
+        let operation = "Forward::backward";
+        let network = &self.network;
+        self.check_like(operation, "d_output", d_output, self.activations.len() - 1)?;
+        if let Some(d_input) = d_input {
+            self.check_like(operation, "d_input", d_input, 0)?;
+            let read = [("d_output", d_output.buffer()), ("the parameters", network.parameters())];
+            let activations = self.activations.iter().map(|rows| ("the forward pass's rows", rows.buffer()));
+            for (read, buffer) in read.into_iter().chain(activations) {
+                if buffer == d_input.buffer() {
+                    return Err(Error::BufferAliased { operation, read, written: "d_input" });
+                }
+            }
+        }
+        let bytes = network.parameters().size();
+        let d_parameters = network.gpu().storage_buffer(operation, "gradient with respect to the parameters", bytes)?;
+        let backward = match self.kernels {
+            Kernels::Plain => plain::backward,
+            Kernels::Tiled => tiled::backward_of_forward,
+        };
+        let dispatches = backward(network, operation, &self.activations, (d_output, d_input), &d_parameters)?;
+        let (gpu, parameter_count) = (network.gpu().clone(), network.mlp().parameter_count());
+        Ok(Backward { gpu, parameter_count, d_parameters, dispatches })
+    }
+
+    /// How many dispatches a recording takes.
+    pub(crate) fn dispatch_count(&self) -> usize {
+        self.dispatches.len()
+    }
+
+    /// Refuses rows of another shape than an activation has.
+    fn check_like(&self, operation: &'static str, what: &'static str, rows: &Rows, activation: usize) -> Result<()> {
+        let gpu = self.network.gpu();
+        let rows = rows.operand(gpu, operation, what)?;
+        let name = if activation == 0 { "the forward pass's input" } else { "the forward pass's output" };
+        let like = self.activations[activation].operand(gpu, operation, name)?;
+        rows.check_fit(operation, &like, rows.shape() == like.shape(), "both must have one shape")
+    }
+}
+
+/// A pass backwards through a network, bound to the forward pass that it follows.
+#[derive(Clone, Debug)]
+pub struct Backward {
+    gpu: Gpu,
+    parameter_count: usize,
+    d_parameters: wgpu::Buffer,
+    dispatches: Vec<Dispatch>,
+}
+
+impl Backward {
+    /// Records the pass.
+    pub fn record(&self, encoder: &mut wgpu::CommandEncoder) {
+        self.record_into(&mut begin_pass(encoder, "wgrad backward"));
+    }
+
+    pub(crate) fn record_into(&self, pass: &mut wgpu::ComputePass<'_>) {
+        self.dispatches.iter().for_each(|dispatch| dispatch.record(pass));
+    }
+
+    /// The buffer of the gradient of the loss with respect to the parameters, laid out like [`Network::parameters`]: the
+    /// sum over the samples of the last recorded pass.
+    pub fn d_parameters(&self) -> &wgpu::Buffer {
+        &self.d_parameters
+    }
+
+    /// Reads the gradient with respect to the parameters, waiting for what was submitted before.
+    ///
+    /// # Errors
+    /// [`Error::DeviceLost`], [`Error::Timeout`], [`Error::OutOfMemory`].
+    pub fn read_d_parameters(&self) -> Result<Vec<f32>> {
+        let mut gradient = self.gpu.read_f32("Backward::read_d_parameters", &self.d_parameters, &|_| ())?;
+        gradient.truncate(self.parameter_count);
+        Ok(gradient)
+    }
+
+    /// How many dispatches a recording takes.
+    pub(crate) fn dispatch_count(&self) -> usize {
+        self.dispatches.len()
+    }
+}

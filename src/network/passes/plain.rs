@@ -1,0 +1,70 @@
+//! The passes by the plain kernels: each linear map, and each activation, is a dispatch.
+
+use crate::activation::Activation;
+use crate::error::Result;
+use crate::kernels::{self, Dispatch};
+use crate::network::Network;
+use crate::rows::Rows;
+
+/// A pass forward: the outputs of the hidden layers, and the dispatches.
+pub(super) fn forward(
+    network: &Network,
+    operation: &'static str,
+    [input, output]: [&Rows; 2],
+) -> Result<(Vec<Rows>, Vec<Dispatch>)> {
+    let (gpu, layers, samples) = (network.gpu(), network.mlp().layers(), input.shape().rows);
+    let create = |width: usize| Rows::create(gpu, operation, "activations", samples, width as u64);
+    let mut hidden = Vec::<Rows>::new();
+    let mut dispatches = Vec::new();
+    for (l, layer) in layers.iter().enumerate() {
+        let x = hidden.last().unwrap_or(input);
+        let w = network.layer_rows(network.parameters(), l);
+        let y = if l + 1 == layers.len() { output.clone() } else { create(layer.outputs)? };
+        match layer.activation {
+            Activation::Identity => dispatches.extend(kernels::matmul(gpu, x, &w, &y)?),
+            Activation::Sigmoid => {
+                let z = create(layer.outputs)?;
+                dispatches.extend(kernels::matmul(gpu, x, &w, &z)?);
+                dispatches.push(kernels::sigmoid(gpu, &z, &y)?);
+            }
+        }
+        if l + 1 < layers.len() {
+            hidden.push(y);
+        }
+    }
+    Ok((hidden, dispatches))
+}
+
+/// The pass backwards: the dispatches that write the gradients with respect to the parameters, and where it is given with
+/// respect to the input.
+pub(super) fn backward(
+    network: &Network,
+    operation: &'static str,
+    activations: &[Rows],
+    (d_output, d_input): (&Rows, Option<&Rows>),
+    d_parameters: &wgpu::Buffer,
+) -> Result<Vec<Dispatch>> {
+    let (gpu, samples) = (network.gpu(), activations[0].shape().rows);
+    let create =
+        |width: usize| Rows::create(gpu, operation, "gradient with respect to activations", samples, width as u64);
+    let mut dispatches = Vec::new();
+    let mut d_y = Some(d_output.clone());
+    for (l, layer) in network.mlp().layers().iter().enumerate().rev() {
+        let Some(mut d_z) = d_y.take() else { break };
+        if layer.activation == Activation::Sigmoid {
+            let d_output = std::mem::replace(&mut d_z, create(layer.outputs)?);
+            dispatches.push(kernels::sigmoid_backward(gpu, &d_output, &activations[l + 1], &d_z)?);
+        }
+        let d_weights = network.layer_rows(d_parameters, l);
+        dispatches.extend(kernels::outer_product(gpu, &activations[l], &d_z, &d_weights)?);
+        d_y = match l {
+            0 => d_input.cloned(),
+            _ => Some(create(layer.inputs)?),
+        };
+        if let Some(d_x) = &d_y {
+            let w = network.layer_rows(network.parameters(), l);
+            dispatches.extend(kernels::matmul_transposed(gpu, &d_z, &w, d_x)?);
+        }
+    }
+    Ok(dispatches)
+}

@@ -1,0 +1,129 @@
+//! The network as a WGSL function, for shaders of the app's own.
+
+use super::Network;
+use crate::codegen::{LONGEST_LOOP, function};
+use crate::error::{Error, Result};
+
+/// The widest layer that a function is written for.
+const WIDEST: usize = 256;
+
+/// What names no function: WGSL's keywords, the words that it reserves, and those that the text means otherwise.
+const TAKEN: [&str; 3] = [
+    "alias break case const const_assert continue continuing default diagnostic discard else enable false fn for if \
+     let loop override requires return struct switch true var while",
+    "NULL Self abstract active alignas alignof as asm asm_fragment async attribute auto await become cast catch class \
+     co_await co_return co_yield coherent column_major common compile compile_fragment concept const_cast consteval \
+     constexpr constinit crate debugger decltype delete demote demote_to_helper do dynamic_cast enum explicit export \
+     extends extern external fallthrough filter final finally friend from fxgroup get goto groupshared highp impl \
+     implements import inline instanceof interface layout lowp macro macro_rules match mediump meta mod module move \
+     mut mutable namespace new nil noexcept noinline nointerpolation non_coherent noncoherent noperspective null \
+     nullptr of operator package packoffset partial partition pass patch pixelfragment precise precision premerge priv \
+     protected pub public readonly ref regardless register reinterpret_cast require resource restrict self set shared \
+     sizeof smooth snorm static static_assert static_cast std subroutine super target template this thread_local \
+     throw trait try type typedef typeid typename typeof union unless unorm unsafe unsized use using varying virtual \
+     volatile wgsl where with writeonly yield",
+    "abs array exp f32 input read select storage vec2 vec3 vec4",
+];
+
+impl Network {
+    /// The network as a function in WGSL, `fn name(input: array<f32, INPUTS>) -> array<f32, OUTPUTS>`, for the app to put
+    /// before any shader of its own, and the one binding that the function reads: [`Network::parameters`], as a read-only
+    /// storage buffer, at `group` and `binding`. It may be called in every stage, also while a trainer is at work: it computes with the parameters as they are when the shader runs.
+    ///
+    /// Its results are those of [`Network::forward`] within 1e-6; of a network that ends without a sigmoid, whose results
+    /// may be large, within 1e-6 of the largest. In a fragment shader, `fwidth` and its kin of a result may be wrong along
+    /// the edge of a triangle, past which some drivers read no buffers.
+    ///
+    /// A layer of more than 1,024 weights is a loop; how many loop iterations a call goes through is said in the text. All
+    /// loops of an invocation together, the app's own included, should stay below 32,768 iterations: some drivers stop
+    /// them later without a word (Mesa 22 after 65,535), and the results are wrong.
+    ///
+    /// All other names in the text begin with `name_` (`name_parameters`, `name_sigmoid4`), so that a shader can have
+    /// several networks.
+    ///
+    /// ```no_run
+    /// # fn shader(device: &wgpu::Device, network: &wgrad::Network) -> wgrad::Result<wgpu::ShaderModule> {
+    /// let function = network.wgsl("mlp_forward", 0, 0)?; // of a network with two inputs and one output
+    /// let fragment = "
+    ///     @fragment fn fragment(@builtin(position) pixel: vec4<f32>) -> @location(0) vec4<f32> {
+    ///         let y = mlp_forward(array<f32, 2>(pixel.x / 512.0, pixel.y / 512.0));
+    ///         return vec4<f32>(y[0], y[0], y[0], 1.0);
+    ///     }";
+    /// let source = wgpu::ShaderSource::Wgsl((function + fragment).into());
+    /// # Ok(
+    /// device.create_shader_module(wgpu::ShaderModuleDescriptor { label: Some("surface"), source })
+    /// # )
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::FunctionName`] for a `name` that is no identifier in WGSL, [`Error::BindingIndex`] for a `group` or
+    /// `binding` past the device's limits, [`Error::TooWide`] for a layer wider than 256, [`Error::TooManyIterations`] for
+    /// more loop iterations than an invocation may run, [`Error::Population`].
+    pub fn wgsl(&self, name: &str, group: u32, binding: u32) -> Result<String> {
+        let operation = "Network::wgsl";
+        self.check_single(operation)?;
+        check_name(name)?;
+        let limits = self.gpu.limits();
+        for (what, index, limit, allowed) in [
+            ("group", group, "max_bind_groups", limits.max_bind_groups),
+            ("binding", binding, "max_bindings_per_bind_group", limits.max_bindings_per_bind_group),
+        ] {
+            if index >= allowed {
+                return Err(Error::BindingIndex { operation, what, index, limit, allowed });
+            }
+        }
+        let widths = [self.mlp.input_width()].into_iter().chain(self.mlp.layers().iter().map(|layer| layer.outputs));
+        if let Some((layer, width)) = widths.enumerate().find(|&(_, width)| width > WIDEST) {
+            return Err(Error::TooWide { operation, layer, width, most: WIDEST });
+        }
+        let (source, found) = function::write(&self.mlp, name, [group, binding]);
+        let most = LONGEST_LOOP.into();
+        if found > most {
+            return Err(Error::TooManyIterations { operation, found, most });
+        }
+        Ok(source)
+    }
+}
+
+/// Refuses what cannot name a function in WGSL.
+fn check_name(name: &str) -> Result<()> {
+    let mut letters = name.chars();
+    let is_identifier = letters.next().is_some_and(|first| first.is_ascii_alphabetic())
+        && letters.all(|letter| letter.is_ascii_alphanumeric() || letter == '_')
+        && !TAKEN.iter().any(|words| words.split(' ').any(|word| word == name));
+    if is_identifier { Ok(()) } else { Err(Error::FunctionName { name: name.to_owned() }) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::check_name;
+    use crate::codegen::function::write;
+    use crate::mlp::Mlp;
+
+    fn assert_valid(source: &str) {
+        use naga::valid::{Capabilities, ValidationFlags, Validator};
+        let module = naga::front::wgsl::parse_str(source).unwrap_or_else(|error| panic!("{error}\n{source}"));
+        Validator::new(ValidationFlags::all(), Capabilities::empty()).validate(&module).unwrap();
+    }
+
+    #[test]
+    fn every_word_that_wgsl_reserves_is_refused() {
+        // Those that naga knows, which has built-in functions and types among them; and what the source itself says.
+        let mlp = Mlp::inputs(40).linear(40).bias().sigmoid();
+        let own = write(&mlp, "f", [0, 0]).0;
+        let own =
+            own.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_').filter(|word| *word != "f");
+        let mut refused = 0;
+        for name in naga::keywords::wgsl::RESERVED.iter().copied().chain(own) {
+            match check_name(name) {
+                Ok(()) => assert_valid(&write(&mlp, name, [0, 0]).0),
+                Err(_) => refused += 1,
+            }
+        }
+        assert!(refused > 100, "{refused}");
+        for name in ["mlp_forward", "f", "F", "x0", "network_of_the_app_2"] {
+            assert_eq!(check_name(name), Ok(()));
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! From a configuration to a plan with its GPU objects: the plans that come into question, tried in order.
+
+use super::layered::Layered;
+use super::persistent::{self, Persistent};
+use super::plain::Plain;
+use super::{Plan, TrainConfig};
+use crate::codegen::Work;
+use crate::data::Dataset;
+use crate::error::{Error, Result};
+use crate::kernels::TrainingState;
+use crate::network::Network;
+
+/// The dispatches of one submission at most; of a plan that takes several a step, the steps.
+const MOST_DISPATCHES_PER_SUBMISSION: u64 = 1024;
+
+/// What a plan is made for.
+#[derive(Clone, Copy)]
+pub(super) struct Job<'a> {
+    pub network: &'a Network,
+    pub data: &'a Dataset,
+    pub state: &'a TrainingState,
+    pub config: &'a TrainConfig,
+    pub work: Work,
+}
+
+/// A plan with its GPU objects.
+#[derive(Debug)]
+pub(super) struct Steps {
+    plan: Made,
+    description: String,
+}
+
+#[derive(Debug)]
+enum Made {
+    Plain(Box<Plain>),
+    Layered(Layered),
+    Persistent(Persistent),
+}
+
+/// The plans that a configuration allows, the best first, and why no better one comes into question.
+fn candidates(job: Job<'_>) -> (&'static [Plan], String) {
+    let TrainConfig { plan, batch_size, .. } = *job.config;
+    match plan {
+        Plan::Plain => (&[Plan::Plain], String::new()),
+        Plan::Layered => (&[Plan::Layered], String::new()),
+        Plan::Auto if job.network.count() == 1 && persistent::suits(job.network.gpu(), batch_size) => {
+            (&[Plan::Persistent, Plan::Layered, Plan::Plain], String::new())
+        }
+        Plan::Auto if job.network.count() == 1 => {
+            (&[Plan::Layered, Plan::Plain], format!("; a batch of {batch_size} has work for many workgroups"))
+        }
+        _ => (&[Plan::Persistent], String::new()),
+    }
+}
+
+/// The plan, in words what it is.
+fn make(plan: Plan, job: Job<'_>) -> Result<(Made, String)> {
+    if matches!(plan, Plan::Plain | Plan::Layered) && job.network.count() > 1 {
+        let reason = "it trains one network, and this is a population".to_owned();
+        return Err(Error::PlanUnavailable { plan: plan.name(), reason, way_out: "choose another, or auto" });
+    }
+    Ok(match plan {
+        Plan::Plain => {
+            let plain = Plain::new(job)?;
+            let description = plain.description();
+            (Made::Plain(Box::new(plain)), description)
+        }
+        Plan::Layered => {
+            let layered = Layered::new(job)?;
+            let description = layered.description();
+            (Made::Layered(layered), description)
+        }
+        _ => {
+            let (persistent, description) = Persistent::new(job)?;
+            (Made::Persistent(persistent), description)
+        }
+    })
+}
+
+impl Steps {
+    /// The first of the plans that come into question that is possible.
+    ///
+    /// # Errors
+    /// The last one's refusal if none is; what is no refusal, such as [`Error::OutOfMemory`].
+    pub fn new(job: Job<'_>) -> Result<Self> {
+        let (candidates, mut why) = candidates(job);
+        let mut candidates = candidates.iter().copied().peekable();
+        while let Some(plan) = candidates.next() {
+            match make(plan, job) {
+                Ok((plan, description)) => return Ok(Steps { plan, description: description + &why }),
+                Err(error) if candidates.peek().is_none() || !is_refusal(&error) => return Err(error),
+                Err(refusal) => why += &format!("; not {plan}: {}", reason(&refusal)),
+            }
+        }
+        let reason = "no plan comes into question".to_owned();
+        Err(Error::PlanUnavailable { plan: job.config.plan.name(), reason, way_out: "choose auto" })
+    }
+
+    pub fn record(&self, pass: &mut wgpu::ComputePass<'_>, steps: u64) {
+        match &self.plan {
+            Made::Plain(plain) => (0..steps).for_each(|_| plain.record_step(pass)),
+            Made::Layered(layered) => (0..steps).for_each(|_| layered.record_step(pass)),
+            Made::Persistent(persistent) => persistent.record(pass, steps),
+        }
+    }
+
+    /// The most steps of a submission, which bounds the memory of its commands.
+    pub fn most_per_submission(&self) -> u64 {
+        match &self.plan {
+            Made::Plain(_) | Made::Layered(_) => MOST_DISPATCHES_PER_SUBMISSION,
+            Made::Persistent(persistent) => MOST_DISPATCHES_PER_SUBMISSION * persistent.most_steps(),
+        }
+    }
+
+    /// The counts of [`Work::Classify`].
+    pub fn counts(&self) -> Option<&wgpu::Buffer> {
+        match &self.plan {
+            Made::Plain(plain) => plain.counts(),
+            Made::Layered(_) | Made::Persistent(_) => None,
+        }
+    }
+
+    /// The bytes that a batch takes beside the data set and the parameters.
+    pub fn bytes(&self) -> u64 {
+        match &self.plan {
+            Made::Plain(plain) => plain.bytes(),
+            Made::Layered(layered) => layered.bytes(),
+            Made::Persistent(_) => 0,
+        }
+    }
+
+    /// The plan in words: which it is, and why.
+    pub fn description(&self) -> &str {
+        &self.description
+    }
+}
+
+/// Whether an error says that a plan is not possible, so that another may be.
+fn is_refusal(error: &Error) -> bool {
+    matches!(error, Error::PlanUnavailable { .. } | Error::TooLarge { .. })
+}
+
+/// Why a plan is not possible, without the way out.
+pub(super) fn reason(refusal: &Error) -> String {
+    match refusal {
+        Error::PlanUnavailable { reason, .. } => reason.clone(),
+        Error::TooLarge { what, needed, limit, allowed, .. } => {
+            format!("{what} needs {needed} bytes, and {limit} allows {allowed}")
+        }
+        other => other.to_string(),
+    }
+}

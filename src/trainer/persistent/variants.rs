@@ -1,0 +1,234 @@
+//! The variants of the persistent plan: which are possible, and which is the best.
+
+use crate::codegen::{LONGEST_LOOP, LONGEST_WALK, Persistent as Spec, Work, registers, workgroup};
+use crate::error::{Error, Result};
+use crate::gpu::Gpu;
+use crate::kernels::PersistentKernel;
+use crate::trainer::Plan;
+use crate::trainer::choose::reason;
+
+/// The 32-bit registers that a lane of a subgroup, and a single invocation, may ask for. Most GPUs have 255 per invocation,
+/// and keep what is beyond in memory close by; but the time that a driver takes to compile grows faster than the source:
+/// with Mesa 22.3 on an idle machine, 0.5 s for 150 registers of an invocation, a minute for 1,400; a subgroup's 200 take
+/// 0.3 s, 450 some 3 s.
+const REGISTERS_OF_A_LANE: u64 = 448;
+const REGISTERS_OF_AN_INVOCATION: u64 = 384;
+
+/// On a GPU, as many networks as this many subgroups have lanes keep it busy with one lane each; fewer are better off with
+/// one subgroup each. An estimate from the number of subgroups that a large GPU runs at once, not measured.
+const SUBGROUPS_OF_A_GPU: u32 = 64;
+
+/// What trains a network.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Variant {
+    Subgroup,
+    Invocation,
+    Workgroup,
+}
+
+impl Variant {
+    fn plan(self) -> Plan {
+        match self {
+            Variant::Subgroup => Plan::PersistentSubgroup,
+            Variant::Invocation => Plan::PersistentInvocation,
+            Variant::Workgroup => Plan::PersistentWorkgroup,
+        }
+    }
+
+    fn unavailable(self, reason: String) -> Error {
+        Error::PlanUnavailable { plan: self.plan().name(), reason, way_out: "choose another, or auto" }
+    }
+
+    fn too_long(self, iterations: u64) -> Error {
+        self.unavailable(format!(
+            "a step takes up to {iterations} loop iterations, and a dispatch may take {LONGEST_LOOP}"
+        ))
+    }
+}
+
+/// A variant that can run, and in words what it is.
+pub(super) struct Candidate {
+    pub kernel: PersistentKernel,
+    pub description: String,
+}
+
+/// What a variant must fit.
+#[derive(Clone, Copy)]
+pub(super) struct Fit<'a> {
+    pub gpu: &'a Gpu,
+    pub spec: &'a Spec,
+    pub networks: u32,
+    /// How many samples there is room for.
+    pub samples: u32,
+    /// Whether samples may be added.
+    pub grows: bool,
+}
+
+impl Fit<'_> {
+    /// The first of a plan's variants that is possible, and what forbids those before it.
+    pub fn choose(self, plan: Plan) -> Result<(Candidate, Vec<String>)> {
+        let variants = self.variants(plan);
+        let mut refusals = Vec::new();
+        for &variant in variants {
+            let candidate = match variant {
+                Variant::Subgroup => self.subgroup(),
+                Variant::Invocation => self.invocation(),
+                Variant::Workgroup => self.workgroup(),
+            };
+            match candidate {
+                Ok(candidate) => return Ok((candidate, refusals)),
+                Err(refusal) if variants.len() == 1 => return Err(refusal),
+                Err(refusal) => refusals.push(format!("{}: {}", variant.plan(), reason(&refusal))),
+            }
+        }
+        let plan = Plan::Persistent.name();
+        Err(Error::PlanUnavailable { plan, reason: refusals.join("; "), way_out: self.way_out() })
+    }
+
+    /// The variants that a plan allows, in the order in which they are tried.
+    ///
+    /// Many networks are best off with one lane each, which does no work twice; few with one subgroup each, which has more
+    /// lanes at work. What outgrows registers goes to workgroup memory; but not to be measured alone: the source would be
+    /// another for each size of a data set, where the layered plan needs none.
+    fn variants(self, plan: Plan) -> &'static [Variant] {
+        use Variant::{Invocation, Subgroup, Workgroup};
+        let many = self.lanes() * if self.gpu.is_cpu() { 1 } else { SUBGROUPS_OF_A_GPU };
+        match plan {
+            Plan::PersistentSubgroup => &[Subgroup],
+            Plan::PersistentInvocation => &[Invocation],
+            Plan::PersistentWorkgroup => &[Workgroup],
+            _ if self.networks >= many => &[Invocation, Subgroup, Workgroup],
+            _ if self.networks == 1 && self.spec.work == Work::Evaluate => &[Subgroup, Invocation],
+            _ => &[Subgroup, Invocation, Workgroup],
+        }
+    }
+
+    fn subgroup(self) -> Result<Candidate> {
+        let unavailable = |reason: String| Err(Variant::Subgroup.unavailable(reason));
+        if !self.gpu.device().features().contains(wgpu::Features::SUBGROUP) {
+            return unavailable("the device was requested without the feature SUBGROUP".to_owned());
+        }
+        let info = self.gpu.adapter_info();
+        let (min, max) = (info.subgroup_min_size, info.subgroup_max_size);
+        match (min, max) {
+            (_, 0) => return unavailable("the device does not say how large its subgroups are".to_owned()),
+            (1, 1) => return unavailable("its subgroups have one lane".to_owned()),
+            (min, max) if min == max && min.is_power_of_two() && min <= 128 => {}
+            _ => {
+                return unavailable(format!(
+                    "its subgroups have no size that is pinned down, but {min} to {max} lanes"
+                ));
+            }
+        }
+        let what = "a lane's share of the network and its batch";
+        self.check_registers(what, registers::count(self.spec, min), REGISTERS_OF_A_LANE)?;
+        let description = format!("{}, {min} lanes train a network in registers", Plan::PersistentSubgroup);
+        self.in_registers(Variant::Subgroup, min, min, description)
+    }
+
+    fn invocation(self) -> Result<Candidate> {
+        let what = "the network with its batch";
+        self.check_registers(what, registers::count(self.spec, 1), REGISTERS_OF_AN_INVOCATION)?;
+        let description = format!("{}, each invocation trains a network in registers", Plan::PersistentInvocation);
+        self.in_registers(Variant::Invocation, 1, self.lanes(), description)
+    }
+
+    /// A variant in which so many lanes have a network in their registers.
+    fn in_registers(self, variant: Variant, lanes: u32, workgroup: u32, description: String) -> Result<Candidate> {
+        let most_steps = self.most_steps(variant)?;
+        let source = registers::source(self.spec, lanes);
+        let kernel = PersistentKernel { source, workgroup, invocations_per_network: lanes, most_steps };
+        Ok(Candidate { kernel, description })
+    }
+
+    fn workgroup(self) -> Result<Candidate> {
+        let needed = workgroup::bytes(self.spec);
+        let allowed = u64::from(self.gpu.limits().max_compute_workgroup_storage_size);
+        if needed > allowed {
+            return Err(Error::TooLarge {
+                operation: self.spec.work.operation(),
+                what: "the network with its batch in a workgroup",
+                needed,
+                limit: "max_compute_workgroup_storage_size",
+                allowed,
+                way_out: self.way_out(),
+            });
+        }
+        // On a processor, a wider workgroup only costs more at each barrier.
+        let invocations = match self.gpu.is_cpu() {
+            true => self.lanes(),
+            false => workgroup::widest_phase(self.spec).next_power_of_two().clamp(32, 256),
+        };
+        let kernel = workgroup::kernel(self.spec, invocations);
+        let iterations = kernel.iterations + kernel.iterations_per_step;
+        let most_steps = kernel.most_steps().ok_or_else(|| Variant::Workgroup.too_long(iterations))?;
+        let description = format!(
+            "{}, {invocations} invocations train a network in {needed} bytes of workgroup memory",
+            Plan::PersistentWorkgroup
+        );
+        let source = kernel.source;
+        let (workgroup, invocations_per_network) = (invocations, invocations);
+        Ok(Candidate {
+            kernel: PersistentKernel { source, workgroup, invocations_per_network, most_steps },
+            description,
+        })
+    }
+
+    /// The lanes of a subgroup, as far as the device says; a workgroup of as many wastes none.
+    fn lanes(self) -> u32 {
+        match self.gpu.adapter_info().subgroup_max_size {
+            0 => 32,
+            lanes => lanes.clamp(4, 64),
+        }
+    }
+
+    fn check_registers(self, what: &'static str, registers: u64, allowed: u64) -> Result<()> {
+        if registers <= allowed {
+            return Ok(());
+        }
+        Err(Error::TooLarge {
+            operation: self.spec.work.operation(),
+            what,
+            needed: 4 * registers,
+            limit: "wgrad's bound on the registers of an invocation",
+            allowed: 4 * allowed,
+            way_out: self.way_out(),
+        })
+    }
+
+    /// What to do if a network is too large.
+    fn way_out(self) -> &'static str {
+        match (self.spec.work, self.networks) {
+            (Work::Evaluate | Work::Classify, _) => "extract the networks, and evaluate each",
+            (Work::Train, 1) => "use narrower layers, a smaller batch or another plan: auto takes any",
+            (Work::Train, _) => "use narrower layers or a smaller batch, or train the networks one by one",
+        }
+    }
+
+    /// The most steps of a dispatch, a power of two, where an invocation takes every sample of a batch.
+    fn most_steps(self, variant: Variant) -> Result<u32> {
+        let fits = |&bit: &u32| self.iterations(1 << bit) <= LONGEST_LOOP.into();
+        let most = (0..=LONGEST_LOOP.ilog2()).rev().find(fits);
+        most.map(|bit| 1 << bit).ok_or_else(|| variant.too_long(self.iterations(1)))
+    }
+
+    /// The loop iterations of so many steps, where an invocation takes every sample of a batch.
+    pub fn iterations(self, steps: u64) -> u64 {
+        let samples = steps * u64::from(self.spec.batch_size);
+        let walks = match (self.spec.shuffle, self.grows) {
+            (false, _) => 0,
+            (true, true) => LONGEST_WALK * samples,
+            (true, false) => walk_iterations(self.samples, samples),
+        };
+        steps + steps * self.spec.iterations_over_rows() + walks
+    }
+}
+
+/// The most loop iterations that `permutation` takes for this many consecutive positions. Each number past the samples
+/// is on the walk of one position of an epoch at most, since the walks are parts of a permutation's cycles.
+pub(super) fn walk_iterations(samples: u32, positions: u64) -> u64 {
+    let samples = u64::from(samples);
+    let outside = samples.next_power_of_two() - samples;
+    let epochs = positions.div_ceil(samples) + 1;
+    (LONGEST_WALK * positions).min(positions + outside * epochs)
+}
