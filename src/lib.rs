@@ -20,7 +20,7 @@ mod wgsl;
 pub use wgpu;
 
 pub use data::{BytesConfig, Dataset};
-pub use error::{Error, Result, Shape};
+pub use error::{BufferProblem, Error, Result, Shape};
 pub use evaluation::Classification;
 pub use gpu::Gpu;
 pub use matrix::Rows;

@@ -197,20 +197,22 @@ impl Mlp {
     /// Refuses what is not a network, for `operation`'s sake.
     ///
     /// # Errors
-    /// [`Error::NoLayers`], [`Error::Zero`] for a width of 0, [`Error::MisplacedBias`], [`Error::TooLarge`] for more
-    /// parameters than 32 bits can count the bytes of.
+    /// [`Error::Count`] for a width of 0 or no layers, [`Error::Misplaced`] for a bias without its linear layer,
+    /// [`Error::TooLarge`] for more parameters than 32 bits can count the bytes of.
     pub fn check(&self, operation: &'static str) -> Result<()> {
         if self.inputs == 0 {
-            return Err(Error::Zero { operation, what: "the width of the input" });
+            return Err(Error::zero(operation, "the width of the input"));
         }
         if self.layers.is_empty() {
-            return Err(Error::NoLayers { operation });
+            let rule = "add one, for example .linear(30)";
+            return Err(Error::count(operation, "the number of layers", 0, [1, u64::MAX], rule));
         }
         if let Some(after) = self.misplaced_bias {
-            return Err(Error::MisplacedBias { after });
+            let rule = "which is not linear; write .linear(outputs).bias()";
+            return Err(Error::Misplaced { operation, what: ".bias()", after, rule });
         }
         if self.layers.iter().any(|layer| layer.output_width() == 0) {
-            return Err(Error::Zero { operation, what: "the width of a layer" });
+            return Err(Error::zero(operation, "the width of a layer"));
         }
         let needed = (self.parameter_count() as u64).saturating_mul(4);
         if needed > u64::from(u32::MAX) {
@@ -237,13 +239,8 @@ impl Mlp {
         if parameters.len() == expected {
             return Ok(());
         }
-        Err(Error::Length {
-            operation,
-            what: "parameters",
-            expected: expected as u64,
-            found: parameters.len() as u64,
-            rule: "the sum of the layers' weights and biases",
-        })
+        let rule = "the sum of the layers' weights and biases";
+        Err(Error::length(operation, "parameters", [parameters.len(), expected], rule))
     }
 
     /// The parameters that a new network starts from: each weight drawn from N(0, inputs^-0.5), as in the notebook,

@@ -257,7 +257,7 @@ fn a_save_that_fails_leaves_the_old_file() {
     // Parameters that have diverged are not saved over good ones.
     let diverged = Network::new(gpu(), &xor_mlp(), 2).unwrap();
     gpu().queue().write_buffer(diverged.parameters(), 0, &f32::NAN.to_le_bytes());
-    assert!(matches!(diverged.save(&path), Err(Error::NotFinite { operation: "Network::save", index: 0, .. })));
+    assert!(matches!(diverged.save(&path), Err(Error::NotFinite { operation: "Network::save", index: Some(0), .. })));
     // A folder that is none, and one where a file cannot take the place of a folder.
     let error = network.save(folder.path().join("no/folder/net")).unwrap_err();
     assert!(matches!(&error, Error::File { action: "write", .. }), "{error}");

@@ -238,7 +238,10 @@ fn the_plan_says_in_words_which_it_is() {
     let plan = trainer.plan();
     assert!(plan.starts_with("layered: ") && plan.contains("not persistent: persistent-subgroup: "), "{plan}");
     let words = "layerd".parse::<Plan>().unwrap_err().to_string();
-    assert!(words.contains("layerd") && words.contains("auto, plain, layered"), "{words}");
+    assert!(
+        words.contains("\"layerd\" names no plan; choose one of") && words.contains("auto, plain, layered"),
+        "{words}"
+    );
 }
 
 /// Whether a sigmoid layer stands first or after another: the layered plan's kernels are for linear layers.

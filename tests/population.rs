@@ -104,10 +104,10 @@ fn each_network_learns_at_its_own_rate() {
         }
         assert_eq!(
             trainer.write_learning_rates(&rates[1..]).unwrap_err().to_string(),
-            "Trainer::write_learning_rates: learning_rates has 19 numbers, and 20 were expected (one a network)"
+            "Trainer::write_learning_rates: the length of learning_rates is 19; it must be exactly 20: one a network"
         );
         let refused = trainer.write_learning_rates(&[f32::NAN; 20]);
-        assert!(matches!(refused, Err(Error::LearningRate(_))));
+        assert!(matches!(refused, Err(Error::NotFinite { index: Some(0), .. })));
         // One rate for all.
         trainer.write_learning_rate(0.0).unwrap();
         let before = population.read_parameters().unwrap();

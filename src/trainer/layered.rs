@@ -43,7 +43,7 @@ impl Layered {
         // The weights are written where the samples are read.
         for (numbers, read) in [(data.inputs(), "the data set's inputs"), (data.targets(), "the data set's targets")] {
             if numbers.rows.buffer() == network.parameters() {
-                return Err(Error::BufferAliased { operation, read, written: "the parameters" });
+                return Err(Error::aliased(operation, read, "the parameters"));
             }
         }
         let mut bytes = 0;
