@@ -1,6 +1,6 @@
 //! The samples that a network is trained on, in GPU memory.
 
-use crate::error::{Error, Result, Shape};
+use crate::error::{BufferProblem, Error, Result, Shape};
 use crate::gpu::{Gpu, words_as_bytes};
 use crate::rows::{Rows, check_finite};
 use crate::samples::{EncodedRows, Encoding, SampleCount};
@@ -65,7 +65,7 @@ impl Dataset {
     /// 4 MiB on it waits for each part of the upload.
     ///
     /// # Errors
-    /// [`Error::Zero`] without samples or with rows of width 0, [`Error::Length`] for a length that is not whole rows,
+    /// [`Error::Count`] without samples, with rows of width 0 or for a length that is not whole rows,
     /// [`Error::NotFinite`] for NaN or infinity, [`Error::TooLarge`] where the device's limits are too low (bytes take a
     /// quarter: [`Dataset::from_bytes`]), [`Error::OutOfMemory`], [`Error::Timeout`], [`Error::DeviceLost`].
     pub fn from_slices(gpu: &Gpu, samples: usize, inputs: &[f32], targets: &[f32]) -> Result<Self> {
@@ -107,29 +107,25 @@ impl Dataset {
     /// From 4 MiB on it waits for each part of the upload.
     ///
     /// # Errors
-    /// [`Error::Zero`] without samples, with rows of width 0 or without classes, [`Error::Length`] for inputs that are
-    /// not whole rows or another number of classes than samples, [`Error::NoSuchClass`] for a class that is not below
-    /// `config.classes`, [`Error::NotFinite`] for NaN or infinity in `config`, [`Error::TooLarge`] where the device's
-    /// limits are too low, [`Error::OutOfMemory`], [`Error::Timeout`], [`Error::DeviceLost`].
+    /// [`Error::Count`] without samples, with rows of width 0 or without classes, for inputs that are not whole rows,
+    /// another number of classes than samples, or a class that is not below `config.classes`; [`Error::NotFinite`] for
+    /// NaN or infinity in `config`, [`Error::TooLarge`] where the device's limits are too low, [`Error::OutOfMemory`],
+    /// [`Error::Timeout`], [`Error::DeviceLost`].
     pub fn from_bytes(gpu: &Gpu, samples: usize, inputs: &[u8], classes: &[u8], config: BytesConfig) -> Result<Self> {
         let operation = "Dataset::from_bytes";
         let width = row_width(operation, "inputs", samples, inputs.len())?;
         if config.classes == 0 {
-            return Err(Error::Zero { operation, what: "the number of classes" });
+            return Err(Error::zero(operation, "the number of classes"));
         }
         if classes.len() != samples {
-            return Err(Error::Length {
-                operation,
-                what: "classes",
-                expected: samples as u64,
-                found: classes.len() as u64,
-                rule: "one a sample",
-            });
+            return Err(Error::length(operation, "classes", [classes.len(), samples], "one a sample"));
         }
         check_finite(operation, "config.inputs", &config.inputs)?;
         check_finite(operation, "config.targets", &config.targets)?;
         if let Some(index) = classes.iter().position(|&class| usize::from(class) >= config.classes) {
-            return Err(Error::NoSuchClass { operation, index, class: classes[index].into(), classes: config.classes });
+            let (what, most) = (format!("classes[{index}]"), config.classes as u64 - 1);
+            let rule = format!("there are {} classes, numbered from 0", config.classes);
+            return Err(Error::count(operation, &what, classes[index].into(), [0, most], &rule));
         }
 
         let words = width.div_ceil(4);
@@ -165,12 +161,12 @@ impl Dataset {
     /// [`Dataset::write_rows`] adds them, also while a trainer is at work.
     ///
     /// # Errors
-    /// [`Error::Zero`] for no capacity or rows of width 0, [`Error::TooLarge`], [`Error::OutOfMemory`].
+    /// [`Error::Count`] for no capacity or rows of width 0, [`Error::TooLarge`], [`Error::OutOfMemory`].
     pub fn with_capacity(gpu: &Gpu, capacity: usize, inputs: usize, targets: usize) -> Result<Self> {
         let operation = "Dataset::with_capacity";
         let sizes = [("the capacity", capacity), ("the width of the inputs or of the targets", inputs.min(targets))];
         match sizes.into_iter().find(|&(_, size)| size == 0) {
-            Some((what, _)) => Err(Error::Zero { operation, what }),
+            Some((what, _)) => Err(Error::zero(operation, what)),
             None => Dataset::floats(operation, gpu, 0, capacity, [inputs, targets]),
         }
     }
@@ -180,9 +176,9 @@ impl Dataset {
     /// in; where it shuffles, that one epoch may take some samples twice and others not.
     ///
     /// # Errors
-    /// [`Error::Length`] unless both have as many whole rows, [`Error::NotFinite`], [`Error::NoRoom`] for rows past the
-    /// capacity or with a gap before them, [`Error::NotFloats`] for a data set of bytes, [`Error::BufferUsage`] for an
-    /// app's buffer without `COPY_DST`: then nothing is written.
+    /// [`Error::Count`] unless both have as many whole rows, and for rows past the capacity or with a gap before them;
+    /// [`Error::NotFinite`], [`Error::NotFloats`] for a data set of bytes, [`Error::Buffer`] for an app's buffer
+    /// without `COPY_DST`: then nothing is written.
     pub fn write_rows(&self, first: usize, inputs: &[f32], targets: &[f32]) -> Result<()> {
         let operation = "Dataset::write_rows";
         if self.inputs.encoding != Encoding::Floats {
@@ -191,24 +187,20 @@ impl Dataset {
         let rows = inputs.len() / self.inputs.width;
         for (what, numbers, of) in [("inputs", inputs, &self.inputs), ("targets", targets, &self.targets)] {
             if numbers.len() != rows * of.width {
-                return Err(Error::Length {
-                    operation,
-                    what,
-                    expected: (rows * of.width) as u64,
-                    found: numbers.len() as u64,
-                    rule: "whole rows, as many of inputs as of targets",
-                });
+                let rule = "whole rows, as many of inputs as of targets";
+                return Err(Error::length(operation, what, [numbers.len(), rows * of.width], rule));
             }
             check_finite(operation, what, numbers)?;
             if !of.rows.buffer().usage().contains(wgpu::BufferUsages::COPY_DST) {
-                return Err(Error::BufferUsage { operation, what, missing: "BufferUsages::COPY_DST".to_owned() });
+                let problem = BufferProblem::LacksUsage { missing: "BufferUsages::COPY_DST" };
+                return Err(Error::buffer(operation, what, problem));
             }
         }
         let mut samples = self.samples.lock();
         let (count, capacity) = (*samples as usize, self.samples.capacity as usize);
         let end = first.saturating_add(rows);
         if first > count || end > capacity {
-            return Err(Error::NoRoom { first, rows, count, capacity });
+            return Err(no_room([first, rows], [count, capacity]));
         }
         self.inputs.rows.write(&self.gpu, first, inputs)?;
         self.targets.rows.write(&self.gpu, first, targets)?;
@@ -222,7 +214,7 @@ impl Dataset {
     /// which [`Dataset::write_samples`] and [`Dataset::write_rows`] add.
     ///
     /// # Errors
-    /// [`Error::SampleCount`] for more samples than there are rows; [`Error::OutOfMemory`].
+    /// [`Error::Count`] for more samples than there are rows; [`Error::OutOfMemory`].
     pub fn with_samples(&self, samples: usize) -> Result<Self> {
         let (operation, capacity) = ("Dataset::with_samples", self.samples.capacity);
         let count = check_sample_count(operation, samples, 0, capacity)?;
@@ -233,7 +225,7 @@ impl Dataset {
     /// since there were fewer. A trainer goes on to them as it does after [`Dataset::write_rows`].
     ///
     /// # Errors
-    /// [`Error::SampleCount`] for fewer samples than there are, or more than there are rows: then nothing is changed.
+    /// [`Error::Count`] for fewer samples than there are, or more than there are rows: then nothing is changed.
     pub fn write_samples(&self, samples: usize) -> Result<()> {
         let mut count = self.samples.lock();
         let samples = check_sample_count("Dataset::write_samples", samples, *count, self.samples.capacity)?;
@@ -261,11 +253,13 @@ impl Dataset {
     /// The first `first` samples and the others, as two data sets in the same memory.
     ///
     /// # Errors
-    /// [`Error::Split`] unless both have samples; [`Error::OutOfMemory`].
+    /// [`Error::Count`] unless both have samples; [`Error::OutOfMemory`].
     pub fn split_at(&self, first: usize) -> Result<(Dataset, Dataset)> {
         let samples = self.samples();
         if first == 0 || first >= samples {
-            return Err(Error::Split { first, samples });
+            let rule = format!("both parts need at least one of the {samples} samples");
+            let most = samples.saturating_sub(1) as u64;
+            return Err(Error::count("Dataset::split_at", "first", first as u64, [1, most], &rule));
         }
         let part = |start: usize, count: usize| {
             let numbers =
@@ -332,7 +326,23 @@ impl Dataset {
 /// Refuses another number of samples than `least` to `capacity`.
 fn check_sample_count(operation: &'static str, samples: usize, least: u32, capacity: u32) -> Result<u32> {
     let in_range = u32::try_from(samples).ok().filter(|samples| (least..=capacity).contains(samples));
-    in_range.ok_or(Error::SampleCount { operation, samples, least, capacity })
+    in_range.ok_or_else(|| {
+        let rule = format!("the data set has rows for {capacity} samples");
+        Error::count(operation, "the number of samples", samples as u64, [least.into(), capacity.into()], &rule)
+    })
+}
+
+/// What is wrong with `rows` rows from `first` on, where there are `count` and room for `capacity`.
+fn no_room([first, rows]: [usize; 2], [count, capacity]: [usize; 2]) -> Error {
+    let (what, found, most) = if first > count {
+        (format!("the first of {rows} rows"), first, count)
+    } else {
+        (format!("the end of {rows} rows from {first} on"), first.saturating_add(rows), capacity)
+    };
+    let rule = format!(
+        "the data set has {count} rows with room for {capacity}; begin at {count} or before, and end at {capacity}"
+    );
+    Error::count("Dataset::write_rows", &what, found as u64, [0, most as u64], &rule)
 }
 
 const ONE_ROW_A_SAMPLE: &str = "both must have one row a sample";
@@ -340,19 +350,14 @@ const ONE_ROW_A_SAMPLE: &str = "both must have one row a sample";
 /// How many of `length` numbers each sample has.
 fn row_width(operation: &'static str, what: &'static str, samples: usize, length: usize) -> Result<usize> {
     if samples == 0 {
-        return Err(Error::Zero { operation, what: "the number of samples" });
+        return Err(Error::zero(operation, "the number of samples"));
     }
     if length == 0 {
-        return Err(Error::Zero { operation, what: "the width of the inputs or of the targets" });
+        return Err(Error::zero(operation, "the width of the inputs or of the targets"));
     }
     if !length.is_multiple_of(samples) {
-        return Err(Error::Length {
-            operation,
-            what,
-            expected: length.next_multiple_of(samples) as u64,
-            found: length as u64,
-            rule: "a multiple of the number of samples",
-        });
+        let rule = format!("or another multiple of {samples}, the number of samples");
+        return Err(Error::length(operation, what, [length, length.next_multiple_of(samples)], &rule));
     }
     Ok(length / samples)
 }

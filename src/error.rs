@@ -20,6 +20,56 @@ impl fmt::Display for Shape {
     }
 }
 
+/// What can be wrong with a buffer: the `problem` of [`Error::Buffer`]. Displayed as a phrase about its operand.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BufferProblem {
+    /// wgpu refused it: use one of the same device that is neither destroyed nor mapped.
+    #[error("was refused by wgpu; use one of the same device, neither destroyed nor mapped: {reason}")]
+    Refused {
+        /// wgpu's own words.
+        reason: String,
+    },
+    /// It lacks a usage: create it with that usage.
+    #[error("is in a buffer that lacks {missing}; create it with that usage")]
+    LacksUsage {
+        /// The missing usage, by wgpu's name.
+        missing: &'static str,
+    },
+    /// It is too short for the rows: use fewer rows or a larger buffer.
+    #[error("needs {needed} bytes of its buffer, which has {found}; fewer rows, or a larger buffer")]
+    TooShort {
+        /// The bytes up to the end of the last row.
+        needed: u64,
+        /// The buffer's size in bytes.
+        found: u64,
+    },
+    /// The offset or stride is not a multiple of 4 bytes: make it one.
+    #[error("has {bytes} bytes as its {field}, which must be a multiple of 4, the size of an f32")]
+    Misaligned {
+        /// `offset` or `stride`.
+        field: &'static str,
+        /// Its value in bytes.
+        bytes: u64,
+    },
+    /// The stride is smaller than a row: raise it to `row` at least.
+    #[error("has a stride of {stride} bytes, and a row of {width} f32 takes {row}; raise the stride")]
+    StrideTooSmall {
+        /// The stride in bytes.
+        stride: u64,
+        /// The numbers in a row.
+        width: u64,
+        /// The bytes of a row.
+        row: u64,
+    },
+    /// It is read, and the same operation writes to it: use a second buffer for what is written.
+    #[error("and {with} are in one buffer; wgpu wants a buffer of its own for what is written")]
+    Aliased {
+        /// The operand that is written.
+        with: &'static str,
+    },
+}
+
 /// What can go wrong.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
@@ -35,24 +85,19 @@ pub enum Error {
         tried: String,
     },
 
-    /// `WGPU_ADAPTER_NAME` names no adapter of this machine: choose one of those found.
-    #[error("WGPU_ADAPTER_NAME={wanted} matches none of this machine's adapters ({found}): give a part of one's name")]
-    AdapterNotFound {
-        /// The name asked for.
-        wanted: String,
-        /// The names of the adapters found.
-        found: String,
+    /// `WGPU_ADAPTER_NAME` or `WGPU_BACKEND` names nothing that there is: set it to one of those listed, or unset it.
+    #[error("{variable}={value} {problem}")]
+    Environment {
+        /// The environment variable.
+        variable: &'static str,
+        /// Its value.
+        value: String,
+        /// What is wrong with the value, and which ones would do.
+        problem: String,
     },
 
-    /// `WGPU_BACKEND` names no backend: correct its spelling.
-    #[error("WGPU_BACKEND={wanted} names no backend; choose among vulkan, metal, dx12 and gl")]
-    UnknownBackend {
-        /// What was asked for.
-        wanted: String,
-    },
-
-    /// The adapter gave no device.
-    #[error("the adapter {adapter} gave no device: {reason}")]
+    /// The adapter gave no device: choose another by `WGPU_ADAPTER_NAME`.
+    #[error("the adapter {adapter} gave no device; choose another by WGPU_ADAPTER_NAME: {reason}")]
     NoDevice {
         /// The adapter's name.
         adapter: String,
@@ -81,24 +126,15 @@ pub enum Error {
         reason: String,
     },
 
-    /// The GPU had no memory left; what existed before still works.
+    /// The GPU had no memory left: use a smaller batch, network or data set. What existed before still works.
     #[error("the GPU has no memory left for {what}: use a smaller batch, network or data set")]
     OutOfMemory {
         /// The object that was to be made.
         what: String,
     },
 
-    /// wgpu refused a buffer: it is destroyed, mapped, or of another device.
-    #[error("wgpu refused a buffer of {what}: {reason}")]
-    BufferRefused {
-        /// The kernel or the submission that uses it.
-        what: String,
-        /// wgpu's own words.
-        reason: String,
-    },
-
-    /// wgpu refused something else, which it should not: please report it.
-    #[error("wgpu refused {what}: {reason}")]
+    /// wgpu refused something that is not a buffer of yours. This should not happen: please report it.
+    #[error("wgpu refused {what}; please report this: {reason}")]
     Refused {
         /// The object that was to be made.
         what: String,
@@ -106,7 +142,7 @@ pub enum Error {
         reason: String,
     },
 
-    /// The GPU did not finish in time.
+    /// The GPU did not finish in time: give it longer by `Gpu::with_wait_timeout`, or less work at a time.
     #[error(
         "the GPU did not finish within {seconds} s: give it longer by Gpu::with_wait_timeout, or less work at a time"
     )]
@@ -115,26 +151,25 @@ pub enum Error {
         seconds: f64,
     },
 
-    /// The GPU reported work as done that it had not done.
+    /// The GPU reported work as done that it had not done: submit less at a time, or try another plan or device.
     #[error(
-        "the GPU was given {expected} training steps and did {found}: a submission was refused, or was dropped for taking \
-         too long, or the device is another than it says; record fewer steps in one, or try another plan"
+        "{operation}: the GPU was given {expected} {what} and did {found}: a submission was refused, or was dropped \
+         for taking too long, or the device is another than it says; {way_out}"
     )]
     WorkDropped {
-        /// The steps whose submissions were reported complete.
-        expected: u64,
-        /// The steps that the GPU counted.
-        found: u64,
-    },
-
-    /// The GPU reported a readback as done that it had not done.
-    #[error("{operation}: the GPU reported work as done that it dropped; nothing was read")]
-    ReadDropped {
-        /// The operation that read.
+        /// The operation that noticed it.
         operation: &'static str,
+        /// The work: `training steps`, or `readback`, of which nothing was then read.
+        what: &'static str,
+        /// How much of it was reported as done.
+        expected: u64,
+        /// How much of it was done.
+        found: u64,
+        /// What to do instead.
+        way_out: &'static str,
     },
 
-    /// Training diverged: the loss is no longer a finite number, and neither are the parameters.
+    /// Training diverged, and the parameters are not finite: restore them, and train with a lower learning rate.
     #[error(
         "training diverged: after {step} steps the loss is {loss}; write saved parameters back, and make a new Trainer \
          with a lower learning rate"
@@ -146,53 +181,37 @@ pub enum Error {
         loss: String,
     },
 
-    /// A network without layers: add at least one, `Mlp::inputs(2).linear(1)`.
-    #[error("{operation}: the network has no layers; add one, for example .linear(30)")]
-    NoLayers {
+    /// A part of an [`Mlp`](crate::Mlp) stands where it cannot: `.bias()` and then one activation follow `.linear(…)`.
+    #[error("{operation}: {what} stands after layer {after} (0 is the input), {rule}")]
+    Misplaced {
         /// The operation that refused.
         operation: &'static str,
-    },
-
-    /// `.bias()` must follow `.linear(…)`.
-    #[error("Mlp: .bias() stands after layer {after}, which is not linear; write .linear(outputs).bias()")]
-    MisplacedBias {
-        /// How many layers stood before `.bias()`.
+        /// The part, for example `.bias()`.
+        what: String,
+        /// How many layers stand before it.
         after: usize,
+        /// Why it cannot stand there, and what to write instead.
+        rule: &'static str,
     },
 
-    /// An activation must follow `.linear(…)`, and a layer has one.
-    #[error(
-        "Mlp: .{activation}() stands after {after} layers, the last of which has its activation or is not there; a layer \
-         is a linear map with one activation: write .linear(outputs).{activation}()"
-    )]
-    MisplacedActivation {
-        /// The activation's name.
-        activation: &'static str,
-        /// How many layers stood before it.
-        after: usize,
-    },
-
-    /// A size that may not be zero is zero.
-    #[error("{operation}: {what} is 0; it must be at least 1")]
-    Zero {
+    /// A number is outside its range: a size, a length, an index. Choose one from `least` to `most`, as `rule` says.
+    #[error("{operation}: {what} is {found}; {}: {rule}", range(*.least, *.most))]
+    Count {
         /// The operation that refused.
         operation: &'static str,
-        /// The size.
-        what: &'static str,
+        /// What the number is.
+        what: String,
+        /// The number.
+        found: u64,
+        /// The smallest number allowed.
+        least: u64,
+        /// The largest number allowed; `u64::MAX` where there is no such bound.
+        most: u64,
+        /// Where the range comes from, or what to do instead.
+        rule: String,
     },
 
-    /// A matrix without rows or without columns.
-    #[error("{operation}: {what} is {shape}; it must have at least one row and one column")]
-    Empty {
-        /// The operation that refused.
-        operation: &'static str,
-        /// The operand.
-        what: &'static str,
-        /// Its shape.
-        shape: Shape,
-    },
-
-    /// Two shapes that must fit do not.
+    /// Two shapes do not fit each other: change one of them as the rule says.
     #[error("{operation}: {left_name} is {left} and {right_name} is {right}; {rule}")]
     Shapes {
         /// The operation that refused.
@@ -209,69 +228,7 @@ pub enum Error {
         rule: &'static str,
     },
 
-    /// A slice has another length than its shape says.
-    #[error("{operation}: {what} has {found} numbers, and {expected} were expected ({rule})")]
-    Length {
-        /// The operation that refused.
-        operation: &'static str,
-        /// The slice.
-        what: &'static str,
-        /// How many numbers would fit.
-        expected: u64,
-        /// How many numbers it has.
-        found: u64,
-        /// Where the expected length comes from.
-        rule: &'static str,
-    },
-
-    /// The batch size is 0 or above the number of samples.
-    #[error("TrainConfig: batch_size is {batch_size} and the data set has {samples} samples; choose 1 to {samples}")]
-    BatchSize {
-        /// The batch size asked for.
-        batch_size: u64,
-        /// How many samples there are.
-        samples: u64,
-    },
-
-    /// A data set cannot be split there.
-    #[error("Dataset::split_at: {first} of {samples} samples; both parts need one at least: choose 1 to {samples} - 1")]
-    Split {
-        /// The samples of the first part.
-        first: usize,
-        /// How many samples there are.
-        samples: usize,
-    },
-
-    /// Rows that a data set has no room for, or that would leave a gap.
-    #[error(
-        "Dataset::write_rows: {rows} rows from {first} on, and the data set has {count} with room for {capacity}; begin at \
-         {count} or before, and end at {capacity}"
-    )]
-    NoRoom {
-        /// The first row to write.
-        first: usize,
-        /// How many rows.
-        rows: usize,
-        /// The samples that there are.
-        count: usize,
-        /// The samples that there is room for.
-        capacity: usize,
-    },
-
-    /// A number of samples that a data set cannot have.
-    #[error("{operation}: {samples} samples; choose {least} to {capacity}, the rows that there are")]
-    SampleCount {
-        /// The operation that refused.
-        operation: &'static str,
-        /// The samples asked for.
-        samples: usize,
-        /// The fewest that there can be: those that there are.
-        least: u32,
-        /// The most that there can be.
-        capacity: u32,
-    },
-
-    /// A data set of bytes where one of f32 is wanted.
+    /// A data set of bytes where one of f32 is wanted: make it by `Dataset::from_slices` or `with_capacity`.
     #[error(
         "{operation}: the data set is of bytes and classes; make one of f32, by Dataset::from_slices or with_capacity"
     )]
@@ -280,37 +237,20 @@ pub enum Error {
         operation: &'static str,
     },
 
-    /// A class that is not among those that there are.
-    #[error("{operation}: classes[{index}] is {class}, and there are {classes} classes, numbered from 0")]
-    NoSuchClass {
-        /// The operation that refused.
-        operation: &'static str,
-        /// The sample.
-        index: usize,
-        /// Its class.
-        class: u32,
-        /// How many classes there are.
-        classes: usize,
-    },
-
-    /// The learning rate is not a finite number.
-    #[error("the learning rate is {0}; it must be a finite number, for example 0.1")]
-    LearningRate(String),
-
-    /// A number that goes to the GPU is NaN or infinite.
-    #[error("{operation}: {what}[{index}] is {value}; every number must be finite")]
+    /// A number that goes to the GPU is NaN or infinite: replace it with a finite one.
+    #[error("{operation}: {what}{} is {value}; it must be a finite number, for example 0.1", place(.index))]
     NotFinite {
         /// The operation that refused.
         operation: &'static str,
-        /// The slice.
+        /// The number, or the slice that it is in.
         what: &'static str,
-        /// The place in the slice, all rows counted through.
-        index: usize,
+        /// The place in the slice, all rows counted through; `None` for a single number.
+        index: Option<usize>,
         /// The number found there.
         value: String,
     },
 
-    /// Something does not fit in 32-bit sizes, in the device's limits, or in a bound of wgrad's own.
+    /// Too large for 32-bit sizes, for the device's limits, or for a bound of wgrad's own: do as `way_out` says.
     #[error("{operation}: {what} needs {needed} bytes, and {limit} allows {allowed}; {way_out}")]
     TooLarge {
         /// The operation that refused.
@@ -327,74 +267,18 @@ pub enum Error {
         way_out: &'static str,
     },
 
-    /// A buffer lacks a usage flag.
-    #[error("{operation}: the buffer of {what} lacks {missing}; create it with that usage")]
-    BufferUsage {
-        /// The operation that refused.
-        operation: &'static str,
-        /// The operand.
+    /// A buffer cannot be used as it was given: the problem says what to change.
+    #[error("{operation}: {what} {problem}")]
+    Buffer {
+        /// The operation that refused. Where wgpu refused: the kernel or the submission that uses the buffer.
+        operation: String,
+        /// The operand that is in the buffer.
         what: &'static str,
-        /// The usage flags that are missing, by wgpu's names.
-        missing: String,
+        /// What is wrong with the buffer.
+        problem: BufferProblem,
     },
 
-    /// A buffer is too short for the rows asked for.
-    #[error(
-        "{operation}: {what} needs {needed} bytes of its buffer, which has {found}; fewer rows, or a larger buffer"
-    )]
-    BufferTooShort {
-        /// The operation that refused.
-        operation: &'static str,
-        /// The operand.
-        what: &'static str,
-        /// The bytes up to the end of the last row.
-        needed: u64,
-        /// The buffer's size in bytes.
-        found: u64,
-    },
-
-    /// An offset or stride that is not a multiple of 4 bytes.
-    #[error("{operation}: the {field} of {what} is {bytes} bytes; it must be a multiple of 4, the size of an f32")]
-    BufferMisaligned {
-        /// The operation that refused.
-        operation: &'static str,
-        /// The operand.
-        what: &'static str,
-        /// `offset` or `stride`.
-        field: &'static str,
-        /// Its value in bytes.
-        bytes: u64,
-    },
-
-    /// A stride below the width of a row.
-    #[error(
-        "{operation}: the stride of {what} is {stride} bytes, and a row of {width} f32 takes {row}; raise the stride"
-    )]
-    StrideTooSmall {
-        /// The operation that refused.
-        operation: &'static str,
-        /// The operand.
-        what: &'static str,
-        /// The stride in bytes.
-        stride: u64,
-        /// The numbers in a row.
-        width: u64,
-        /// The bytes of a row.
-        row: u64,
-    },
-
-    /// The same buffer is read and written by one operation.
-    #[error("{operation}: {read} and {written} are in one buffer; wgpu wants a buffer of its own for what is written")]
-    BufferAliased {
-        /// The operation that refused.
-        operation: &'static str,
-        /// The operand that is read.
-        read: &'static str,
-        /// The operand that is written.
-        written: &'static str,
-    },
-
-    /// Two things that work together belong to different [`Gpu`](crate::Gpu)s.
+    /// Two things that work together belong to different [`Gpu`](crate::Gpu)s: make both from one, or from its clones.
     #[error("{operation}: {left} and {right} belong to different Gpus; make both from one Gpu or its clones")]
     OtherGpu {
         /// The operation that refused.
@@ -405,75 +289,15 @@ pub enum Error {
         right: &'static str,
     },
 
-    /// A population where one network is wanted: [`extract`](crate::Network::extract) it.
-    #[error("{operation}: this is a population of {count} networks; take one out by extract(index)")]
-    Population {
+    /// A name that cannot be taken: no plan has it, or no function in WGSL can. Give one that the problem describes.
+    #[error("{operation}: {name:?} {problem}")]
+    Name {
         /// The operation that refused.
         operation: &'static str,
-        /// How many networks the population has.
-        count: usize,
-    },
-
-    /// A population has no network of that number.
-    #[error("Network::extract: there is no network {index} among {count}; they are numbered from 0")]
-    NoSuchNetwork {
-        /// The number that was asked for.
-        index: usize,
-        /// How many there are.
-        count: usize,
-    },
-
-    /// A name that a function in WGSL cannot have.
-    #[error("Network::wgsl: {name:?} cannot name a function in WGSL; give letters, digits and _, the first a letter")]
-    FunctionName {
-        /// The name asked for.
+        /// The name that was given.
         name: String,
-    },
-
-    /// A group or binding index that the device does not have.
-    #[error("{operation}: {what} {index} is past the device's {limit}, {allowed}; the largest is one below that")]
-    BindingIndex {
-        /// The operation that refused.
-        operation: &'static str,
-        /// `group` or `binding`.
-        what: &'static str,
-        /// The index asked for.
-        index: u32,
-        /// The field of [`wgpu::Limits`].
-        limit: &'static str,
-        /// The limit's value.
-        allowed: u32,
-    },
-
-    /// A layer that is wider than a function in WGSL is written for: run the network by
-    /// [`forward`](crate::Network::forward).
-    #[error(
-        "{operation}: layer {layer} (0 is the input) is {width} wide, and functions are written for up to {most}; use \
-         narrower layers, or Network::forward"
-    )]
-    TooWide {
-        /// The operation that refused.
-        operation: &'static str,
-        /// The layer, counted from 1; 0 is the input.
-        layer: usize,
-        /// Its width.
-        width: usize,
-        /// The widest that there can be.
-        most: usize,
-    },
-
-    /// A function in WGSL that would run through more loop iterations than some drivers allow an invocation.
-    #[error(
-        "{operation}: a call would go through {found} loop iterations, and {most} are allowed; use fewer or narrower \
-         layers, or Network::forward"
-    )]
-    TooManyIterations {
-        /// The operation that refused.
-        operation: &'static str,
-        /// The iterations of a call.
-        found: u64,
-        /// The most that there may be.
-        most: u64,
+        /// What is wrong with it, and which names would do.
+        problem: String,
     },
 
     /// The plan that was asked for by name cannot run here: let [`Plan::Auto`](crate::Plan::Auto) choose.
@@ -487,7 +311,7 @@ pub enum Error {
         way_out: &'static str,
     },
 
-    /// A file cannot be read or written. The network in memory is unchanged; so is a file that was there before.
+    /// A file cannot be read or written: see the reason. The network in memory is unchanged; so is any earlier file.
     #[error("cannot {action} {path}: {reason}")]
     File {
         /// `read` or `write`.
@@ -498,7 +322,7 @@ pub enum Error {
         reason: String,
     },
 
-    /// A file is damaged, or not what it was taken for. Nothing of it was used.
+    /// A file is damaged, or not what it was taken for: correct it or take another. Nothing of it was used.
     #[error("{path}: {place}: found {found}, expected {expected}")]
     Malformed {
         /// The file.
@@ -510,23 +334,58 @@ pub enum Error {
         /// What should be.
         expected: String,
     },
-
-    /// A plan of that name does not exist.
-    #[error("there is no plan named {name:?}; choose one of {known}")]
-    UnknownPlan {
-        /// The name that was asked for.
-        name: String,
-        /// The names there are.
-        known: String,
-    },
 }
 
 impl Error {
     /// The same, where what wgpu refused can only be one of the buffers.
     pub(crate) fn of_a_buffer(self) -> Self {
         match self {
-            Error::Refused { what, reason } => Error::BufferRefused { what, reason },
+            Error::Refused { what, reason } => Error::buffer(what, "a buffer", BufferProblem::Refused { reason }),
             other => other,
         }
     }
+
+    pub(crate) fn buffer(operation: impl Into<String>, what: &'static str, problem: BufferProblem) -> Self {
+        Error::Buffer { operation: operation.into(), what, problem }
+    }
+
+    pub(crate) fn aliased(operation: &'static str, read: &'static str, written: &'static str) -> Self {
+        Error::buffer(operation, read, BufferProblem::Aliased { with: written })
+    }
+
+    pub(crate) fn count(operation: &'static str, what: &str, found: u64, [least, most]: [u64; 2], rule: &str) -> Self {
+        Error::Count { operation, what: what.to_owned(), found, least, most, rule: rule.to_owned() }
+    }
+
+    pub(crate) fn zero(operation: &'static str, what: &str) -> Self {
+        Error::count(operation, what, 0, [1, u64::MAX], "0 leaves nothing to compute")
+    }
+
+    pub(crate) fn empty(operation: &'static str, what: &str, shape: Shape) -> Self {
+        let side = if shape.columns == 0 { "columns" } else { "rows" };
+        let rule = format!("{what} is {shape}; it must have at least one row and one column");
+        Error::count(operation, &format!("the number of {side}"), 0, [1, u64::MAX], &rule)
+    }
+
+    pub(crate) fn length(operation: &'static str, slice: &str, [found, expected]: [usize; 2], rule: &str) -> Self {
+        Error::count(operation, &format!("the length of {slice}"), found as u64, [expected as u64; 2], rule)
+    }
+
+    pub(crate) fn batch_size(operation: &'static str, found: u64, samples: u64) -> Self {
+        let rule = format!("choose no more than the data set's {samples} samples");
+        Error::count(operation, "batch_size", found, [1, samples], &rule)
+    }
+}
+
+fn range(least: u64, most: u64) -> String {
+    match (least, most) {
+        (least, most) if least > most => "no number will do".to_owned(),
+        (least, most) if least == most => format!("it must be exactly {most}"),
+        (least, u64::MAX) => format!("it must be at least {least}"),
+        (least, most) => format!("it must be {least} to {most}"),
+    }
+}
+
+fn place(index: &Option<usize>) -> String {
+    index.map_or(String::new(), |index| format!("[{index}]"))
 }

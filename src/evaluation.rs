@@ -56,7 +56,7 @@ impl Network {
     /// `½ Σ_outputs (y - t)²`. Not finite for a network that has diverged. Waits.
     ///
     /// # Errors
-    /// [`Error::Zero`] for a data set without samples; those of [`Trainer::new`], [`Trainer::train`] and
+    /// [`Error::Count`] for a data set without samples; those of [`Trainer::new`], [`Trainer::train`] and
     /// [`Trainer::read_losses`].
     pub fn evaluate(&self, data: &Dataset) -> Result<Vec<f32>> {
         Ok(self.measure(data, Work::Evaluate)?.read_losses()?.iter().map(|reading| reading.loss).collect())
@@ -66,8 +66,8 @@ impl Network {
     /// only the counts come back. Waits.
     ///
     /// # Errors
-    /// [`Error::Population`], [`Error::TooLarge`] for more classes than a table of counts has room for, and those of
-    /// [`Network::evaluate`].
+    /// [`Error::Count`] for a population, [`Error::TooLarge`] for more classes than a table of counts has room for, and
+    /// those of [`Network::evaluate`].
     pub fn classify(&self, data: &Dataset) -> Result<Classification> {
         self.check_single(Work::Classify.operation())?;
         let mut measured = self.measure(data, Work::Classify)?;
@@ -79,7 +79,7 @@ impl Network {
     /// Goes once through a data set.
     fn measure(&self, data: &Dataset, work: Work) -> Result<Trainer> {
         if data.samples() == 0 {
-            return Err(Error::Zero { operation: work.operation(), what: "the number of samples" });
+            return Err(Error::zero(work.operation(), "the number of samples"));
         }
         // A population's networks take sample after sample, which any of them has the memory for.
         let batch_size = if self.count() == 1 { data.samples().min(self.most_rows()) } else { 1 };

@@ -79,7 +79,7 @@ impl Gpu {
     /// several.
     ///
     /// # Errors
-    /// [`Error::NoAdapter`], [`Error::AdapterNotFound`], [`Error::UnknownBackend`], [`Error::NoDevice`],
+    /// [`Error::NoAdapter`], [`Error::Environment`] for one of these variables, [`Error::NoDevice`],
     /// [`Error::LimitTooLow`].
     pub fn headless() -> Result<Self> {
         pollster::block_on(adapter::request())

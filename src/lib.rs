@@ -23,7 +23,7 @@ pub use wgpu;
 
 pub use activation::Activation;
 pub use data::{BytesConfig, Dataset};
-pub use error::{Error, Result, Shape};
+pub use error::{BufferProblem, Error, Result, Shape};
 pub use evaluation::Classification;
 pub use gpu::Gpu;
 pub use mlp::{Dense, Mlp};

@@ -52,8 +52,8 @@ impl Dense {
 pub struct Mlp {
     inputs: usize,
     layers: Vec<Dense>,
-    /// The first `.bias()` or activation that follows no layer that could take it: its name, and the layers before it.
-    misplaced: Option<(&'static str, usize)>,
+    /// The first bias or activation that no layer before it could take, as it is written, and how many layers there were.
+    misplaced: Option<(String, usize)>,
 }
 
 impl Mlp {
@@ -80,7 +80,7 @@ impl Mlp {
     pub fn bias(mut self) -> Self {
         match self.layers.last_mut() {
             Some(layer) if layer.activation == Activation::Identity => layer.bias = true,
-            _ => self.misplaced = self.misplaced.or(Some(("bias", self.layers.len()))),
+            _ => self.misplace(".bias()".to_owned()),
         }
         self
     }
@@ -94,9 +94,14 @@ impl Mlp {
     pub fn activation(mut self, activation: Activation) -> Self {
         match self.layers.last_mut() {
             Some(layer) if layer.activation == Activation::Identity => layer.activation = activation,
-            _ => self.misplaced = self.misplaced.or(Some((activation.name(), self.layers.len()))),
+            _ => self.misplace(format!(".{activation}()")),
         }
         self
+    }
+
+    /// Notes what no layer can take, for [`Mlp::check`] to refuse; the first counts.
+    fn misplace(&mut self, what: String) {
+        self.misplaced.get_or_insert((what, self.layers.len()));
     }
 
     /// The values per sample that the network takes.
@@ -136,23 +141,25 @@ impl Mlp {
     /// Refuses what is not a network, for `operation`'s sake.
     ///
     /// # Errors
-    /// [`Error::NoLayers`], [`Error::Zero`] for a width of 0, [`Error::MisplacedBias`], [`Error::MisplacedActivation`],
-    /// [`Error::TooLarge`] for more
-    /// parameters than 32 bits can count the bytes of.
+    /// [`Error::Count`] for a width of 0 or no layers, [`Error::Misplaced`] for a bias or an activation without its linear
+    /// layer, [`Error::TooLarge`] for more parameters than 32 bits can count the bytes of.
     pub fn check(&self, operation: &'static str) -> Result<()> {
         if self.inputs == 0 {
-            return Err(Error::Zero { operation, what: "the width of the input" });
+            return Err(Error::zero(operation, "the width of the input"));
+        }
+        if let Some((what, after)) = self.misplaced.clone() {
+            let rule = match what.as_str() {
+                ".bias()" => "which takes no bias; write .linear(outputs).bias(), and an activation after that",
+                _ => "which takes no activation: a layer is a linear map with one; write .linear(outputs) before it",
+            };
+            return Err(Error::Misplaced { operation, what, after, rule });
         }
         if self.layers.is_empty() {
-            return Err(Error::NoLayers { operation });
-        }
-        match self.misplaced {
-            Some(("bias", after)) => return Err(Error::MisplacedBias { after }),
-            Some((activation, after)) => return Err(Error::MisplacedActivation { activation, after }),
-            None => {}
+            let rule = "add one, for example .linear(30)";
+            return Err(Error::count(operation, "the number of layers", 0, [1, u64::MAX], rule));
         }
         if self.layers.iter().any(|layer| layer.outputs == 0) {
-            return Err(Error::Zero { operation, what: "the width of a layer" });
+            return Err(Error::zero(operation, "the width of a layer"));
         }
         let needed = (self.parameter_count() as u64).saturating_mul(4);
         if needed > u64::from(u32::MAX) {
@@ -179,13 +186,8 @@ impl Mlp {
         if parameters.len() == expected {
             return Ok(());
         }
-        Err(Error::Length {
-            operation,
-            what: "parameters",
-            expected: expected as u64,
-            found: parameters.len() as u64,
-            rule: "the sum of the layers' weights and biases",
-        })
+        let rule = "the sum of the layers' weights and biases";
+        Err(Error::length(operation, "parameters", [parameters.len(), expected], rule))
     }
 
     /// The parameters that a new network starts from: each weight drawn from N(0, inputs^-0.5), as in the notebook,

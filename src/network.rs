@@ -39,7 +39,7 @@ impl Network {
     /// [`Network::extract`] takes one network out of it, for all else.
     ///
     /// # Errors
-    /// [`Error::Zero`] for 0 networks, and those of [`Network::new`]: the parameters of all must fit in one binding,
+    /// [`Error::Count`] for 0 networks, and those of [`Network::new`]: the parameters of all must fit in one binding,
     /// 128 MiB at wgpu's default limits.
     pub fn population(gpu: &Gpu, mlp: &Mlp, count: usize, seed: u64) -> Result<Self> {
         let operation = "Network::population";
@@ -68,10 +68,12 @@ impl Network {
     /// Network `index` of a population, from 0, as a network of its own: a copy of its parameters as they are now.
     ///
     /// # Errors
-    /// [`Error::NoSuchNetwork`]; [`Error::OutOfMemory`], [`Error::DeviceLost`].
+    /// [`Error::Count`] for an `index` past the last network; [`Error::OutOfMemory`], [`Error::DeviceLost`].
     pub fn extract(&self, index: usize) -> Result<Network> {
         if index >= self.count() {
-            return Err(Error::NoSuchNetwork { index, count: self.count() });
+            let most = self.count() as u64 - 1;
+            let rule = format!("there are {} networks, numbered from 0", self.count());
+            return Err(Error::count("Network::extract", "index", index as u64, [0, most], &rule));
         }
         let network = Network::without_parameters("Network::extract", &self.gpu, &self.mlp, 1)?;
         let bytes = 4 * self.mlp.parameter_count() as u64;
@@ -90,7 +92,10 @@ impl Network {
     pub(crate) fn check_single(&self, operation: &'static str) -> Result<()> {
         match self.count() {
             1 => Ok(()),
-            count => Err(Error::Population { operation, count }),
+            count => {
+                let rule = "this is a population; take one network out by extract(index)";
+                Err(Error::count(operation, "the number of networks", count as u64, [1, 1], rule))
+            }
         }
     }
 
@@ -115,7 +120,7 @@ impl Network {
     fn without_parameters(operation: &'static str, gpu: &Gpu, mlp: &Mlp, count: usize) -> Result<Self> {
         mlp.check(operation)?;
         if count == 0 {
-            return Err(Error::Zero { operation, what: "the number of networks" });
+            return Err(Error::zero(operation, "the number of networks"));
         }
         // Shaders of the app read vectors of four.
         let values = (mlp.parameter_count() as u64).saturating_mul(count as u64);
@@ -146,7 +151,7 @@ impl Network {
     /// Replaces all parameters, of a population network after network, before whatever is submitted next.
     ///
     /// # Errors
-    /// [`Error::Length`] for another number of parameters, [`Error::NotFinite`] for NaN or infinity among them: the
+    /// [`Error::Count`] for another number of parameters, [`Error::NotFinite`] for NaN or infinity among them: the
     /// network's parameters are then unchanged.
     pub fn write_parameters(&self, parameters: &[f32]) -> Result<()> {
         let operation = "Network::write_parameters";
@@ -169,21 +174,16 @@ impl Network {
     /// other. Waits. With how many samples one comes may change its last bits: kernels are chosen by that.
     ///
     /// # Errors
-    /// [`Error::Length`] unless `x` is whole rows, [`Error::NotFinite`] for NaN or infinity in it, [`Error::TooLarge`]
-    /// for more rows than the device's limits allow at a time, [`Error::Population`], [`Error::DeviceLost`],
+    /// [`Error::Count`] unless `x` is whole rows, or for a population; [`Error::NotFinite`] for NaN or infinity in it,
+    /// [`Error::TooLarge`] for more rows than the device's limits allow at a time, [`Error::DeviceLost`],
     /// [`Error::Timeout`], [`Error::OutOfMemory`].
     pub fn predict(&self, x: &[f32]) -> Result<Vec<f32>> {
         let operation = "Network::predict";
         self.check_single(operation)?;
         let (inputs, outputs) = (self.mlp.input_width(), self.mlp.output_width());
         if !x.len().is_multiple_of(inputs) {
-            return Err(Error::Length {
-                operation,
-                what: "x",
-                expected: x.len().next_multiple_of(inputs) as u64,
-                found: x.len() as u64,
-                rule: "a multiple of the network's inputs",
-            });
+            let rule = format!("or another multiple of {inputs}, the network's inputs");
+            return Err(Error::length(operation, "x", [x.len(), x.len().next_multiple_of(inputs)], &rule));
         }
         check_finite(operation, "x", x)?;
         let samples = (x.len() / inputs) as u64;

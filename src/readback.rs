@@ -169,8 +169,14 @@ impl Ring {
             return Ok(());
         }
         self.confirmed_steps.fetch_sub(missing, Ordering::AcqRel);
-        Err(Error::WorkDropped { expected: confirmed, found: self.seen_steps })
+        Err(steps_dropped("Trainer", confirmed, self.seen_steps))
     }
+}
+
+/// The GPU did fewer steps than it reported as done.
+pub(crate) fn steps_dropped(operation: &'static str, expected: u64, found: u64) -> Error {
+    let way_out = "record fewer steps in one, or try another plan";
+    Error::WorkDropped { operation, what: "training steps", expected, found, way_out }
 }
 
 /// Held by a recording's callback: frees the slot if the callback never runs.

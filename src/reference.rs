@@ -156,11 +156,11 @@ pub fn squared_error(y: &Matrix, t: &Matrix) -> Result<(f64, Matrix)> {
 /// batch.
 ///
 /// # Errors
-/// [`Error::Shapes`] unless both have one shape; [`Error::Zero`] for a `batch_size` of 0.
+/// [`Error::Shapes`] unless both have one shape; [`Error::Count`] for a `batch_size` of 0.
 pub fn weight_update(w: &Matrix, d_weights: &Matrix, learning_rate: f64, batch_size: usize) -> Result<Matrix> {
     same_shape("weight_update", "w", w, "d_weights", d_weights)?;
     if batch_size == 0 {
-        return Err(Error::Zero { operation: "weight_update", what: "batch_size" });
+        return Err(Error::zero("weight_update", "batch_size"));
     }
     Ok(Matrix::from_fn(w.rows(), w.columns(), |row, column| {
         w.at(row, column) - learning_rate * d_weights.at(row, column) / batch_size as f64

@@ -1,6 +1,6 @@
 //! Matrices in GPU buffers, the app's own included: rows of f32 at an offset, a stride apart.
 
-use crate::error::{Error, Result, Shape};
+use crate::error::{BufferProblem, Error, Result, Shape};
 use crate::gpu::Gpu;
 
 /// Rows of f32 in a wgpu buffer: a row-major matrix, or some columns of a table.
@@ -146,27 +146,28 @@ impl Rows {
         let (row, stride) = (self.row_bytes(), self.stride_bytes());
         let shape = self.shape();
         if self.width == 0 {
-            return Err(Error::Empty { operation, what, shape });
+            return Err(Error::empty(operation, what, shape));
         }
+        let refuse = |problem| Err(Error::buffer(operation, what, problem));
         for (field, bytes) in [("offset", self.offset), ("stride", stride)] {
             if !bytes.is_multiple_of(4) {
-                return Err(Error::BufferMisaligned { operation, what, field, bytes });
+                return refuse(BufferProblem::Misaligned { field, bytes });
             }
         }
         if stride < row {
-            return Err(Error::StrideTooSmall { operation, what, stride, width: self.width, row });
+            return refuse(BufferProblem::StrideTooSmall { stride, width: self.width, row });
         }
         if !self.buffer.usage().contains(wgpu::BufferUsages::STORAGE) {
-            return Err(Error::BufferUsage { operation, what, missing: "BufferUsages::STORAGE".to_owned() });
+            return refuse(BufferProblem::LacksUsage { missing: "BufferUsages::STORAGE" });
         }
         let rows = shape.rows;
         let last = if self.padded { stride } else { row };
         let needed = self.offset.saturating_add((rows.max(1) - 1).saturating_mul(stride)).saturating_add(last);
         if needed > self.buffer.size() {
-            return Err(Error::BufferTooShort { operation, what, needed, found: self.buffer.size() });
+            return refuse(BufferProblem::TooShort { needed, found: self.buffer.size() });
         }
         if rows == 0 {
-            return Err(Error::Empty { operation, what, shape });
+            return Err(Error::empty(operation, what, shape));
         }
         // A binding must begin at a multiple of the device's alignment: the rest of the offset is the shader's.
         let alignment = u64::from(gpu.limits().min_storage_buffer_offset_alignment).max(4);
@@ -256,7 +257,7 @@ impl Operand<'_> {
     /// Refuses to write to a buffer that the same dispatch reads: wgpu would, even where the ranges are apart.
     pub fn check_written_alone(&self, operation: &'static str, read: &[&Self]) -> Result<()> {
         match read.iter().find(|read| read.is_in(self.buffer)) {
-            Some(read) => Err(Error::BufferAliased { operation, read: read.what, written: self.what }),
+            Some(read) => Err(Error::aliased(operation, read.what, self.what)),
             None => Ok(()),
         }
     }
@@ -265,7 +266,7 @@ impl Operand<'_> {
 /// Refuses NaN and infinity.
 pub(crate) fn check_finite(operation: &'static str, what: &'static str, numbers: &[f32]) -> Result<()> {
     match numbers.iter().position(|number| !number.is_finite()) {
-        Some(index) => Err(Error::NotFinite { operation, what, index, value: numbers[index].to_string() }),
+        Some(index) => Err(Error::NotFinite { operation, what, index: Some(index), value: numbers[index].to_string() }),
         None => Ok(()),
     }
 }

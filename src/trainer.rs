@@ -19,7 +19,7 @@ use crate::gpu::words_as_bytes;
 use crate::gpu::{COMPILING, Gpu};
 use crate::kernels::TrainingState;
 use crate::network::Network;
-use crate::readback::Ring;
+use crate::readback::{Ring, steps_dropped};
 use choose::{Job, Steps};
 pub use config::TrainConfig;
 use pace::Pace;
@@ -82,10 +82,11 @@ impl Trainer {
     ///
     /// # Errors
     /// [`Error::OtherGpu`] for a data set of another [`Gpu`], [`Error::Shapes`] for one that does not fit the network,
-    /// [`Error::BatchSize`], [`Error::LearningRate`],
-    /// [`Error::PlanUnavailable`] for a plan by name that the device or the network does not allow, or a population that
-    /// no persistent plan can train; [`Error::BufferAliased`] for samples among the parameters,
-    /// [`Error::BufferRefused`], [`Error::TooLarge`], [`Error::OutOfMemory`].
+    /// [`Error::Count`] for a batch size of 0 or above the
+    /// samples, [`Error::NotFinite`] for a learning rate that is not finite, [`Error::PlanUnavailable`] for a plan by
+    /// name that the device or the network does not allow, or a population that no persistent plan can train;
+    /// [`Error::Buffer`] for samples among the parameters or in a buffer that wgpu refuses, [`Error::TooLarge`],
+    /// [`Error::OutOfMemory`].
     pub fn new(network: &Network, data: &Dataset, config: TrainConfig) -> Result<Self> {
         Trainer::for_work(network, data, config, Work::Train)
     }
@@ -100,7 +101,7 @@ impl Trainer {
         let mlp = network.mlp();
         data.check_widths(operation, mlp.input_width(), mlp.output_width())?;
         let samples = data.sample_count();
-        let too_large = || Error::BatchSize { batch_size: config.batch_size as u64, samples: samples.capacity.into() };
+        let too_large = || Error::batch_size(operation, config.batch_size as u64, samples.capacity.into());
         let batch_size = u32::try_from(config.batch_size).map_err(|_| too_large())?;
         let networks = network.count() as u32;
         let state = TrainingState::of_population(operation, gpu, networks, samples, batch_size, config.learning_rate)?;
@@ -256,7 +257,7 @@ impl Trainer {
     /// Sets the learning rate of each network of a population, for the steps that are submitted from now on.
     ///
     /// # Errors
-    /// [`Error::Length`] unless there is one a network, [`Error::LearningRate`] for one that is not finite: then none
+    /// [`Error::Count`] unless there is one a network, [`Error::NotFinite`] for one that is not finite: then none
     /// is changed. [`Error::OutOfMemory`].
     pub fn write_learning_rates(&mut self, learning_rates: &[f32]) -> Result<()> {
         self.state.write_learning_rates(&self.gpu, learning_rates)
@@ -265,7 +266,7 @@ impl Trainer {
     /// Sets the learning rate, of a population that of all networks, for the steps that are submitted from now on.
     ///
     /// # Errors
-    /// [`Error::LearningRate`] for one that is not finite; [`Error::OutOfMemory`].
+    /// [`Error::NotFinite`] for one that is not finite; [`Error::OutOfMemory`].
     pub fn write_learning_rate(&mut self, learning_rate: f32) -> Result<()> {
         self.state.write_learning_rate(&self.gpu, learning_rate)
     }
@@ -274,7 +275,7 @@ impl Trainer {
     /// `progress` whenever a submission is done, and at the end with all epochs done.
     ///
     /// # Errors
-    /// Those of [`Trainer::read_loss`]; [`Error::BufferRefused`] for a data set in a buffer that the app has mapped or
+    /// Those of [`Trainer::read_loss`]; [`Error::Buffer`] for a data set in a buffer that the app has mapped or
     /// destroyed since. [`Error::Timeout`] if a submission takes longer than the [wait
     /// time-out](Gpu::with_wait_timeout), or the first one six times as long: some drivers compile a shader only when
     /// it first runs.
@@ -319,7 +320,7 @@ impl Trainer {
         match self.read_loss()? {
             Some(reading) if reading.step >= last => progress(Progress { epoch: epochs, epochs, reading }),
             reading => {
-                return Err(Error::WorkDropped { expected: last, found: reading.map_or(0, |reading| reading.step) });
+                return Err(steps_dropped("Trainer::train", last, reading.map_or(0, |reading| reading.step)));
             }
         }
         Ok(())

@@ -28,7 +28,7 @@ fn steps(trainer: &mut Trainer, steps: u64) {
 #[test]
 fn networks_and_populations_come_back_bit_by_bit() {
     let folder = tempfile::tempdir().unwrap();
-    for (mlp, count) in [(xor_mlp(), 1), (deep(), 1), (deep(), 7), (Mlp::inputs(3).sigmoid(), 1)] {
+    for (mlp, count) in [(xor_mlp(), 1), (deep(), 1), (deep(), 7), (Mlp::inputs(3).linear(2), 1)] {
         let path = folder.path().join("net.safetensors");
         let network = Network::population(gpu(), &mlp, count, 3).unwrap();
         // Biases begin at 0, which would not show where they are.
@@ -227,6 +227,9 @@ fn refuses_files_of_other_networks_versions_and_data() {
         ("\"wgrad\":\"1\"", "\"wgrad\":\"2\"", "found version 2, expected version 1"),
         ("linear 30", "linear 31", "expected F32 [31, 2]"),
         ("linear 30", "lumpar 30", "wgrad.mlp"),
+        // An activation before the first layer, and two after one, which files of old could have.
+        ("2 → linear 30 → sigmoid → linear 2", "2 → sigmoid → linear 30 → linear 2", "layers, such as 2 → linear 30"),
+        ("linear 30 → sigmoid → linear 2 → sigmoid", "linear 30 → linear 2 → sigmoid → sigmoid", "wgrad.mlp"),
         ("\"0.weight\"", "\"1.weight\"", "tensor 0.weight"),
     ] {
         std::fs::write(&path, rewritten(&bytes, from, to)).unwrap();
@@ -257,7 +260,7 @@ fn a_save_that_fails_leaves_the_old_file() {
     // Parameters that have diverged are not saved over good ones.
     let diverged = Network::new(gpu(), &xor_mlp(), 2).unwrap();
     gpu().queue().write_buffer(diverged.parameters(), 0, &f32::NAN.to_le_bytes());
-    assert!(matches!(diverged.save(&path), Err(Error::NotFinite { operation: "Network::save", index: 0, .. })));
+    assert!(matches!(diverged.save(&path), Err(Error::NotFinite { operation: "Network::save", index: Some(0), .. })));
     // A folder that is none, and one where a file cannot take the place of a folder.
     let error = network.save(folder.path().join("no/folder/net")).unwrap_err();
     assert!(matches!(&error, Error::File { action: "write", .. }), "{error}");

@@ -203,7 +203,7 @@ fn squared_error_agrees_with_the_reference_and_counts_only_samples() {
         let placed_t = Placed::new(gpu, layout, rows, outputs, Some(&t));
         let d_output = Placed::new(gpu, layout, rows, outputs, None);
         let state = state_with_rows(samples, rows, 0.1);
-        gpu.queue().write_buffer(state.error(), 0, &POISON.to_le_bytes());
+        gpu.queue().write_buffer(state.loss(), 0, &POISON.to_le_bytes());
         run(gpu, &kernels::squared_error(gpu, &state, &placed_y.rows, &placed_t.rows, &d_output.rows).unwrap());
 
         let count = samples * outputs;
@@ -216,7 +216,7 @@ fn squared_error_agrees_with_the_reference_and_counts_only_samples() {
         });
         assert!(found[count..].iter().all(|&d_output| d_output == 0.0), "d_output past the batch's end is not 0");
         let loss = error / samples as f64;
-        let found = f32::from_bits(words_of(gpu, state.error())[0]) / samples as f32;
+        let found = f32::from_bits(words_of(gpu, state.loss())[0]) / samples as f32;
         assert_close("loss", &[found], &[loss], |_| 1e-6 + 1e-6 * loss);
     };
     for (i, &size) in SIZES.iter().enumerate() {
@@ -311,7 +311,7 @@ fn step_moves_through_batches_and_epochs_and_adds_errors_without_losing_digits()
         [(5u32, 2u32, 7u64), (1, 1, 3), (70_000, 1, 70_000), (70_000, 1, 69_999), (300, 1, 257)]
     {
         let state = TrainingState::new(gpu, samples, batch_size, 0.1).unwrap();
-        gpu.queue().write_buffer(state.error(), 0, &error.to_le_bytes());
+        gpu.queue().write_buffer(state.loss(), 0, &error.to_le_bytes());
         let dispatch = kernels::step(gpu, &state).unwrap();
         for chunk in (0..steps).collect::<Vec<_>>().chunks(10_000) {
             run(gpu, &vec![dispatch.clone(); chunk.len()]);

@@ -76,7 +76,7 @@ fn networks() -> Vec<(Mlp, usize)> {
             }
         }
     }
-    networks.extend([(Mlp::inputs(3).sigmoid().linear(2), 5), (Mlp::inputs(40).linear(64).linear(30).sigmoid(), 2)]);
+    networks.extend([(Mlp::inputs(3).linear(4).linear(2), 5), (Mlp::inputs(40).linear(64).linear(30).sigmoid(), 2)]);
     networks
 }
 
@@ -269,11 +269,14 @@ fn refuses_shapes_that_do_not_fit() {
         let words = error.to_string();
         assert!(words.contains("[2, 3]"), "{words}");
     }
-    assert!(matches!(reference::weight_update(&two_by_three, &two_by_three, 0.1, 0), Err(Error::Zero { .. })));
+    assert!(matches!(
+        reference::weight_update(&two_by_three, &two_by_three, 0.1, 0),
+        Err(Error::Count { found: 0, least: 1, most: u64::MAX, .. })
+    ));
     assert!(matches!(
         reference::matmul_transposed(&two_by_three, &two_by_three, usize::MAX),
         Err(Error::Shapes { .. })
     ));
-    assert!(matches!(Matrix::new(usize::MAX, 0, vec![]), Err(Error::Empty { .. })));
-    assert!(matches!(Matrix::new(2, 3, vec![0.0; 5]), Err(Error::Length { expected: 6, found: 5, .. })));
+    assert!(matches!(Matrix::new(usize::MAX, 0, vec![]), Err(Error::Count { found: 0, least: 1, most: u64::MAX, .. })));
+    assert!(matches!(Matrix::new(2, 3, vec![0.0; 5]), Err(Error::Count { found: 5, least: 6, most: 6, .. })));
 }

@@ -16,7 +16,7 @@ const NUMBERS_AT_A_TIME: usize = 1 << 22;
 /// same number, filled up with zeros: so a row gets the same bits whatever other rows there are.
 pub fn outputs_of(network: &Network, inputs: &[f32]) -> wgrad::Result<Vec<f32>> {
     let (width, answers) = (network.mlp().input_width(), network.mlp().output_width());
-    let widest = network.mlp().layers().iter().map(|layer| layer.output_width()).fold(width, usize::max);
+    let widest = network.mlp().layers().iter().map(|layer| layer.outputs).fold(width, usize::max);
     let rows = (NUMBERS_AT_A_TIME / widest).clamp(1, ROWS_AT_A_TIME);
     let mut outputs = Vec::with_capacity(inputs.len() / width * answers);
     for inputs in inputs.chunks(rows * width) {

@@ -11,7 +11,9 @@ pub(super) async fn request() -> Result<Gpu> {
     }
     let adapter = match wgpu::Backends::from_env() {
         Some(backends) if backends.is_empty() => {
-            return Err(Error::UnknownBackend { wanted: std::env::var("WGPU_BACKEND").unwrap_or_default() });
+            let value = std::env::var("WGPU_BACKEND").unwrap_or_default();
+            let problem = "names no backend; choose among vulkan, metal, dx12 and gl".to_owned();
+            return Err(Error::Environment { variable: "WGPU_BACKEND", value, problem });
         }
         Some(backends) => find_adapter(backends).await?,
         // OpenGL, which tries to reach a display, only where nothing else is found.
@@ -52,6 +54,10 @@ async fn find_adapter(backends: wgpu::Backends) -> Result<wgpu::Adapter> {
     match place.and_then(|place| adapters.into_iter().nth(place)) {
         Some(adapter) => Ok(adapter),
         None if names.is_empty() => Err(Error::NoAdapter { tried: format!("none found on {backends:?}") }),
-        None => Err(Error::AdapterNotFound { wanted, found: names.join(", ") }),
+        None => {
+            let found = names.join(", ");
+            let problem = format!("matches none of this machine's adapters ({found}): give a part of one's name");
+            Err(Error::Environment { variable: "WGPU_ADAPTER_NAME", value: wanted, problem })
+        }
     }
 }

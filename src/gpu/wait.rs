@@ -157,7 +157,13 @@ impl Gpu {
         let mut words = self.mapped_words(&staging)?;
         match words.pop() {
             Some(MARKER) => Ok(words),
-            _ => Err(Error::ReadDropped { operation }),
+            _ => Err(Error::WorkDropped {
+                operation,
+                what: "readback",
+                expected: 1,
+                found: 0,
+                way_out: "nothing was read; submit less work at a time, and read again",
+            }),
         }
     }
 
@@ -247,7 +253,14 @@ mod tests {
         let buffer = gpu.storage_buffer("a test", "words", 8).unwrap();
         assert_eq!(gpu.read_words("a test", &buffer, &|_| ()), Ok(vec![0; 2]));
         gpu.write_buffer(&gpu.marker().unwrap(), 0, &[0; 4]).unwrap();
-        assert_eq!(gpu.read_words("a test", &buffer, &|_| ()), Err(Error::ReadDropped { operation: "a test" }));
+        let error = gpu.read_words("a test", &buffer, &|_| ()).unwrap_err();
+        assert!(matches!(
+            error,
+            Error::WorkDropped { operation: "a test", what: "readback", expected: 1, found: 0, .. }
+        ));
+        let words = error.to_string();
+        assert!(words.starts_with("a test: the GPU was given 1 readback and did 0"), "{words}");
+        assert!(words.contains("nothing was read; submit less work at a time"), "{words}");
     }
 
     #[test]

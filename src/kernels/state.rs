@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result, Shape};
 use crate::gpu::{Gpu, words_as_bytes};
-use crate::rows::Operand;
+use crate::rows::{Operand, check_finite};
 use crate::samples::SampleCount;
 
 /// Where the members of `State` in `shaders/state.wgsl` stand, counted in 32-bit words. Pairs are low and high word.
@@ -44,8 +44,8 @@ impl TrainingState {
     /// The state before the first step of training on `samples` samples in batches of `batch_size`.
     ///
     /// # Errors
-    /// [`Error::BatchSize`] for a `batch_size` of 0 or above the samples, [`Error::LearningRate`] for one that is not
-    /// finite.
+    /// [`Error::Count`] for a `batch_size` of 0 or above the samples, [`Error::NotFinite`] for a learning rate
+    /// that is not finite.
     pub fn new(gpu: &Gpu, samples: u32, batch_size: u32, learning_rate: f32) -> Result<Self> {
         let operation = "TrainingState::new";
         let samples = SampleCount::new(operation, gpu, samples, samples)?;
@@ -62,8 +62,9 @@ impl TrainingState {
         learning_rate: f32,
     ) -> Result<Self> {
         if batch_size == 0 || batch_size > samples.capacity {
-            return Err(Error::BatchSize { batch_size: batch_size.into(), samples: samples.capacity.into() });
+            return Err(Error::batch_size(operation, batch_size.into(), samples.capacity.into()));
         }
+        check_learning_rate(operation, learning_rate)?;
         let state = TrainingState {
             buffer: gpu.storage_buffer(operation, "training states", Self::BYTES * u64::from(networks))?,
             loss: gpu.storage_buffer(operation, "loss of a batch", 4)?,
@@ -121,25 +122,20 @@ impl TrainingState {
     /// Sets the learning rate of the steps that are submitted from now on.
     ///
     /// # Errors
-    /// [`Error::LearningRate`] for one that is not finite.
+    /// [`Error::NotFinite`] for one that is not finite.
     pub fn write_learning_rate(&self, gpu: &Gpu, learning_rate: f32) -> Result<()> {
+        check_learning_rate("write_learning_rate", learning_rate)?;
         self.write_learning_rates(gpu, &vec![learning_rate; self.networks as usize])
     }
 
     /// Sets each network's learning rate.
     pub(crate) fn write_learning_rates(&self, gpu: &Gpu, learning_rates: &[f32]) -> Result<()> {
-        if learning_rates.len() != self.networks as usize {
-            return Err(Error::Length {
-                operation: "Trainer::write_learning_rates",
-                what: "learning_rates",
-                expected: self.networks.into(),
-                found: learning_rates.len() as u64,
-                rule: "one a network",
-            });
+        let operation = "Trainer::write_learning_rates";
+        let lengths = [learning_rates.len(), self.networks as usize];
+        if lengths[0] != lengths[1] {
+            return Err(Error::length(operation, "learning_rates", lengths, "one a network"));
         }
-        if let Some(learning_rate) = learning_rates.iter().find(|learning_rate| !learning_rate.is_finite()) {
-            return Err(Error::LearningRate(learning_rate.to_string()));
-        }
+        check_finite(operation, "learning_rates", learning_rates)?;
         gpu.write_buffer(&self.learning_rate, 0, bytemuck::cast_slice(learning_rates))
     }
 
@@ -180,9 +176,7 @@ impl TrainingState {
     pub(super) fn check_apart(&self, operation: &'static str, operands: &[&Operand<'_>]) -> Result<()> {
         let own = [&self.buffer, &self.loss, &self.learning_rate, self.samples.buffer()];
         match operands.iter().find(|operand| own.iter().any(|own| operand.is_in(own))) {
-            Some(operand) => {
-                Err(Error::BufferAliased { operation, read: "the training state", written: operand.what() })
-            }
+            Some(operand) => Err(Error::aliased(operation, "the training state", operand.what())),
             None => Ok(()),
         }
     }
@@ -216,6 +210,13 @@ fn loss(words: &[u32]) -> f32 {
         current
     };
     loss as f32
+}
+
+fn check_learning_rate(operation: &'static str, learning_rate: f32) -> Result<()> {
+    if learning_rate.is_finite() {
+        return Ok(());
+    }
+    Err(Error::NotFinite { operation, what: "the learning rate", index: None, value: learning_rate.to_string() })
 }
 
 fn pair(words: &[u32], low: usize) -> u64 {

@@ -17,8 +17,8 @@ impl Network {
     /// `[samples, outputs]`. Both may be buffers of the app.
     ///
     /// # Errors
-    /// [`Error::Shapes`] where the rows do not fit the network or each other, [`Error::BufferAliased`] where `output`
-    /// is in the buffer of `input` or of the parameters, what [`Rows`] are refused for, [`Error::Population`],
+    /// [`Error::Shapes`] where the rows do not fit the network or each other, [`Error::Buffer`] where `output` is in
+    /// the buffer of `input` or of the parameters, what [`Rows`] are refused for, [`Error::Count`] for a population,
     /// [`Error::TooLarge`] for activations that the device's limits do not allow, [`Error::OutOfMemory`].
     pub fn forward(&self, input: &Rows, output: &Rows) -> Result<Forward> {
         let operation = "Network::forward";
@@ -30,7 +30,7 @@ impl Network {
         output.check_width(operation, "output", "the network's output", mlp.output_width())?;
         written.check_written_alone(operation, &[&read])?;
         if output.buffer() == self.parameters() {
-            return Err(Error::BufferAliased { operation, read: "the parameters", written: "output" });
+            return Err(Error::aliased(operation, "the parameters", "output"));
         }
 
         // What tiles cannot do, the plain kernels can.
@@ -100,7 +100,7 @@ impl Forward {
     /// pass's input and output are unchanged.
     ///
     /// # Errors
-    /// [`Error::Shapes`] where the rows do not fit the network or each other, [`Error::BufferAliased`] where `d_input`
+    /// [`Error::Shapes`] where the rows do not fit the network or each other, [`Error::Buffer`] where `d_input`
     /// is in a buffer that the pass reads, what [`Rows`] are refused for, [`Error::OutOfMemory`].
     pub fn backward(&self, d_output: &Rows, d_input: Option<&Rows>) -> Result<Backward> {
         let operation = "Forward::backward";
@@ -112,7 +112,7 @@ impl Forward {
             let activations = self.activations.iter().map(|rows| ("the forward pass's rows", rows.buffer()));
             for (read, buffer) in read.into_iter().chain(activations) {
                 if buffer == d_input.buffer() {
-                    return Err(Error::BufferAliased { operation, read, written: "d_input" });
+                    return Err(Error::aliased(operation, read, "d_input"));
                 }
             }
         }

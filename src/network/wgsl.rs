@@ -57,9 +57,9 @@ impl Network {
     /// ```
     ///
     /// # Errors
-    /// [`Error::FunctionName`] for a `name` that is no identifier in WGSL, [`Error::BindingIndex`] for a `group` or
-    /// `binding` past the device's limits, [`Error::TooWide`] for a layer wider than 256, [`Error::TooManyIterations`] for
-    /// more loop iterations than an invocation may run, [`Error::Population`].
+    /// [`Error::Name`] for a `name` that is no identifier in WGSL, [`Error::Count`] for a `group` or
+    /// `binding` past the device's limits, a layer wider than 256, more loop iterations than an invocation may run, or
+    /// a population.
     pub fn wgsl(&self, name: &str, group: u32, binding: u32) -> Result<String> {
         let operation = "Network::wgsl";
         self.check_single(operation)?;
@@ -70,17 +70,22 @@ impl Network {
             ("binding", binding, "max_bindings_per_bind_group", limits.max_bindings_per_bind_group),
         ] {
             if index >= allowed {
-                return Err(Error::BindingIndex { operation, what, index, limit, allowed });
+                let most = allowed.saturating_sub(1).into();
+                let rule = format!("the device's {limit} is {allowed}");
+                return Err(Error::count(operation, what, index.into(), [0, most], &rule));
             }
         }
         let widths = [self.mlp.input_width()].into_iter().chain(self.mlp.layers().iter().map(|layer| layer.outputs));
         if let Some((layer, width)) = widths.enumerate().find(|&(_, width)| width > WIDEST) {
-            return Err(Error::TooWide { operation, layer, width, most: WIDEST });
+            let what = format!("the width of layer {layer} (0 is the input)");
+            let rule = "use narrower layers, or Network::forward";
+            return Err(Error::count(operation, &what, width as u64, [1, WIDEST as u64], rule));
         }
         let (source, found) = function::write(&self.mlp, name, [group, binding]);
         let most = LONGEST_LOOP.into();
         if found > most {
-            return Err(Error::TooManyIterations { operation, found, most });
+            let rule = "use fewer or narrower layers, or Network::forward";
+            return Err(Error::count(operation, "a call's number of loop iterations", found, [0, most], rule));
         }
         Ok(source)
     }
@@ -92,7 +97,11 @@ fn check_name(name: &str) -> Result<()> {
     let is_identifier = letters.next().is_some_and(|first| first.is_ascii_alphabetic())
         && letters.all(|letter| letter.is_ascii_alphanumeric() || letter == '_')
         && !TAKEN.iter().any(|words| words.split(' ').any(|word| word == name));
-    if is_identifier { Ok(()) } else { Err(Error::FunctionName { name: name.to_owned() }) }
+    if is_identifier {
+        return Ok(());
+    }
+    let problem = "cannot name a function in WGSL; give letters, digits and _, the first a letter";
+    Err(Error::Name { operation: "Network::wgsl", name: name.to_owned(), problem: problem.to_owned() })
 }
 
 #[cfg(test)]

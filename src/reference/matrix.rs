@@ -14,20 +14,15 @@ impl Matrix {
     /// A matrix of this shape over `data`, row after row.
     ///
     /// # Errors
-    /// [`Error::Length`] unless `data` has `rows · columns` numbers, [`Error::Empty`] if it has none.
+    /// [`Error::Count`] unless `data` has `rows · columns` numbers, or if it has none.
     pub fn new(rows: usize, columns: usize, data: Vec<f64>) -> Result<Self> {
         if rows == 0 || columns == 0 {
             let shape = Shape { rows: rows as u64, columns: columns as u64 };
-            return Err(Error::Empty { operation: "Matrix::new", what: "data", shape });
+            return Err(Error::empty("Matrix::new", "data", shape));
         }
         if rows.checked_mul(columns) != Some(data.len()) {
-            return Err(Error::Length {
-                operation: "Matrix::new",
-                what: "data",
-                expected: (rows as u64).saturating_mul(columns as u64),
-                found: data.len() as u64,
-                rule: "rows · columns",
-            });
+            let lengths = [data.len(), rows.saturating_mul(columns)];
+            return Err(Error::length("Matrix::new", "data", lengths, "rows · columns"));
         }
         Ok(Matrix { rows, columns, data })
     }

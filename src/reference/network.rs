@@ -150,7 +150,7 @@ impl NeuralNetwork {
     /// The network that `mlp` describes, with these parameters (in the order of [`Mlp::parameter_ranges`]).
     ///
     /// # Errors
-    /// Those of [`Mlp::check`]; [`Error::Length`] for another number of parameters.
+    /// Those of [`Mlp::check`]; [`Error::Count`] for another number of parameters.
     pub fn from_parameters(mlp: &Mlp, parameters: &[f32]) -> Result<Self> {
         let operation = "NeuralNetwork::from_parameters";
         mlp.check(operation)?;
@@ -196,10 +196,10 @@ impl NeuralNetwork {
     /// the update: the mean over its samples of `½ Σ_outputs (y - t)²`.
     ///
     /// # Errors
-    /// [`Error::Shapes`] if `x` or `t` does not fit the network; [`Error::Zero`] for a batch without samples.
+    /// [`Error::Shapes`] if `x` or `t` does not fit the network; [`Error::Count`] for a batch without samples.
     pub fn train_step(&mut self, x: &Matrix, t: &Matrix, learning_rate: f64) -> Result<f64> {
         if x.rows() == 0 {
-            return Err(Error::Zero { operation: "NeuralNetwork::train_step", what: "the number of samples" });
+            return Err(Error::zero("NeuralNetwork::train_step", "the number of samples"));
         }
         let y = self.forward(x)?;
         let (error, d_output) = squared_error(&y, t)?;

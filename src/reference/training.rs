@@ -21,7 +21,7 @@ impl Training {
     ///
     /// # Errors
     /// [`Error::Shapes`] if the inputs, the targets and `order.samples` are not as many;
-    /// [`Error::BatchSize`] for a batch size of 0 or above the samples.
+    /// [`Error::Count`] for a batch size of 0 or above the samples.
     pub fn new(
         network: NeuralNetwork,
         inputs: Matrix,
@@ -40,10 +40,7 @@ impl Training {
             });
         }
         if order.batch_size == 0 || order.batch_size > order.samples {
-            return Err(Error::BatchSize {
-                batch_size: u64::from(order.batch_size),
-                samples: u64::from(order.samples),
-            });
+            return Err(Error::batch_size("Training::new", order.batch_size.into(), order.samples.into()));
         }
         Ok(Training { network, inputs, targets, order, learning_rate, step: 0, error: 0.0, epoch_loss: None })
     }

@@ -112,7 +112,7 @@ fn check(job: Job<'_>, layers: &[Layer], rows: u32) -> Result<()> {
     let operation = work.operation();
     for (samples, read) in [(data.inputs(), "the data set's inputs"), (data.targets(), "the data set's targets")] {
         if samples.rows.buffer() == network.parameters() {
-            return Err(Error::BufferAliased { operation, read, written: "the parameters" });
+            return Err(Error::aliased(operation, read, "the parameters"));
         }
     }
     Ok(())

@@ -47,7 +47,7 @@ impl Persistent {
         let targets = data.targets().rows.operand(gpu, operation, "the data set's targets")?;
         for operand in [&inputs, &targets] {
             if operand.is_in(network.parameters()) {
-                return Err(Error::BufferAliased { operation, read: operand.what(), written: "the parameters" });
+                return Err(Error::aliased(operation, operand.what(), "the parameters"));
             }
         }
         // The batch fits in 32 bits, since the data set's samples do.

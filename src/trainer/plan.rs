@@ -61,11 +61,11 @@ impl FromStr for Plan {
     type Err = Error;
 
     /// # Errors
-    /// [`Error::UnknownPlan`].
+    /// [`Error::Name`] for what names no plan.
     fn from_str(name: &str) -> Result<Self> {
-        let known = || Plan::ALL.map(Plan::name).join(", ");
+        let problem = || format!("names no plan; choose one of {}", Plan::ALL.map(Plan::name).join(", "));
         let plan = Plan::ALL.into_iter().find(|plan| plan.name() == name);
-        plan.ok_or_else(|| Error::UnknownPlan { name: name.to_owned(), known: known() })
+        plan.ok_or_else(|| Error::Name { operation: "Plan::from_str", name: name.to_owned(), problem: problem() })
     }
 }
 

@@ -1,5 +1,6 @@
 //! Buffers of the app's that cannot be bound.
 
+use wgrad::BufferProblem::{self, Aliased, LacksUsage, Misaligned, StrideTooSmall, TooShort};
 use wgrad::{Dataset, Error, Gpu, Network, Plan, Rows, TrainConfig, Trainer, wgpu};
 
 use super::{buffer, buffer_for, noop, rows, xor_mlp};
@@ -13,31 +14,68 @@ fn refuses_an_apps_buffers_that_cannot_be_bound() {
     assert!(forward(&good(), &good()).is_ok());
 
     let uniform = buffer_for(&gpu, 8, wgpu::BufferUsages::UNIFORM);
-    assert_refused!(forward(&Rows::new(&uniform, 2), &good()), Error::BufferUsage { .. }, "input", "STORAGE");
-    assert_refused!(forward(&good().rows(5), &good()), Error::BufferTooShort { needed: 40, found: 32, .. }, "40", "32");
+    assert_refused!(
+        forward(&Rows::new(&uniform, 2), &good()),
+        buffer!(LacksUsage { .. }),
+        "input",
+        "STORAGE",
+        "create it with that usage"
+    );
+    assert_refused!(
+        forward(&good().rows(5), &good()),
+        buffer!(TooShort { needed: 40, found: 32 }),
+        "40",
+        "32",
+        "a larger buffer"
+    );
     let offset = good().offset(8).rows(4);
-    assert_refused!(forward(&offset, &good()), Error::BufferTooShort { needed: 40, found: 32, .. }, "input");
-    assert_refused!(forward(&good().offset(33), &good()), Error::BufferMisaligned { .. }, "offset of input", "33", "4");
-    assert_refused!(forward(&good(), &good().stride(10)), Error::BufferMisaligned { .. }, "stride of output", "10");
+    assert_refused!(forward(&offset, &good()), buffer!(TooShort { needed: 40, found: 32 }), "input");
+    assert_refused!(
+        forward(&good().offset(33), &good()),
+        Error::Buffer { what: "input", problem: Misaligned { field: "offset", bytes: 33 }, .. },
+        "input has 33 bytes as its offset",
+        "a multiple of 4"
+    );
+    assert_refused!(
+        forward(&good(), &good().stride(10)),
+        Error::Buffer { what: "output", problem: Misaligned { field: "stride", bytes: 10 }, .. },
+        "output has 10 bytes as its stride"
+    );
     assert_refused!(
         forward(&good().stride(4), &good()),
-        Error::StrideTooSmall { .. },
-        "stride of input is 4 bytes",
-        "8"
+        buffer!(StrideTooSmall { stride: 4, width: 2, row: 8 }),
+        "input has a stride of 4 bytes",
+        "2 f32 takes 8",
+        "raise the stride"
     );
-    assert_refused!(forward(&good().stride(0), &good()), Error::StrideTooSmall { .. }, "stride of input is 0 bytes");
-    assert_refused!(forward(&Rows::new(good().buffer(), 0), &good()), Error::Empty { .. }, "input is [1, 0]");
-    assert_refused!(forward(&good(), &good().rows(0)), Error::Empty { .. }, "output is [0, 2]");
-    assert_refused!(forward(&good().offset(u64::MAX - 3), &good()), Error::BufferTooShort { .. }, "input");
-    assert_refused!(forward(&good().stride(u64::MAX - 3).rows(3), &good()), Error::BufferTooShort { .. }, "input");
-    assert_refused!(forward(&good().rows(usize::MAX), &good()), Error::BufferTooShort { .. }, "input");
-    assert_refused!(forward(&Rows::new(good().buffer(), usize::MAX), &good()), Error::BufferTooShort { .. }, "input");
+    assert_refused!(
+        forward(&good().stride(0), &good()),
+        buffer!(StrideTooSmall { .. }),
+        "input has a stride of 0 bytes"
+    );
+    assert_refused!(
+        forward(&Rows::new(good().buffer(), 0), &good()),
+        count!(0, 1, u64::MAX),
+        "number of columns is 0",
+        "input is [1, 0]",
+        "at least one row and one column"
+    );
+    assert_refused!(
+        forward(&good(), &good().rows(0)),
+        count!(0, 1, u64::MAX),
+        "number of rows is 0",
+        "output is [0, 2]"
+    );
+    assert_refused!(forward(&good().offset(u64::MAX - 3), &good()), buffer!(TooShort { .. }), "input");
+    assert_refused!(forward(&good().stride(u64::MAX - 3).rows(3), &good()), buffer!(TooShort { .. }), "input");
+    assert_refused!(forward(&good().rows(usize::MAX), &good()), buffer!(TooShort { .. }), "input");
+    assert_refused!(forward(&Rows::new(good().buffer(), usize::MAX), &good()), buffer!(TooShort { .. }), "input");
 
     let shared = buffer(&gpu, 1_024);
     let [front, back] = [Rows::new(&shared, 2).rows(4), Rows::new(&shared, 2).offset(256).rows(4)];
-    assert_refused!(forward(&front, &back), Error::BufferAliased { .. }, "input", "output", "a buffer of its own");
+    assert_refused!(forward(&front, &back), buffer!(Aliased { .. }), "input", "output", "a buffer of its own");
     let parameters = Rows::new(network.parameters(), 2).rows(4);
-    assert_refused!(forward(&good(), &parameters), Error::BufferAliased { .. }, "the parameters", "output");
+    assert_refused!(forward(&good(), &parameters), buffer!(Aliased { .. }), "the parameters", "output");
 
     assert_refused!(forward(&rows(&gpu, 4, 3), &good()), Error::Shapes { .. }, "Network::forward", "[4, 3]", "[4, 2]");
     assert_refused!(
@@ -52,7 +90,7 @@ fn refuses_an_apps_buffers_that_cannot_be_bound() {
     let unlike = Dataset::from_buffers(&gpu, good(), rows(&gpu, 3, 2));
     assert_refused!(unlike, Error::Shapes { .. }, "Dataset::from_buffers", "[4, 2]", "[3, 2]");
     let unusable = Dataset::from_buffers(&gpu, good(), Rows::new(&uniform, 2));
-    assert_refused!(unusable, Error::BufferUsage { .. }, "Dataset::from_buffers", "targets");
+    assert_refused!(unusable, buffer!(LacksUsage { .. }), "Dataset::from_buffers", "targets");
 }
 
 #[test]
@@ -73,10 +111,10 @@ fn refuses_a_backward_pass_that_does_not_fit_its_forward_pass() {
     );
     assert_refused!(backward(&good(), &rows(&gpu, 4, 3)), Error::Shapes { .. }, "d_input", "[4, 3]", "[4, 2]");
     let shared = good();
-    assert_refused!(backward(&shared, &shared), Error::BufferAliased { .. }, "d_output", "d_input");
-    assert_refused!(backward(&good(), &input), Error::BufferAliased { .. }, "the forward pass's rows", "d_input");
+    assert_refused!(backward(&shared, &shared), buffer!(Aliased { .. }), "d_output", "d_input");
+    assert_refused!(backward(&good(), &input), buffer!(Aliased { .. }), "the forward pass's rows", "d_input");
     let parameters = Rows::new(network.parameters(), 2).rows(4);
-    assert_refused!(backward(&good(), &parameters), Error::BufferAliased { .. }, "the parameters", "d_input");
+    assert_refused!(backward(&good(), &parameters), buffer!(Aliased { .. }), "the parameters", "d_input");
 }
 
 #[test]
@@ -96,7 +134,7 @@ fn reports_buffers_that_wgpu_refuses_in_wgpus_own_words() {
     let foreign = rows(&other, 4, 2);
     assert_refused!(
         network.forward(&foreign, &rows(&gpu, 4, 2)),
-        Error::BufferRefused { .. },
+        buffer!(BufferProblem::Refused { .. }),
         "wgrad tiled_forward",
         "evice"
     );
@@ -104,8 +142,9 @@ fn reports_buffers_that_wgpu_refuses_in_wgpus_own_words() {
     destroyed.buffer().destroy();
     assert_refused!(
         network.forward(&destroyed, &rows(&gpu, 4, 2)),
-        Error::BufferRefused { .. },
+        buffer!(BufferProblem::Refused { .. }),
         "wgrad tiled_forward",
+        "refused by wgpu; use one of the same device",
         "destroyed"
     );
     // The same as samples to train on, by any plan.
@@ -114,7 +153,7 @@ fn reports_buffers_that_wgpu_refuses_in_wgpus_own_words() {
         for plan in [Plan::Auto, Plan::Layered, Plan::Plain] {
             let trainer = Trainer::new(&network, &data, TrainConfig { plan, ..Default::default() });
             let error = trainer.map(drop).unwrap_err();
-            assert!(matches!(&error, Error::BufferRefused { .. }), "{plan}: {error}");
+            assert!(matches!(&error, buffer!(BufferProblem::Refused { .. })), "{plan}: {error}");
             assert!(error.to_string().contains(words), "{plan}: {error}");
         }
     }
@@ -122,5 +161,5 @@ fn reports_buffers_that_wgpu_refuses_in_wgpus_own_words() {
     let elsewhere = noop();
     let foreign = (0..200).map(|_| rows(&elsewhere, 4, 2)).collect::<Vec<_>>();
     let forward = network.forward(&foreign[199], &rows(&gpu, 4, 2));
-    assert_refused!(forward, Error::BufferRefused { .. }, "wgrad tiled_forward");
+    assert_refused!(forward, buffer!(BufferProblem::Refused { .. }), "wgrad tiled_forward");
 }

@@ -1,5 +1,6 @@
 //! Operands that a kernel cannot take.
 
+use wgrad::BufferProblem::Aliased;
 use wgrad::kernels::{self, GatherConfig, TrainingState};
 use wgrad::{Error, Rows};
 
@@ -14,7 +15,7 @@ fn refuses_kernels_whose_operands_do_not_fit() {
     let matmul = kernels::matmul(&gpu, &m(2, 3), &m(3, 4), &m(2, 5));
     assert_refused!(matmul, Error::Shapes { .. }, "matmul", "[3, 4]", "[2, 5]");
     let x = m(3, 3);
-    assert_refused!(kernels::matmul(&gpu, &x, &m(3, 3), &x), Error::BufferAliased { .. }, "matmul", "x", "y");
+    assert_refused!(kernels::matmul(&gpu, &x, &m(3, 3), &x), buffer!(Aliased { .. }), "matmul", "x", "y");
     let transposed = kernels::matmul_transposed(&gpu, &m(2, 4), &m(3, 5), &m(2, 3));
     assert_refused!(transposed, Error::Shapes { .. }, "matmul_transposed", "[2, 4]", "[3, 5]");
     let outer = kernels::outer_product(&gpu, &m(2, 3), &m(4, 5), &m(3, 5));
@@ -48,32 +49,32 @@ fn refuses_kernels_that_would_write_what_they_read() {
     let m = |height, width| rows(&gpu, height, width);
     let state = TrainingState::new(&gpu, 2, 2, 0.1).unwrap();
     let shared = &m(2, 2);
-    assert_refused!(kernels::matmul(&gpu, shared, &m(2, 2), shared), Error::BufferAliased { .. }, "x and y");
-    assert_refused!(kernels::matmul(&gpu, &m(2, 2), shared, shared), Error::BufferAliased { .. }, "w and y");
+    assert_refused!(kernels::matmul(&gpu, shared, &m(2, 2), shared), buffer!(Aliased { .. }), "x and y");
+    assert_refused!(kernels::matmul(&gpu, &m(2, 2), shared, shared), buffer!(Aliased { .. }), "w and y");
     let transposed = |d_output: &Rows, w: &Rows, d_input: &Rows| kernels::matmul_transposed(&gpu, d_output, w, d_input);
-    assert_refused!(transposed(shared, &m(2, 2), shared), Error::BufferAliased { .. }, "d_output and d_input");
-    assert_refused!(transposed(&m(2, 2), shared, shared), Error::BufferAliased { .. }, "w and d_input");
+    assert_refused!(transposed(shared, &m(2, 2), shared), buffer!(Aliased { .. }), "d_output and d_input");
+    assert_refused!(transposed(&m(2, 2), shared, shared), buffer!(Aliased { .. }), "w and d_input");
     let outer = |x: &Rows, d_output: &Rows, d_weights: &Rows| kernels::outer_product(&gpu, x, d_output, d_weights);
-    assert_refused!(outer(shared, &m(2, 2), shared), Error::BufferAliased { .. }, "x and d_weights");
-    assert_refused!(outer(&m(2, 2), shared, shared), Error::BufferAliased { .. }, "d_output and d_weights");
-    assert_refused!(kernels::sigmoid(&gpu, shared, shared), Error::BufferAliased { .. }, "x and y");
+    assert_refused!(outer(shared, &m(2, 2), shared), buffer!(Aliased { .. }), "x and d_weights");
+    assert_refused!(outer(&m(2, 2), shared, shared), buffer!(Aliased { .. }), "d_output and d_weights");
+    assert_refused!(kernels::sigmoid(&gpu, shared, shared), buffer!(Aliased { .. }), "x and y");
     let backward = |d_output: &Rows, y: &Rows, d_input: &Rows| kernels::sigmoid_backward(&gpu, d_output, y, d_input);
-    assert_refused!(backward(shared, &m(2, 2), shared), Error::BufferAliased { .. }, "d_output and d_input");
-    assert_refused!(backward(&m(2, 2), shared, shared), Error::BufferAliased { .. }, "y and d_input");
+    assert_refused!(backward(shared, &m(2, 2), shared), buffer!(Aliased { .. }), "d_output and d_input");
+    assert_refused!(backward(&m(2, 2), shared, shared), buffer!(Aliased { .. }), "y and d_input");
     let error = |y: &Rows, t: &Rows, d_output: &Rows| kernels::squared_error(&gpu, &state, y, t, d_output);
-    assert_refused!(error(shared, &m(2, 2), shared), Error::BufferAliased { .. }, "y and d_output");
-    assert_refused!(error(&m(2, 2), shared, shared), Error::BufferAliased { .. }, "t and d_output");
+    assert_refused!(error(shared, &m(2, 2), shared), buffer!(Aliased { .. }), "y and d_output");
+    assert_refused!(error(&m(2, 2), shared, shared), buffer!(Aliased { .. }), "t and d_output");
     let gather = |inputs: &Rows, targets: &Rows, x: &Rows, t: &Rows| {
         kernels::gather(&gpu, &state, GatherConfig { inputs, targets, x, t, shuffle: None })
     };
-    assert_refused!(gather(shared, &m(2, 2), shared, &m(2, 2)), Error::BufferAliased { .. }, "inputs and x");
-    assert_refused!(gather(&m(2, 2), shared, &m(2, 2), shared), Error::BufferAliased { .. }, "targets and t");
-    assert_refused!(gather(&m(2, 2), &m(2, 2), shared, shared), Error::BufferAliased { .. }, "t and x");
+    assert_refused!(gather(shared, &m(2, 2), shared, &m(2, 2)), buffer!(Aliased { .. }), "inputs and x");
+    assert_refused!(gather(&m(2, 2), shared, &m(2, 2), shared), buffer!(Aliased { .. }), "targets and t");
+    assert_refused!(gather(&m(2, 2), &m(2, 2), shared, shared), buffer!(Aliased { .. }), "t and x");
     let shared = &m(1, 3);
     let update = |d_weights: &Rows, w: &Rows| kernels::weight_update(&gpu, &state, d_weights, w);
-    assert_refused!(update(shared, shared), Error::BufferAliased { .. }, "d_weights and w");
-    for own in [state.buffer(), state.error(), state.learning_rate()] {
+    assert_refused!(update(shared, shared), buffer!(Aliased { .. }), "d_weights and w");
+    for own in [state.buffer(), state.loss(), state.learning_rate()] {
         let own = Rows::new(own, 1).rows(1);
-        assert_refused!(update(&m(1, 1), &own), Error::BufferAliased { .. }, "the training state and w");
+        assert_refused!(update(&m(1, 1), &own), buffer!(Aliased { .. }), "the training state and w");
     }
 }
