@@ -21,7 +21,7 @@ pub use wgpu;
 
 pub use data::{BytesConfig, Dataset};
 pub use error::{Error, Result, Shape};
-pub use evaluation::Classification;
+pub use evaluation::{Classification, class_of};
 pub use gpu::Gpu;
 pub use matrix::Rows;
 pub use mlp::{LayerKind, Mlp};
