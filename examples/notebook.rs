@@ -3,11 +3,16 @@
 //!
 //! cargo run --release --example notebook
 
+mod common;
+
 use std::error::Error;
 use std::process::ExitCode;
 
+use wgrad::kernels::{sigmoid, sigmoid_backward};
 use wgrad::reference::{self, Layer, Linear, Matrix, NeuralNetwork, Sigmoid};
-use wgrad::{Backward, Dataset, Forward, Gpu, Mlp, Network, Rows, TrainConfig, Trainer, wgpu};
+use wgrad::{Dataset, Gpu, Mlp, Network, Rows, TrainConfig, Trainer, wgpu};
+
+use crate::common::exit::exit;
 
 const X: [f32; 2] = [0.3, 0.5];
 const D_Y: [f32; 3] = [0.1, 0.2, -0.3];
@@ -18,13 +23,7 @@ const LEARNING_RATE: f32 = 0.1;
 const CLOSE: f64 = 1e-5;
 
 fn main() -> ExitCode {
-    match run() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    exit(run())
 }
 
 fn run() -> Result<(), Box<dyn Error>> {
@@ -40,21 +39,25 @@ fn linear_layer(gpu: &Gpu) -> Result<(), Box<dyn Error>> {
     let mlp = Mlp::inputs(2).linear(3);
     let weights = mlp.initial_parameters(1)?;
     let network = Network::from_parameters(gpu, &mlp, &weights)?;
-    let [x, y, d_y, d_x] = [&X[..], &[0.0; 3], &D_Y, &[0.0; 2]].map(|numbers| rows(gpu, numbers));
+    let (x, y) = (row_on(gpu, &X)?, row_on(gpu, &[0.0; 3])?);
+    let (d_y, d_x) = (row_on(gpu, &D_Y)?, row_on(gpu, &[0.0; 2])?);
     let forward = network.forward(&x, &y)?;
     let backward = forward.backward(&d_y, Some(&d_x))?;
-    forward_and_backward(gpu, &forward, &backward);
+    submit(gpu, |encoder| {
+        forward.record(encoder);
+        backward.record(encoder);
+    });
 
     let mut layer = Linear::new(Matrix::from_f32(2, 3, &weights)?);
     let expected_y = layer.forward(&row(&X)?)?;
     let expected_d_x = layer.backward(&row(&D_Y)?)?;
 
     println!("a linear layer, 2 inputs and 3 outputs");
-    println!("w                 {}", numbers(&weights));
-    println!("x                 {}", numbers(&X));
-    show("y = x · w", &read(gpu, &y)?, expected_y.as_slice())?;
-    println!("dy                {}", numbers(&D_Y));
-    show("dx = dy · wᵀ", &read(gpu, &d_x)?, expected_d_x.as_slice())?;
+    println!("w                 {}", listed(&weights));
+    println!("x                 {}", listed(&X));
+    show("y = x · w", &y.read(gpu)?, expected_y.as_slice())?;
+    println!("dy                {}", listed(&D_Y));
+    show("dx = dy · wᵀ", &d_x.read(gpu)?, expected_d_x.as_slice())?;
     let expected_d_w = layer.d_parameters().map_or(&[][..], Matrix::as_slice);
     show("dw = xᵀ · dy", &backward.read_d_parameters()?, expected_d_w)?;
     Ok(())
@@ -71,7 +74,7 @@ fn sigmoid_network(gpu: &Gpu) -> Result<(), Box<dyn Error>> {
     let linear = Linear::new(Matrix::from_f32(2, 3, &weights)?);
     let mut expected = NeuralNetwork::new(vec![Box::new(linear), Box::new(Sigmoid::new())]);
 
-    println!("\na linear and a sigmoid layer, driven from y to {}", numbers(&TARGETS));
+    println!("\na linear and a sigmoid layer, driven from y to {}", listed(&TARGETS));
     let mut steps = 0;
     for goal in [0, 1, 10, 100, 1_000, 10_000] {
         trainer.train(goal - steps, |_| ())?;
@@ -84,16 +87,19 @@ fn sigmoid_network(gpu: &Gpu) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The derivative of the sigmoid, y · (1 - y), beside a numerical one.
+/// The derivative of the sigmoid, y · (1 - y), beside a numerical one: by its kernels alone, without a network.
 fn derivative(gpu: &Gpu) -> Result<(), Box<dyn Error>> {
     const H: f64 = 1e-5;
     let x = [-4.0, -2.0, -1.0, 0.0, 1.0, 2.0, 4.0];
-    let mlp = Mlp::inputs(x.len()).sigmoid();
-    let network = Network::new(gpu, &mlp, 0)?;
-    let [input, y, d_y, d_x] = [x, [0.0; 7], [1.0; 7], [0.0; 7]].map(|numbers| rows(gpu, &numbers));
-    let forward = network.forward(&input, &y)?;
-    let backward = forward.backward(&d_y, Some(&d_x))?;
-    forward_and_backward(gpu, &forward, &backward);
+    let (input, y) = (row_on(gpu, &x)?, row_on(gpu, &[0.0; 7])?);
+    let (d_y, d_x) = (row_on(gpu, &[1.0; 7])?, row_on(gpu, &[0.0; 7])?);
+    let forward = sigmoid(gpu, &input, &y)?;
+    let backward = sigmoid_backward(gpu, &d_y, &y, &d_x)?;
+    submit(gpu, |encoder| {
+        let mut pass = encoder.begin_compute_pass(&Default::default());
+        forward.record(&mut pass);
+        backward.record(&mut pass);
+    });
 
     let sigmoid_at = |h: f64| Ok::<_, wgrad::Error>(reference::sigmoid(&row(&x)?.map(|x| x + h)));
     let expected = reference::sigmoid_backward(&row(&[1.0; 7])?, &sigmoid_at(0.0)?)?;
@@ -101,9 +107,9 @@ fn derivative(gpu: &Gpu) -> Result<(), Box<dyn Error>> {
     let numerical = above.as_slice().iter().zip(below.as_slice()).map(|(above, below)| (above - below) / (2.0 * H));
 
     println!("\nthe derivative of the sigmoid");
-    println!("x                 {}", numbers(&x));
-    show("y · (1 - y)", &read(gpu, &d_x)?, expected.as_slice())?;
-    println!("numerical         {}", numbers(&numerical.map(|number| number as f32).collect::<Vec<_>>()));
+    println!("x                 {}", listed(&x));
+    show("y · (1 - y)", &d_x.read(gpu)?, expected.as_slice())?;
+    println!("numerical         {}", listed(&numerical.map(|value| value as f32).collect::<Vec<_>>()));
     Ok(())
 }
 
@@ -111,53 +117,31 @@ fn derivative(gpu: &Gpu) -> Result<(), Box<dyn Error>> {
 fn show(name: &str, gpu: &[f32], reference: &[f64]) -> Result<(), String> {
     let away = gpu.iter().zip(reference).map(|(&gpu, reference)| (f64::from(gpu) - reference).abs());
     let worst = away.max_by(f64::total_cmp).unwrap_or(f64::NAN);
-    println!("{name:17} {}  GPU", numbers(gpu));
-    let reference = reference.iter().map(|&number| number as f32).collect::<Vec<_>>();
-    println!("{:17} {}  reference, at most {worst:.0e} away", "", numbers(&reference));
+    println!("{name:17} {}  GPU", listed(gpu));
+    let reference = reference.iter().map(|&value| value as f32).collect::<Vec<_>>();
+    println!("{:17} {}  reference, at most {worst:.0e} away", "", listed(&reference));
     // Written so that NaN is far.
     if worst <= CLOSE { Ok(()) } else { Err(format!("{name} is more than {CLOSE:.0e} from the reference")) }
 }
 
-fn numbers(numbers: &[f32]) -> String {
-    let numbers = numbers.iter().map(|number| format!("{number:8.5}")).collect::<Vec<_>>();
-    format!("[{}]", numbers.join(" "))
+fn listed(values: &[f32]) -> String {
+    let values = values.iter().map(|value| format!("{value:8.5}")).collect::<Vec<_>>();
+    format!("[{}]", values.join(" "))
 }
 
-/// One row of numbers, as the reference takes it.
-fn row(numbers: &[f32]) -> wgrad::Result<Matrix> {
-    Matrix::from_f32(1, numbers.len(), numbers)
+/// One row, as the reference takes it.
+fn row(values: &[f32]) -> wgrad::Result<Matrix> {
+    Matrix::from_f32(1, values.len(), values)
 }
 
-/// One row of numbers in a buffer of its own, as an app would make it.
-fn rows(gpu: &Gpu, numbers: &[f32]) -> Rows {
-    let buffer = gpu.device().create_buffer(&wgpu::BufferDescriptor {
-        label: Some("notebook"),
-        size: numbers.len() as u64 * 4,
-        usage: wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST,
-        mapped_at_creation: false,
-    });
-    gpu.queue().write_buffer(&buffer, 0, bytemuck::cast_slice(numbers));
-    Rows::new(&buffer, numbers.len())
+/// One row in GPU memory.
+fn row_on(gpu: &Gpu, values: &[f32]) -> wgrad::Result<Rows> {
+    Rows::from_slice(gpu, values.len(), values)
 }
 
-/// Runs both passes in one submission.
-fn forward_and_backward(gpu: &Gpu, forward: &Forward, backward: &Backward) {
+/// Records into an encoder and submits it.
+fn submit(gpu: &Gpu, record: impl FnOnce(&mut wgpu::CommandEncoder)) {
     let mut encoder = gpu.device().create_command_encoder(&Default::default());
-    forward.record(&mut encoder);
-    backward.record(&mut encoder);
+    record(&mut encoder);
     gpu.queue().submit([encoder.finish()]);
-}
-
-/// Reads a buffer back, as an app would.
-fn read(gpu: &Gpu, rows: &Rows) -> Result<Vec<f32>, Box<dyn Error>> {
-    let size = rows.buffer().size();
-    let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
-    let descriptor = wgpu::BufferDescriptor { label: Some("notebook"), size, usage, mapped_at_creation: false };
-    let staging = gpu.device().create_buffer(&descriptor);
-    let mut encoder = gpu.device().create_command_encoder(&Default::default());
-    encoder.copy_buffer_to_buffer(rows.buffer(), 0, &staging, 0, size);
-    encoder.map_buffer_on_submit(&staging, wgpu::MapMode::Read, .., |_| ());
-    gpu.queue().submit([encoder.finish()]);
-    gpu.device().poll(wgpu::PollType::wait_indefinitely())?;
-    Ok(bytemuck::pod_collect_to_vec(&staging.get_mapped_range(..)?))
 }

@@ -2,18 +2,17 @@
 //!
 //! cargo run --release --example population -- --help
 
+mod common;
+
 use std::error::Error;
 use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::Parser;
-use indicatif::{ProgressBar, ProgressStyle};
 use wgrad::{Dataset, Gpu, Mlp, Network, TrainConfig, Trainer};
 
-const INPUTS: [[f32; 2]; 4] = [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]];
-
-/// The second output stands for 1. A sigmoid reaches 0 and 1 nowhere, so the targets are 0.01 and 0.99.
-const TARGETS: [[f32; 2]; 4] = [[0.99, 0.01], [0.01, 0.99], [0.01, 0.99], [0.99, 0.01]];
+use crate::common::exit::exit;
+use crate::common::{progress, xor};
 
 /// A network counts as having learned below this loss. Of a network that takes one sample for another, that sample
 /// alone leaves more: ½ · 2 · 0.49² / 4 where its outputs are just on the wrong side of one half.
@@ -43,13 +42,7 @@ struct Options {
 }
 
 fn main() -> ExitCode {
-    match run(&Options::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    exit(run(&Options::parse()))
 }
 
 fn run(options: &Options) -> Result<(), Box<dyn Error>> {
@@ -78,7 +71,7 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     let learned = losses.iter().filter(|&&loss| loss < LEARNED).count();
     println!("{plan}");
     println!("learned  {learned} of {}", losses.len());
-    let steps = options.epochs * INPUTS.len() as u64;
+    let steps = options.epochs * xor::INPUTS.len() as u64;
     let network_steps = losses.len() as f64 * steps as f64;
     println!("seconds  {seconds:.2}, {:.4} µs a network-step\n", seconds * 1e6 / network_steps);
     print_histogram(&losses);
@@ -87,14 +80,13 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
 
 /// Trains a population, and gives its losses, the smallest first, the plan in words, and the seconds.
 fn train(gpu: &Gpu, options: &Options, hidden: usize, count: usize) -> Result<(Vec<f32>, String, f64), Box<dyn Error>> {
-    let mlp = Mlp::inputs(2).linear(hidden).sigmoid().linear(2).sigmoid();
-    let network = Network::population(gpu, &mlp, count, options.seed)?;
-    let data = Dataset::new(gpu, &INPUTS, &TARGETS)?;
+    let network = Network::population(gpu, &Mlp::widths(&[2, hidden, 2]), count, options.seed)?;
+    let data = Dataset::new(gpu, &xor::INPUTS, &xor::TARGETS)?;
     let config = TrainConfig { learning_rate: options.learning_rate, ..Default::default() };
     let mut trainer = Trainer::new(&network, &data, config)?;
 
-    let style = ProgressStyle::with_template("{prefix} {bar:30} {pos}/{len} epochs, {eta} left, mean loss {msg}")?;
-    let bar = ProgressBar::new(options.epochs).with_style(style).with_prefix(format!("2-{hidden}-2"));
+    let bar = progress::bar(options.epochs, "2-{prefix}-2, {pos}/{len} epochs, {eta} left, mean loss {msg}")?;
+    bar.set_prefix(hidden.to_string());
     let start = Instant::now();
     trainer.train(options.epochs, |progress| {
         bar.set_message(format!("{:.6}", progress.reading.loss));
@@ -110,18 +102,18 @@ fn train(gpu: &Gpu, options: &Options, hidden: usize, count: usize) -> Result<(V
 
 /// How many losses there are of each size, in steps of half a decimal power.
 fn print_histogram(losses: &[f32]) {
-    let place = |loss: f32| (2.0 * loss.max(1e-9).log10()).floor() as i32;
-    let places = losses.iter().filter(|loss| loss.is_finite()).map(|&loss| place(loss));
-    let (Some(first), Some(last)) = (places.clone().min(), places.clone().max()) else {
+    let bin = |loss: f32| (2.0 * loss.max(1e-9).log10()).floor() as i32;
+    let bins = losses.iter().filter(|loss| loss.is_finite()).map(|&loss| bin(loss));
+    let (Some(first), Some(last)) = (bins.clone().min(), bins.clone().max()) else {
         println!("no loss is finite");
         return;
     };
-    let counts = (first..=last).map(|at| places.clone().filter(|&place| place == at).count()).collect::<Vec<_>>();
+    let counts = (first..=last).map(|bin| bins.clone().filter(|&other| other == bin).count()).collect::<Vec<_>>();
     let most = counts.iter().copied().max().unwrap_or(1).max(1);
     println!("loss from       networks");
-    for (at, count) in (first..).zip(counts) {
+    for (bin, count) in (first..).zip(counts) {
         // Rounded up, so that a single network is seen.
         let bar = "█".repeat((count * 50).div_ceil(most));
-        println!("{:10.2e}  {count:8}  {bar}", 10f64.powf(f64::from(at) / 2.0));
+        println!("{:10.2e}  {count:8}  {bar}", 10f64.powf(f64::from(bin) / 2.0));
     }
 }

@@ -2,25 +2,19 @@
 //!
 //! cargo run --release --example xor_gpu -- --help
 
-#[path = "common/chart.rs"]
-mod chart;
+mod common;
 
 use std::error::Error;
-use std::fmt::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::Parser;
-use indicatif::{ProgressBar, ProgressState, ProgressStyle};
-use wgrad::{Dataset, Gpu, Mlp, Network, Plan, TrainConfig, Trainer};
+use wgrad::{Dataset, Gpu, Mlp, Network, Plan, TrainConfig, Trainer, class_of};
 
-use crate::chart::{Chart, Series};
-
-const INPUTS: [[f32; 2]; 4] = [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]];
-
-/// The second output stands for 1. A sigmoid reaches 0 and 1 nowhere, so the targets are 0.01 and 0.99.
-const TARGETS: [[f32; 2]; 4] = [[0.99, 0.01], [0.01, 0.99], [0.01, 0.99], [0.99, 0.01]];
+use crate::common::chart::{Chart, Series};
+use crate::common::exit::exit;
+use crate::common::{options, progress, xor};
 
 /// What the notebook does, and the seconds that its author's machine took for it.
 const NOTEBOOK_EPOCHS: u64 = 100_000;
@@ -47,9 +41,7 @@ struct Options {
     /// The seed of the initial weights
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// How training steps become dispatches: auto, layered (all of it to be read, and slow), persistent,
-    /// persistent-subgroup, persistent-invocation, persistent-workgroup
-    #[arg(long, default_value_t = Plan::Auto)]
+    #[arg(long, default_value_t = Plan::Auto, help = options::PLANS)]
     plan: Plan,
     /// A file for a chart of the loss, for which the training stops often and takes longer
     #[arg(long, value_name = "FILE.svg")]
@@ -57,17 +49,14 @@ struct Options {
 }
 
 fn main() -> ExitCode {
-    run(&Options::parse()).unwrap_or_else(|error| {
-        eprintln!("error: {error}");
-        ExitCode::FAILURE
-    })
+    exit(run(&Options::parse()))
 }
 
-fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
+fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     let gpu = Gpu::headless()?;
-    let mlp = Mlp::inputs(2).linear(options.hidden).sigmoid().linear(2).sigmoid();
+    let mlp = Mlp::widths(&[2, options.hidden, 2]);
     let network = Network::new(&gpu, &mlp, options.seed)?;
-    let data = Dataset::new(&gpu, &INPUTS, &TARGETS)?;
+    let data = Dataset::new(&gpu, &xor::INPUTS, &xor::TARGETS)?;
     let config = TrainConfig { learning_rate: options.learning_rate, plan: options.plan, ..Default::default() };
     let mut trainer = Trainer::new(&network, &data, config)?;
     println!("adapter  {}", gpu.description());
@@ -76,11 +65,31 @@ fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
 
     println!("\nbefore training");
     print_table(&network)?;
+    let (losses, seconds) = train(&mut trainer, options)?;
+    if let Some(path) = &options.plot {
+        let (title, x) = (format!("XOR: {mlp}"), "epochs of 4 samples".to_owned());
+        Chart { title, x, losses: vec![losses], accuracies: Vec::new() }.save(path)?;
+    }
 
-    let template = "{bar:30} {pos}/{len} epochs, {rate} epochs/s, {eta} left, loss {msg}";
-    let style = ProgressStyle::with_template(template)?
-        .with_key("rate", |state: &ProgressState, text: &mut dyn Write| _ = write!(text, "{:.0}", state.per_sec()));
-    let bar = ProgressBar::new(options.epochs).with_style(style);
+    println!("\nafter {} epochs", options.epochs);
+    let (missed, farthest) = print_table(&network)?;
+    if let Some(reading) = trainer.latest_loss()? {
+        println!("loss     {:.6}", reading.loss);
+    }
+    print_time(options, options.epochs * trainer.steps_per_epoch(), seconds);
+    if missed > 0 {
+        let all = xor::INPUTS.len();
+        return Err(format!("{missed} of {all} classes are wrong: train for more epochs").into());
+    }
+    if options.epochs >= NOTEBOOK_EPOCHS && farthest.total_cmp(&CLOSE).is_gt() {
+        return Err(format!("an output is {farthest:.4} from its target, and {CLOSE} was expected").into());
+    }
+    Ok(())
+}
+
+/// Trains with a progress bar; gives the losses for a chart, and the seconds.
+fn train(trainer: &mut Trainer, options: &Options) -> Result<(Series, f64), Box<dyn Error>> {
+    let bar = progress::bar(options.epochs, "{pos}/{len} epochs, {rate} epochs/s, {eta} left, loss {msg}")?;
     let mut losses = Series::new("mean loss of an epoch");
     // Training in pieces gives the same bits; it is cut only for a chart.
     let piece = if options.plot.is_some() { options.epochs.div_ceil(PLOTTED).max(1) } else { options.epochs.max(1) };
@@ -97,59 +106,37 @@ fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
         })?;
         done += epochs;
     }
-    let seconds = start.elapsed().as_secs_f64();
     bar.finish();
-    if let Some(path) = &options.plot {
-        let (title, x) = (format!("XOR: {mlp}"), "epochs of 4 samples".to_owned());
-        Chart { title, x, losses: vec![losses], accuracies: Vec::new() }.save(path)?;
-    }
+    Ok((losses, start.elapsed().as_secs_f64()))
+}
 
-    println!("\nafter {} epochs", options.epochs);
-    let (missed, farthest) = print_table(&network)?;
-    if let Some(reading) = trainer.latest_loss()? {
-        println!("loss     {:.6}", reading.loss);
-    }
-    let steps = options.epochs * trainer.steps_per_epoch();
+/// Says how long the steps took, and how long the notebook's author waited for as many.
+fn print_time(options: &Options, steps: u64, seconds: f64) {
     println!("seconds  {seconds:.3}, the driver's compiling of the shader included: BENCHMARKS.md has it without");
     if options.epochs == NOTEBOOK_EPOCHS && options.hidden == 30 {
-        println!(
-            "the notebook's author took {NOTEBOOK_SECONDS} s in NumPy: {:.0} times as long",
-            NOTEBOOK_SECONDS / seconds
-        );
+        let times = NOTEBOOK_SECONDS / seconds;
+        println!("the notebook's author took {NOTEBOOK_SECONDS} s in NumPy: {times:.0} times as long");
     }
     if steps > 0 {
         println!("{steps} steps, {:.2} µs/step", seconds * 1e6 / steps as f64);
     }
-    if missed > 0 {
-        eprintln!("{missed} of {} classes are wrong: train for more epochs", INPUTS.len());
-        return Ok(ExitCode::FAILURE);
-    }
-    if options.epochs >= NOTEBOOK_EPOCHS && farthest.total_cmp(&CLOSE).is_gt() {
-        eprintln!("an output is {farthest:.4} from its target, and {CLOSE} was expected");
-        return Ok(ExitCode::FAILURE);
-    }
-    Ok(ExitCode::SUCCESS)
 }
 
 /// Prints each input, the network's outputs, the class that they stand for, and the class wanted; counts the classes
 /// missed, and says how far an output is from its target at most.
 fn print_table(network: &Network) -> wgrad::Result<(usize, f32)> {
-    println!("input     outputs             argmax  wanted");
-    let outputs = network.predict(INPUTS.as_flattened())?;
+    println!("input     outputs             class  wanted");
+    let outputs = network.predict(xor::INPUTS.as_flattened())?;
     let mut missed = 0;
     let mut farthest = 0f32;
-    for ((input, output), target) in INPUTS.iter().zip(outputs.chunks_exact(2)).zip(&TARGETS) {
-        let (class, wanted) = (argmax(output), argmax(target));
+    for ((input, output), target) in xor::INPUTS.iter().zip(outputs.chunks_exact(2)).zip(&xor::TARGETS) {
+        let (class, wanted) = (class_of(output), class_of(target));
         let [first, second] = input;
-        println!("[{first}, {second}] → [{:.4}, {:.4}]  {class:6}  {wanted:6}", output[0], output[1]);
+        println!("[{first}, {second}] → [{:.4}, {:.4}]  {class:5}  {wanted:6}", output[0], output[1]);
         missed += usize::from(class != wanted);
         // By the total order, in which NaN is the farthest.
         let distances = output.iter().zip(target).map(|(y, t)| (y - t).abs());
         farthest = distances.chain([farthest]).max_by(f32::total_cmp).unwrap_or(f32::NAN);
     }
     Ok((missed, farthest))
-}
-
-fn argmax(outputs: &[f32]) -> usize {
-    (0..outputs.len()).max_by(|&a, &b| outputs[a].total_cmp(&outputs[b])).unwrap_or(0)
 }

@@ -192,7 +192,7 @@ impl Dataset {
             }
             check_finite(operation, what, numbers)?;
             if !of.rows.buffer().usage().contains(wgpu::BufferUsages::COPY_DST) {
-                let problem = BufferProblem::LacksUsage { missing: "BufferUsages::COPY_DST" };
+                let problem = BufferProblem::LacksUsage { missing: "COPY_DST" };
                 return Err(Error::buffer(operation, what, problem));
             }
         }

@@ -31,7 +31,7 @@ pub enum BufferProblem {
         reason: String,
     },
     /// It lacks a usage: create it with that usage.
-    #[error("is in a buffer that lacks {missing}; create it with that usage")]
+    #[error("is in a buffer that lacks BufferUsages::{missing}; create it with that usage")]
     LacksUsage {
         /// The missing usage, by wgpu's name.
         missing: &'static str,

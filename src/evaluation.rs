@@ -10,10 +10,28 @@ use crate::trainer::{Plan, TrainConfig, Trainer};
 /// The samples that one network takes at a time.
 const BATCH_SIZE: usize = 256;
 
+/// The class that a row of outputs, or of targets, stands for: the index of the largest value, of equal ones the first. A
+/// single output stands for two classes: 1 from 0.5 on, otherwise 0.
+///
+/// NaN is never the largest unless there is nothing else. A row without any values, or of NaN alone, is class 0.
+///
+/// ```
+/// use wgrad::class_of;
+/// assert_eq!(class_of(&[0.1, 0.9, 0.3]), 1);
+/// assert_eq!(class_of(&[0.7]), 1);
+/// ```
+pub fn class_of(outputs: &[f32]) -> usize {
+    if let [output] = outputs {
+        return usize::from(*output >= 0.5);
+    }
+    let is_better = |value: f32, best: f32| value > best || (best.is_nan() && !value.is_nan());
+    (1..outputs.len()).fold(0, |best, index| if is_better(outputs[index], outputs[best]) { index } else { best })
+}
+
 /// How a network classifies a data set's samples.
 ///
-/// The class of a row of outputs, and of targets, is the place of its largest number; of a single output there are two
-/// classes, the second from 0.5 on.
+/// The class of a row of outputs, and of targets, is that of [`class_of`]. Counted on the GPU, where shaders may assume that
+/// no value is NaN: a row with NaN may be counted for any class.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Classification {
     loss: f32,
@@ -98,5 +116,33 @@ impl Network {
         let widest = widths.max().unwrap_or(1) as u64;
         let rows = self.gpu().limits().max_storage_buffer_binding_size / (4 * widest);
         rows.clamp(1, BATCH_SIZE as u64) as usize
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_class_is_the_first_of_the_largest_and_of_one_output_its_side_of_one_half() {
+        assert_eq!(class_of(&[0.2, 0.7, 0.7, 0.1]), 1);
+        assert_eq!(class_of(&[-3.0, -1.0]), 1);
+        assert_eq!(class_of(&[0.0, -0.0]), 0);
+        assert_eq!(class_of(&[-0.0, 0.0]), 0);
+        assert_eq!(class_of(&[f32::NEG_INFINITY, f32::MIN, f32::INFINITY]), 2);
+        assert_eq!([0.5, 0.499_999_97, -7.0, f32::INFINITY].map(|output| class_of(&[output])), [1, 0, 0, 1]);
+        assert_eq!(class_of(&[]), 0);
+    }
+
+    #[test]
+    fn nan_is_never_the_largest_unless_there_is_nothing_else() {
+        for nan in [f32::NAN, -f32::NAN] {
+            assert_eq!(class_of(&[nan, -1.0, 2.0]), 2);
+            assert_eq!(class_of(&[nan, f32::NEG_INFINITY]), 1);
+            assert_eq!(class_of(&[1.0, nan, 0.5]), 0);
+            assert_eq!(class_of(&[1.0, nan, 1.5]), 2);
+            assert_eq!(class_of(&[nan; 3]), 0);
+            assert_eq!(class_of(&[nan]), 0);
+        }
     }
 }

@@ -24,7 +24,7 @@ pub use wgpu;
 pub use activation::Activation;
 pub use data::{BytesConfig, Dataset};
 pub use error::{BufferProblem, Error, Result, Shape};
-pub use evaluation::Classification;
+pub use evaluation::{Classification, class_of};
 pub use gpu::Gpu;
 pub use mlp::{Dense, Mlp};
 pub use network::{Backward, Forward, Network};

@@ -32,6 +32,56 @@ impl Rows {
         Rows { buffer: buffer.clone(), width: width as u64, offset: 0, stride: None, rows: None, padded: false }
     }
 
+    /// Rows of `width` values each, in a buffer of their own that shaders can read and write and that can be copied from and
+    /// to (`STORAGE`, `COPY_SRC`, `COPY_DST`). From 4 MiB on it waits for each part of the upload.
+    ///
+    /// # Errors
+    /// [`Error::Count`] for a width of 0, no rows, or a length that is not whole rows,
+    /// [`Error::NotFinite`] for NaN or infinity, [`Error::TooLarge`] where the device's limits are too low,
+    /// [`Error::OutOfMemory`], [`Error::Timeout`], [`Error::DeviceLost`].
+    pub fn from_slice(gpu: &Gpu, width: usize, values: &[f32]) -> Result<Rows> {
+        let operation = "Rows::from_slice";
+        for (what, size) in [("the width of a row", width), ("the number of rows", values.len())] {
+            if size == 0 {
+                return Err(Error::zero(operation, what));
+            }
+        }
+        if !values.len().is_multiple_of(width) {
+            let rule = format!("or another multiple of {width}, the width of a row");
+            let lengths = [values.len(), values.len().next_multiple_of(width)];
+            return Err(Error::length(operation, "values", lengths, &rule));
+        }
+        check_finite(operation, "values", values)?;
+        let rows = Rows::create(gpu, operation, "rows", (values.len() / width) as u64, width as u64)?;
+        gpu.upload(&rows.buffer, 0, bytemuck::cast_slice(values))?;
+        Ok(rows)
+    }
+
+    /// The values as they are after all that was submitted before, one row after the other, without the gaps that a stride
+    /// leaves. Waits. Copies the buffer from the first row to the end of the last, gaps included.
+    ///
+    /// # Errors
+    /// [`Error::Buffer`] for a buffer without `COPY_SRC`, or one that is destroyed, mapped or of another device, what
+    /// [`Rows`] are refused for elsewhere, [`Error::TooLarge`],
+    /// [`Error::OutOfMemory`], [`Error::Timeout`], [`Error::DeviceLost`].
+    pub fn read(&self, gpu: &Gpu) -> Result<Vec<f32>> {
+        let operation = "Rows::read";
+        self.check(operation, "the rows", wgpu::BufferUsages::COPY_SRC)?;
+        // Read through a copy: the rows may be a small part of a large buffer.
+        let usage = wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
+        let copy = gpu.create_buffer(operation, "copy of rows", self.bytes(), usage)?;
+        let mut values = gpu.read_f32(operation, &copy, &|encoder| {
+            encoder.copy_buffer_to_buffer(&self.buffer, self.offset, &copy, 0, self.bytes());
+        })?;
+        let width = self.width as usize;
+        // Of a single row, any stride.
+        let stride = (self.stride_bytes() / 4).min(values.len() as u64) as usize;
+        if stride > width {
+            values = values.chunks(stride).flat_map(|row| &row[..width]).copied().collect();
+        }
+        Ok(values)
+    }
+
     /// The first row begins this many bytes into the buffer, a multiple of 4.
     pub fn offset(self, bytes: u64) -> Self {
         Rows { offset: bytes, ..self }
@@ -141,8 +191,9 @@ impl Rows {
         Ok(Rows { width, stride: Some(padded_width * 4), padded: true, ..rows })
     }
 
-    /// Checks the rows, as the operand `what` of `operation`, and gives the place of their binding.
-    pub(crate) fn operand(&self, gpu: &Gpu, operation: &'static str, what: &'static str) -> Result<Operand<'_>> {
+    /// Checks the rows, as the operand `what` of `operation`, whose buffer must have `usage`; gives the byte at which they
+    /// end.
+    fn check(&self, operation: &'static str, what: &'static str, usage: wgpu::BufferUsages) -> Result<u64> {
         let (row, stride) = (self.row_bytes(), self.stride_bytes());
         let shape = self.shape();
         if self.width == 0 {
@@ -157,8 +208,8 @@ impl Rows {
         if stride < row {
             return refuse(BufferProblem::StrideTooSmall { stride, width: self.width, row });
         }
-        if !self.buffer.usage().contains(wgpu::BufferUsages::STORAGE) {
-            return refuse(BufferProblem::LacksUsage { missing: "BufferUsages::STORAGE" });
+        if let Some((missing, _)) = usage.difference(self.buffer.usage()).iter_names().next() {
+            return refuse(BufferProblem::LacksUsage { missing });
         }
         let rows = shape.rows;
         let last = if self.padded { stride } else { row };
@@ -169,6 +220,12 @@ impl Rows {
         if rows == 0 {
             return Err(Error::empty(operation, what, shape));
         }
+        Ok(needed)
+    }
+
+    /// Checks the rows, as the operand `what` of `operation`, and gives the place of their binding.
+    pub(crate) fn operand(&self, gpu: &Gpu, operation: &'static str, what: &'static str) -> Result<Operand<'_>> {
+        let needed = self.check(operation, what, wgpu::BufferUsages::STORAGE)?;
         // A binding must begin at a multiple of the device's alignment: the rest of the offset is the shader's.
         let alignment = u64::from(gpu.limits().min_storage_buffer_offset_alignment).max(4);
         let start = self.offset - self.offset % alignment;
@@ -180,8 +237,8 @@ impl Rows {
             buffer: &self.buffer,
             start,
             bytes: needed - start,
-            view: [word(self.offset - start), word(stride)],
-            rows: rows as u32,
+            view: [word(self.offset - start), word(self.stride_bytes())],
+            rows: self.shape().rows as u32,
             width: self.width as u32,
             padded: self.padded,
         })

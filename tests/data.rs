@@ -1,11 +1,11 @@
-//! Data sets as bytes, split, growing; and how a network classifies them.
+//! Data sets as bytes, split, growing; how a network classifies them; and rows on their way to the GPU and back.
 
 mod common;
 
 use common::case::*;
 use common::*;
 use wgrad::reference::{self, Matrix, NeuralNetwork, Order};
-use wgrad::{BytesConfig, Dataset, Error, Mlp, Network, Plan, Rows, TrainConfig, Trainer};
+use wgrad::{BytesConfig, Dataset, Error, Mlp, Network, Plan, Rows, TrainConfig, Trainer, class_of, kernels, wgpu};
 
 /// Bytes that differ from each other.
 fn bytes(seed: u64, count: usize) -> Vec<u8> {
@@ -192,6 +192,11 @@ fn a_network_classifies_as_the_reference_does() {
         let t = uniform(seed + 1, classes * samples);
         let data = Dataset::from_slices(gpu(), samples, &x, &t).unwrap();
         let found = network.classify(&data).unwrap();
+        // Row by row, `class_of` says the same.
+        let mut row_by_row = vec![0.0; found.classes() * found.classes()];
+        for (y, t) in network.predict(&x).unwrap().chunks(classes).zip(t.chunks(classes)) {
+            row_by_row[class_of(t) * found.classes() + class_of(y)] += 1.0;
+        }
 
         let mut reference = NeuralNetwork::from_parameters(&mlp, &mlp.initial_parameters(seed).unwrap()).unwrap();
         let y = reference.forward(&Matrix::from_f32(samples, 5, &x).unwrap()).unwrap();
@@ -201,6 +206,7 @@ fn a_network_classifies_as_the_reference_does() {
         let counts = (0..found.classes()).flat_map(|actual| (0..found.classes()).map(move |said| (actual, said)));
         let counts = counts.map(|(actual, said)| found.count(actual, said) as f64).collect::<Vec<_>>();
         assert_eq!(counts, expected.as_slice(), "{mlp}");
+        assert_eq!(counts, row_by_row, "{mlp}");
         assert_eq!(found.samples(), samples as u64);
         let right = (0..found.classes()).map(|class| found.count(class, class)).sum::<u64>();
         assert_eq!(found.accuracy(), right as f64 / samples as f64);
@@ -220,6 +226,38 @@ fn a_network_classifies_as_the_reference_does() {
     assert_eq!(actual, [1, 2, 1, 3]);
     let population = Network::population(gpu(), &mlp, 2, 1).unwrap();
     assert!(matches!(population.classify(&data), Err(Error::Count { found: 2, least: 1, most: 1, .. })));
+}
+
+#[test]
+fn rows_come_back_as_they_were_from_wherever_they_lie() {
+    for (height, width) in [(1, 1), (1, 7), (3, 1), (5, 4), (33, 30)] {
+        let values = normal(1, height * width);
+        let rows = Rows::from_slice(gpu(), width, &values).unwrap();
+        assert_eq!(rows.read(gpu()).unwrap(), values, "{height} rows of {width}");
+        assert_eq!((rows.shape().rows, rows.shape().columns), (height as u64, width as u64));
+        let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
+        assert_eq!(rows.buffer().usage(), usage);
+        for layout in [Layout::Dense, Layout::Scattered, Layout::Spaced] {
+            // Poison is all around them, and in the gaps.
+            let placed = Placed::new(gpu(), layout, height, width, Some(&values));
+            assert_eq!(placed.rows.read(gpu()).unwrap(), values, "{height} rows of {width}, {layout:?}");
+        }
+    }
+    // As many as there are in a table, the last without a whole stride, and what a kernel makes of them.
+    let table = Rows::from_slice(gpu(), 1, &[9.0, 1.0, 2.0, 9.0, 3.0, 4.0, 9.0, 5.0, 6.0]).unwrap();
+    let columns = Rows::new(table.buffer(), 2).offset(4).stride(12);
+    assert_eq!(columns.read(gpu()).unwrap(), [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+    let y = Rows::from_slice(gpu(), 2, &[0.0; 6]).unwrap();
+    run(gpu(), &[kernels::sigmoid(gpu(), &columns, &y).unwrap()]);
+    let x = Matrix::from_f32(3, 2, &columns.read(gpu()).unwrap()).unwrap();
+    assert_close("sigmoid", &y.read(gpu()).unwrap(), reference::sigmoid(&x).as_slice(), |_| 5e-7);
+}
+
+/// More than is uploaded at a time.
+#[test]
+fn many_rows_come_back_too() {
+    let values = (0..1_500_000).map(|i| i as f32).collect::<Vec<_>>();
+    assert!(Rows::from_slice(gpu(), 1_500, &values).unwrap().read(gpu()).unwrap() == values);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 
 usage: compare.py [--rounds N] [--only WORD] [--python PYTHON] [--burn PROGRAM]
 
-Builds examples/throughput and rust_loop.rs with cargo and rustc, and runs them in turns with numpy_peer.py,
+Builds benches/throughput.rs and rust_loop.rs with cargo and rustc, and runs them in turns with numpy_peer.py,
 torch_peer.py (where PYTHON has numpy, torch) and burn (where its program was built). Prints Markdown tables:
 microseconds a network-step, and how many times as long as the first row's each took. The yardsticks train the
 small networks in one thread, which is the fastest there, and the others in as many as they like; wgrad has all that its device
@@ -11,6 +11,7 @@ has. Exits 1 if a program of wgrad's, or a check of what was learned,
 failed. Needs Python 3.9 alone.
 """
 import argparse
+import functools
 import json
 import os
 import platform
@@ -46,9 +47,17 @@ def run(command, environment=None):
     return result.stdout
 
 
+@functools.cache
+def throughput():
+    """The program of benches/throughput.rs, built: cargo alone knows where it puts that."""
+    built = run(["cargo", "bench", "--no-run", "--bench", "throughput", "--message-format", "json"])
+    programs = (json.loads(line).get("executable") for line in built.splitlines())
+    return next(filter(None, programs))
+
+
 def wgrad(network, plan, batch_size=1, networks=1, steps=None):
     """A command that measures one job of wgrad, and how to read microseconds a network-step from its output."""
-    command = [TARGET / "release/examples/throughput", "--json", "--runs", "1", "--network", network]
+    command = [throughput(), "--bench", "--json", "--runs", "1", "--network", network]
     command += ["--plan", plan, "--batch-size", batch_size, "--networks", networks]
     command += ["--steps", steps] if steps else []
 
@@ -116,7 +125,6 @@ def main():
     options = parser.parse_args()
     rust_loop = TARGET / "peers" / "rust_loop"
     rust_loop.parent.mkdir(parents=True, exist_ok=True)
-    run(["cargo", "build", "--release", "--example", "throughput"])
     run(["rustc", "--edition", "2024", "-Copt-level=3", "-Ctarget-cpu=native", PEERS / "rust_loop.rs", "-o", rust_loop])
     heading = json.loads(run(wgrad("2-30-2", "auto", steps=4)[0]))
     print(f"### {heading['adapter']}, {heading['backend']}, {heading['driver']}, wgpu {heading['wgpu']}")

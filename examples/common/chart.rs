@@ -55,20 +55,15 @@ impl Chart {
     fn draw(&self, text: &mut String) -> Result<(), Box<dyn Error>> {
         let losses = || self.losses.iter().flat_map(|series| &series.points).copied().filter(is_loss);
         let accuracies = || self.accuracies.iter().flat_map(|series| &series.points).copied();
-        let least = |numbers: &mut dyn Iterator<Item = f64>| numbers.fold(f64::INFINITY, f64::min);
-        let most = |numbers: &mut dyn Iterator<Item = f64>| numbers.fold(f64::NEG_INFINITY, f64::max);
+        let least = |values: &mut dyn Iterator<Item = f64>| values.fold(f64::INFINITY, f64::min);
+        let most = |values: &mut dyn Iterator<Item = f64>| values.fold(f64::NEG_INFINITY, f64::max);
         let last_x = most(&mut losses().chain(accuracies()).map(|(x, _)| x)).max(1.0);
         let (lowest, highest) = (least(&mut losses().map(|(_, y)| y)), most(&mut losses().map(|(_, y)| y)));
         if lowest > highest {
             return Err("there is no loss to draw".into());
         }
 
-        let root = SVGBackend::with_string(text, SIZE).into_drawing_area();
-        root.fill(&WHITE)?;
-        let (head, body) = root.split_vertically(HEAD);
-        head.draw_text(&self.title, &text_style(18), (LABEL_SPACE + 16, 14))?;
-        let lines = self.losses.iter().chain(&self.accuracies).zip(COLOURS.into_iter().cycle());
-        draw_legend(&head, lines.map(|(series, colour)| (&*series.name, colour)))?;
+        let body = self.draw_head(text)?;
 
         let right_space = if self.accuracies.is_empty() { 16 } else { LABEL_SPACE };
         let (loss_from, loss_to) = (lowest / 1.2, highest * 1.2);
@@ -113,12 +108,23 @@ impl Chart {
             let line = LineSeries::new(series.points.iter().copied(), next_style().filled()).point_size(4);
             chart.draw_secondary_series(line)?;
         }
-        root.present()?;
+        body.present()?;
         Ok(())
+    }
+
+    /// Draws the title and the legend, and gives the area below them.
+    fn draw_head<'a>(&self, text: &'a mut String) -> Result<Area<'a>, Box<dyn Error>> {
+        let root = SVGBackend::with_string(text, SIZE).into_drawing_area();
+        root.fill(&WHITE)?;
+        let (head, body) = root.split_vertically(HEAD);
+        head.draw_text(&self.title, &text_style(18), (LABEL_SPACE + 16, 14))?;
+        let lines = self.losses.iter().chain(&self.accuracies).zip(COLOURS.into_iter().cycle());
+        draw_legend(&head, lines.map(|(series, colour)| (&*series.name, colour)))?;
+        Ok(body)
     }
 }
 
-/// Names beside lines of their colours, in a row below the title.
+/// Names beside lines of their colours, side by side below the title.
 fn draw_legend<'a>(head: &Area<'_>, lines: impl Iterator<Item = (&'a str, RGBColor)>) -> Result<(), Box<dyn Error>> {
     let (mut x, y) = (LABEL_SPACE + 16, 50);
     for (name, colour) in lines {

@@ -7,6 +7,8 @@
 //! `surface.wgsl` the shader, `canvas` where a window would be, `movie` the pictures' files.
 
 mod canvas;
+#[path = "../common/mod.rs"]
+mod common;
 mod movie;
 mod panel;
 mod points;
@@ -17,10 +19,11 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
-use indicatif::{ProgressBar, ProgressStyle};
 use wgrad::{Gpu, Mlp, TrainConfig, wgpu};
 
 use crate::canvas::Canvas;
+use crate::common::exit::exit;
+use crate::common::{device, progress};
 use crate::movie::Movie;
 use crate::panel::{Panel, Problem};
 
@@ -52,15 +55,13 @@ struct Options {
 }
 
 fn main() -> ExitCode {
-    run(&Options::parse()).unwrap_or_else(|error| {
-        eprintln!("error: {error}");
-        ExitCode::FAILURE
-    })
+    exit(run(&Options::parse()))
 }
 
-fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
+fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     std::fs::create_dir_all(&options.out).map_err(|error| format!("{}: {error}", options.out.display()))?;
-    let (device, queue) = pollster::block_on(open_device())?;
+    // With timestamps `steps_within` knows how long steps take; nothing else here needs a feature.
+    let (device, queue) = device::open(wgpu::Features::TIMESTAMP_QUERY)?;
     let gpu = Gpu::from_wgpu(&device, &queue)?;
     println!("adapter  {}", gpu.description());
 
@@ -70,14 +71,11 @@ fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
         Panel::new(&gpu, xor(), options.seed, [0, options.size])?,
         Panel::new(&gpu, spirals(options.seed), options.seed, [options.size + gap, options.size])?,
     ];
-    for panel in &panels {
-        println!("{:8} {}\n         {}", panel.problem.name, panel.problem.mlp, panel.trainer.plan());
-    }
+    panels.iter().for_each(describe);
     let mut canvas = Canvas::new(&device, width, height);
     let mut movie = Movie::new(width, height);
 
-    let bar = ProgressBar::new(options.frames.into())
-        .with_style(ProgressStyle::with_template("{bar:30} {pos}/{len} frames, {eta} left, loss {msg}")?);
+    let bar = progress::bar(options.frames.into(), "{pos}/{len} frames, {eta} left, loss {msg}")?;
     let start = Instant::now();
     for frame in 0..options.frames {
         let mut encoder = device.create_command_encoder(&Default::default());
@@ -115,19 +113,13 @@ fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
     movie.save(&moving, &still)?;
     println!("written  {} and {}", moving.display(), still.display());
     if !learned && options.milliseconds.is_none() && options.steps >= STEPS {
-        eprintln!("not all points are on the right side, and after {STEPS} steps they should be");
-        return Ok(ExitCode::FAILURE);
+        return Err(format!("not all points are on the right side, and after {STEPS} steps they should be").into());
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
-/// A device as an app has it: at wgpu's default limits. With timestamps `steps_within` knows how long steps take; nothing
-/// else here needs a feature.
-async fn open_device() -> Result<(wgpu::Device, wgpu::Queue), Box<dyn Error>> {
-    let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle_from_env());
-    let adapter = instance.request_adapter(&Default::default()).await?;
-    let required_features = adapter.features() & wgpu::Features::TIMESTAMP_QUERY;
-    Ok(adapter.request_device(&wgpu::DeviceDescriptor { required_features, ..Default::default() }).await?)
+fn describe(panel: &Panel) {
+    println!("{:8} {}\n         {}", panel.problem.name, panel.problem.mlp, panel.trainer.plan());
 }
 
 fn xor() -> Problem {

@@ -2,6 +2,10 @@
 
 use std::f32::consts::{PI, TAU};
 
+use wgrad::class_of;
+
+use crate::common::xor;
+
 /// A sigmoid reaches 0 and 1 nowhere, so the classes' targets are 0.01 and 0.99.
 pub const TARGETS: [f32; 2] = [0.01, 0.99];
 
@@ -27,11 +31,11 @@ impl Points {
 
 /// Exclusive or: the four corners of a square.
 pub fn xor() -> Points {
-    let mut xor = Points::default();
-    for (x, y) in [(0, 0), (0, 1), (1, 0), (1, 1)] {
-        xor.push([x as f32, y as f32], x ^ y);
+    let mut points = Points::default();
+    for (point, target) in xor::INPUTS.iter().zip(&xor::TARGETS) {
+        points.push(*point, class_of(target));
     }
-    xor
+    points
 }
 
 /// How often a spiral goes around.

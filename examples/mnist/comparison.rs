@@ -2,12 +2,12 @@
 
 use std::error::Error;
 
-use indicatif::{ProgressBar, ProgressStyle};
 use wgrad::reference::{Matrix, NeuralNetwork, Order, Training};
-use wgrad::{Network, TrainConfig};
+use wgrad::{Network, TrainConfig, class_of};
 
-use crate::INPUTS;
+use crate::common::progress;
 use crate::digits::{Digits, PIXELS};
+use crate::{CLASSES, INPUTS};
 
 /// The targets of a digit's own class and of the others.
 const TARGETS: [f32; 2] = [0.99, 0.01];
@@ -37,27 +37,27 @@ pub fn compare(
         batch_size: u32::try_from(config.batch_size)?,
         shuffle: config.shuffle.then_some(config.seed),
     };
-    let targets =
-        training.labels().iter().flat_map(|&label| (0..10).map(move |class| TARGETS[usize::from(class != label)]));
+    let one_hot = |&label: &u8| (0..CLASSES).map(move |class| TARGETS[usize::from(class != usize::from(label))]);
+    let targets = training.labels().iter().flat_map(one_hot);
     let mut reference = Training::new(
         NeuralNetwork::from_parameters(network.mlp(), initial)?,
         Matrix::from_f32(training.len(), PIXELS, &inputs(training))?,
-        Matrix::from_f32(training.len(), 10, &targets.collect::<Vec<_>>())?,
+        Matrix::from_f32(training.len(), CLASSES, &targets.collect::<Vec<_>>())?,
         order,
         f64::from(config.learning_rate),
     )?;
-    let template = "{bar:30} the reference: {pos} of {len} steps, {eta} left";
-    let bar = ProgressBar::new(epochs * order.steps_per_epoch()).with_style(ProgressStyle::with_template(template)?);
-    while reference.step() < bar.length().unwrap_or(0) {
-        reference.train_steps(100.min(bar.length().unwrap_or(0) - reference.step()))?;
+    let steps = epochs * order.steps_per_epoch();
+    let bar = progress::bar(steps, "the reference: {pos} of {len} steps, {eta} left")?;
+    while reference.step() < steps {
+        reference.train_steps(100.min(steps - reference.step()))?;
         bar.set_position(reference.step());
     }
     bar.finish_and_clear();
 
     let test_inputs = inputs(test);
-    let found = network.predict(&test_inputs)?.chunks_exact(10).map(class).collect::<Vec<_>>();
+    let found = classes(&network.predict(&test_inputs)?);
     let outputs = reference.network.forward(&Matrix::from_f32(test.len(), PIXELS, &test_inputs)?)?;
-    let expected = outputs.as_slice().chunks_exact(10).map(class).collect::<Vec<_>>();
+    let expected = classes(&outputs.as_slice().iter().map(|&output| output as f32).collect::<Vec<_>>());
     let right = expected.iter().zip(test.labels()).filter(|&(&class, &label)| class == usize::from(label)).count();
     let alike = found.iter().zip(&expected).filter(|(found, expected)| found == expected).count();
     Ok(Comparison { alike, right, digits: test.len() })
@@ -69,7 +69,7 @@ fn inputs(digits: &Digits) -> Vec<f32> {
     digits.pixels().iter().map(|&byte| f32::from(byte) * scale + INPUTS[0]).collect()
 }
 
-/// The place of the largest output.
-fn class<T: PartialOrd>(outputs: &[T]) -> usize {
-    (1..outputs.len()).fold(0, |most, i| if outputs[i] > outputs[most] { i } else { most })
+/// The class of each row of outputs.
+fn classes(outputs: &[f32]) -> Vec<usize> {
+    outputs.chunks_exact(CLASSES).map(class_of).collect()
 }

@@ -6,11 +6,9 @@
 //! `pictures` what they are, `training` the epochs, `comparison` the reference's, `backquery` the network run backwards, `report` what is printed.
 
 mod backquery;
-#[path = "../common/chart.rs"]
-mod chart;
+#[path = "../common/mod.rs"]
+mod common;
 mod comparison;
-#[path = "../common/confusion.rs"]
-mod confusion;
 mod digits;
 mod pictures;
 mod report;
@@ -25,11 +23,17 @@ use std::process::ExitCode;
 use clap::Parser;
 use wgrad::{BytesConfig, Classification, Dataset, Gpu, Mlp, Network, Plan, TrainConfig, Trainer};
 
+use crate::common::confusion::confusion_table;
+use crate::common::exit::exit;
+use crate::common::options::{PLANS, at_least_one, check_folders};
 use crate::digits::PIXELS;
 use crate::source::Source;
 
 /// What bytes 0 and 255 become. With 0 for dark pixels, their weights would never change.
 const INPUTS: [f32; 2] = [0.01, 1.0];
+
+/// The digits 0 to 9.
+const CLASSES: usize = 10;
 
 /// A pixel of a picture to look at, in a file: 4×4 pixels.
 const ENLARGED: u32 = 4;
@@ -75,9 +79,7 @@ struct Options {
     /// Takes the digits in another order in each epoch
     #[arg(long)]
     shuffle: bool,
-    /// How training steps become dispatches: auto, plain, layered, persistent, persistent-subgroup, persistent-invocation,
-    /// persistent-workgroup
-    #[arg(long, default_value_t = Plan::Auto)]
+    #[arg(long, default_value_t = Plan::Auto, help = PLANS)]
     plan: Plan,
     /// Trains the f64 reference too, on the processor (minutes), and says how many test digits both take for the same
     #[arg(long)]
@@ -100,42 +102,18 @@ struct Options {
     save: Option<PathBuf>,
 }
 
-fn at_least_one(text: &str) -> Result<usize, String> {
-    let number = text.parse::<usize>().map_err(|error| error.to_string())?;
-    if number > 0 { Ok(number) } else { Err("at least 1".to_owned()) }
-}
-
 fn degrees(text: &str) -> Result<f64, String> {
     let degrees = text.parse::<f64>().map_err(|error| error.to_string())?;
     if degrees > 0.0 && degrees <= 180.0 { Ok(degrees) } else { Err("above 0, and at most 180".to_owned()) }
 }
 
 fn main() -> ExitCode {
-    match run(&Options::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    exit(run(&Options::parse()))
 }
 
 fn run(options: &Options) -> Result<(), Box<dyn Error>> {
-    // What can fail without training does so before it.
-    if options.save.is_some() && cfg!(not(feature = "files")) {
-        return Err("--save needs the feature `files`: cargo run --release --features files --example mnist".into());
-    }
-    for path in [&options.save, &options.plot, &options.sheet].into_iter().flatten() {
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        if folder.is_some_and(|folder| !folder.is_dir()) {
-            return Err(format!("{}: there is no such folder", path.display()).into());
-        }
-    }
+    check(options)?;
     let own = options.own.iter().map(|path| pictures::read_own(path)).collect::<Result<Vec<_>, _>>()?;
-    if let Some(folder) = &options.backquery {
-        std::fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-    }
-
     let source = Source::open(options)?;
     println!("digits   {}", source.description);
     if let Some(path) = &options.sheet {
@@ -143,51 +121,31 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     }
 
     let gpu = Gpu::headless()?;
-    let hidden = options.hidden.iter().fold(Mlp::inputs(PIXELS), |mlp, &width| mlp.linear(width).sigmoid());
-    let mlp = hidden.linear(10).sigmoid();
-    let network = Network::new(&gpu, &mlp, options.seed)?;
+    let widths = [&[PIXELS], &options.hidden[..], &[CLASSES]].concat();
+    let network = Network::new(&gpu, &Mlp::widths(&widths), options.seed)?;
     let (training, test) = upload(&gpu, &source)?;
-    let mut trainer = Trainer::new(
-        &network,
-        &training,
-        TrainConfig {
-            learning_rate: options.learning_rate,
-            batch_size: options.batch_size,
-            shuffle: options.shuffle,
-            seed: options.seed,
-            plan: options.plan,
-        },
-    )?;
-    let memory = trainer.memory();
-    let [data, parameters, batch, total] =
-        [memory.data, memory.parameters, memory.batch, memory.total()].map(report::bytes);
-    println!("network  {mlp}, {} parameters", mlp.parameter_count());
-    println!("plan     {}", trainer.plan());
-    println!("adapter  {}", gpu.description());
-    println!("memory   {total}: data {data}, parameters {parameters}, batch {batch}\n");
-
+    let config = TrainConfig {
+        learning_rate: options.learning_rate,
+        batch_size: options.batch_size,
+        shuffle: options.shuffle,
+        seed: options.seed,
+        plan: options.plan,
+    };
+    let mut trainer = Trainer::new(&network, &training, config)?;
+    describe(&trainer);
     let initial = network.read_parameters()?;
     let trained = training::train(&network, &mut trainer, &training, &test, options.epochs, source.about)?;
     println!("seconds  {:.1} of training", trained.seconds);
 
     if options.compare {
-        let (config, epochs) = (trainer.config(), options.epochs);
-        let compared = comparison::compare(&network, &initial, config, epochs, &source.training, &source.test)?;
-        println!(
-            "compared with the f64 reference, trained from the same start in the same order: {} of {} digits are read \
-             alike, {:.2} %; the reference's accuracy is {:.4}",
-            compared.alike,
-            compared.digits,
-            100.0 * compared.alike as f64 / compared.digits as f64,
-            compared.right as f64 / compared.digits as f64
-        );
+        compare(&trainer, &initial, options.epochs, &source)?;
     }
     if let Some(path) = &options.plot {
         trained.chart.save(path)?;
         println!("written  {}", path.display());
     }
     if let Some(folder) = &options.backquery {
-        write_backqueries(&network, folder)?;
+        write_backqueries(&network, &widths, folder)?;
     }
     if let Some(path) = &options.save {
         save(&network, path)?;
@@ -201,6 +159,44 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
+/// Refuses before the training what would fail after it.
+fn check(options: &Options) -> Result<(), Box<dyn Error>> {
+    if options.save.is_some() && cfg!(not(feature = "files")) {
+        return Err("--save needs the feature `files`: cargo run --release --features files --example mnist".into());
+    }
+    check_folders([&options.save, &options.plot, &options.sheet].into_iter().flatten().map(PathBuf::as_path))?;
+    if let Some(folder) = &options.backquery {
+        std::fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    }
+    Ok(())
+}
+
+/// Says what is trained, how, where, and how much of the GPU's memory that takes.
+fn describe(trainer: &Trainer) {
+    let (mlp, memory) = (trainer.network().mlp(), trainer.memory());
+    let [data, parameters, batch, total] =
+        [memory.data, memory.parameters, memory.batch, memory.total()].map(report::bytes);
+    println!("network  {mlp}, {} parameters", mlp.parameter_count());
+    println!("plan     {}", trainer.plan());
+    println!("adapter  {}", trainer.network().gpu().description());
+    println!("memory   {total}: data {data}, parameters {parameters}, batch {batch}\n");
+}
+
+/// Trains the reference too, and says how alike the two read.
+fn compare(trainer: &Trainer, initial: &[f32], epochs: u64, source: &Source) -> Result<(), Box<dyn Error>> {
+    let (network, config) = (trainer.network(), trainer.config());
+    let compared = comparison::compare(network, initial, config, epochs, &source.training, &source.test)?;
+    println!(
+        "compared with the f64 reference, trained from the same start in the same order: {} of {} digits are read \
+         alike, {:.2} %; the reference's accuracy is {:.4}",
+        compared.alike,
+        compared.digits,
+        100.0 * compared.alike as f64 / compared.digits as f64,
+        compared.right as f64 / compared.digits as f64
+    );
+    Ok(())
+}
+
 /// All digits in one buffer as bytes, and the two parts of it.
 fn upload(gpu: &Gpu, source: &Source) -> wgrad::Result<(Dataset, Dataset)> {
     let mut digits = source.training.clone();
@@ -211,10 +207,10 @@ fn upload(gpu: &Gpu, source: &Source) -> wgrad::Result<(Dataset, Dataset)> {
 }
 
 /// A picture for each class of what the network takes it to be.
-fn write_backqueries(network: &Network, folder: &Path) -> Result<(), Box<dyn Error>> {
+fn write_backqueries(network: &Network, widths: &[usize], folder: &Path) -> Result<(), Box<dyn Error>> {
     let parameters = network.read_parameters()?;
-    for class in 0..network.mlp().output_width() {
-        let picture = backquery::backquery(network.mlp(), &parameters, class)?;
+    for class in 0..CLASSES {
+        let picture = backquery::backquery(widths, &parameters, class)?;
         let picture = <[u8; PIXELS]>::try_from(picture).map_err(|_| "the network takes other pictures")?;
         pictures::write(&folder.join(format!("{class}.png")), &picture, ENLARGED)?;
     }
@@ -238,7 +234,7 @@ fn save(_: &Network, _: &Path) -> Result<(), Box<dyn Error>> {
 fn print_result(classification: &Classification, about: &str) {
     let names = (0..classification.classes()).map(|class| class.to_string()).collect::<Vec<_>>();
     let count = |actual, predicted| classification.count(actual, predicted);
-    println!("\n{}", confusion::confusion_table(&names, count));
+    println!("\n{}", confusion_table(&names, count));
     println!("{about}:");
     println!("accuracy {:.4}", classification.accuracy());
 }

@@ -1,13 +1,12 @@
 //! Epochs of training, with a progress bar and a line after each.
 
 use std::error::Error;
-use std::fmt::Write;
 use std::time::Instant;
 
-use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use wgrad::{Classification, Dataset, Network, Trainer};
 
-use crate::chart::{Chart, Series};
+use crate::common::chart::{Chart, Series};
+use crate::common::progress;
 
 /// What there is to tell after the training.
 pub struct Trained {
@@ -28,10 +27,8 @@ pub fn train(
     about: &str,
 ) -> Result<Trained, Box<dyn Error>> {
     let samples = training.samples() as u64;
-    let template = "{bar:30} epoch {prefix}, {pos} of {len} samples, {rate} a second, {eta} left, loss {msg}";
-    let style = ProgressStyle::with_template(template)?
-        .with_key("rate", |state: &ProgressState, text: &mut dyn Write| _ = write!(text, "{:.0}", state.per_sec()));
-    let bar = ProgressBar::new(epochs * samples).with_style(style);
+    let bar =
+        progress::bar(epochs * samples, "epoch {prefix}, {pos} of {len} samples, {rate}/s, {eta} left, loss {msg}")?;
 
     let mut losses = Series::new("loss, mean of the epoch's steps");
     let mut test_losses = Series::new("loss on test digits");
@@ -65,14 +62,9 @@ pub fn train(
         test_losses.points.push((trained, f64::from(tested.loss())));
         accuracies.points.push((trained, tested.accuracy()));
         // Between two pictures of the bar, on standard output.
-        bar.suspend(|| {
-            println!(
-                "epoch {epoch}/{epochs}  loss {loss:.4}, tested {about}: loss {:.4}, accuracy {:.4}; {:.0} samples a second",
-                tested.loss(),
-                tested.accuracy(),
-                samples as f64 / took
-            );
-        });
+        let (test_loss, accuracy, rate) = (tested.loss(), tested.accuracy(), samples as f64 / took);
+        let tested_on = format!("tested {about}: loss {test_loss:.4}, accuracy {accuracy:.4}");
+        bar.suspend(|| println!("epoch {epoch}/{epochs}  loss {loss:.4}, {tested_on}; {rate:.0} samples a second"));
         classification = Some(tested);
     }
     bar.finish_and_clear();

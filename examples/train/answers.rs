@@ -2,9 +2,9 @@
 
 use std::io::Write;
 
-use wgrad::Network;
+use wgrad::{Network, class_of};
 
-use crate::scaling::{Answers, Scaling, class_of, number_of};
+use crate::scaling::{Answers, Scaling, number_of};
 
 /// The rows that go through the network at a time, and the numbers that they may have in any layer.
 const ROWS_AT_A_TIME: usize = 1_024;

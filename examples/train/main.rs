@@ -7,10 +7,8 @@
 //! `training` the epochs, `score` how good the answers are, `rows` what to predict from, `answers` the answers as CSV.
 
 mod answers;
-#[path = "../common/chart.rs"]
-mod chart;
-#[path = "../common/confusion.rs"]
-mod confusion;
+#[path = "../common/mod.rs"]
+mod common;
 #[cfg(test)]
 mod end_to_end;
 mod note;
@@ -28,10 +26,12 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
-use indicatif::{ProgressBar, ProgressStyle};
 use wgrad::datasets::{Header, ReadProgress, Table};
 use wgrad::{Dataset, Gpu, Mlp, Network, Plan, TrainConfig, Trainer};
 
+use crate::common::exit::exit;
+use crate::common::options::{PLANS, at_least_one, check_folders};
+use crate::common::progress;
 use crate::problem::{Column, Kind, Problem};
 use crate::scaling::{Answers, Scaling};
 use crate::score::Score;
@@ -78,9 +78,7 @@ struct Options {
     /// The seed of the choice of rows, of their order, and of the initial weights
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// How training steps become dispatches: auto, plain, layered, persistent, persistent-subgroup, persistent-invocation,
-    /// persistent-workgroup
-    #[arg(long, default_value_t = Plan::Auto)]
+    #[arg(long, default_value_t = Plan::Auto, help = PLANS)]
     plan: Plan,
     /// Whether the first row names the columns
     #[arg(long, value_enum, default_value_t = HeaderRow::Auto)]
@@ -120,19 +118,8 @@ impl From<HeaderRow> for Header {
     }
 }
 
-fn at_least_one(text: &str) -> Result<usize, String> {
-    let number = text.parse::<usize>().map_err(|error| error.to_string())?;
-    if number > 0 { Ok(number) } else { Err("at least 1".to_owned()) }
-}
-
 fn main() -> ExitCode {
-    match run(&Options::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    exit(run(&Options::parse()))
 }
 
 fn run(options: &Options) -> Result<(), Box<dyn Error>> {
@@ -174,12 +161,7 @@ fn predict(
 /// Trains and saves as the options say; and how good the network is on the rows held out.
 fn train(options: &Options, path: &Path) -> Result<(Network, Scaling, Score), Box<dyn Error>> {
     // What can fail without training does so before it.
-    for path in [&options.save, &options.plot].into_iter().flatten() {
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        if folder.is_some_and(|folder| !folder.is_dir()) {
-            return Err(format!("{}: there is no such folder", path.display()).into());
-        }
-    }
+    check_folders([&options.save, &options.plot].into_iter().flatten().map(PathBuf::as_path))?;
     let problem = Problem::new(&read(path, options.header.into())?, &options.target, options.kind)?;
     let [training, held_out] = split::split(problem.rows, options.test, options.seed)?;
     let scaling = Scaling::new(&problem, &training)?;
@@ -230,7 +212,7 @@ fn train(options: &Options, path: &Path) -> Result<(Network, Scaling, Score), Bo
 }
 
 fn read(path: &Path, header: Header) -> Result<Table, Box<dyn Error>> {
-    let bar = ProgressBar::new(0).with_style(ProgressStyle::with_template("{bar:30} {bytes} of {total_bytes} read")?);
+    let bar = progress::bar(0, "{bytes} of {total_bytes} read")?;
     let table = Table::from_csv(path, header, |progress: ReadProgress| {
         bar.set_length(progress.total);
         bar.set_position(progress.bytes);
@@ -312,13 +294,14 @@ mod tests {
         let scaling = Scaling { named: true, inputs: (0..4).map(number).collect(), target };
         let built = |widths: &[usize]| {
             let (mlp, about) = network(&scaling, widths);
-            let widths = mlp.layers().iter().step_by(2).map(|layer| layer.output_width()).collect::<Vec<_>>();
-            (widths, about.contains("of all layers"))
+            (mlp, about.contains("of all layers"))
         };
-        assert_eq!(built(&[4, 30, 3]), (vec![30, 3], true));
-        assert_eq!(built(&[4, 3]), (vec![3], true));
-        assert_eq!(built(&[4, 30]), (vec![4, 30, 3], false));
-        assert_eq!(built(&[30, 3]), (vec![30, 3, 3], false));
-        assert_eq!(built(&[3]), (vec![3, 3], false));
+        let layers =
+            |widths: &[usize]| widths.iter().fold(Mlp::inputs(4), |mlp, &width| mlp.linear(width).bias().sigmoid());
+        assert_eq!(built(&[4, 30, 3]), (layers(&[30, 3]), true));
+        assert_eq!(built(&[4, 3]), (layers(&[3]), true));
+        assert_eq!(built(&[4, 30]), (layers(&[4, 30, 3]), false));
+        assert_eq!(built(&[30, 3]), (layers(&[30, 3, 3]), false));
+        assert_eq!(built(&[3]), (layers(&[3, 3]), false));
     }
 }

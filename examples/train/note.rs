@@ -70,6 +70,8 @@ fn from_json(value: &Value) -> Option<Scaling> {
     });
     let target = &value["target"];
     let answers = match words(&target["classes"]) {
+        // One class alone is never learned, and a single output would stand for two.
+        Some(classes) if classes.len() < 2 => return None,
         Some(classes) => Answers::Classes(classes),
         None => Answers::Numbers { low: target["low"].as_f64()?, high: target["high"].as_f64()? },
     };
@@ -132,6 +134,9 @@ mod tests {
             network(4, 1).save_with_notes(&path, &notes).unwrap();
             assert!(refused().contains("the note \"train.scaling\""), "{text}");
         }
+        let one_class = Target { name: "t".to_owned(), answers: Answers::Classes(vec!["a".to_owned()]) };
+        save(&network(4, 1), &Scaling { target: one_class, ..scaling.clone() }, &path).unwrap();
+        assert!(refused().contains("is not one that this program writes"));
         save(&network(4, 1), &scaling, &path).unwrap();
         assert_eq!(load(&gpu, &path).unwrap().1, scaling);
     }

@@ -162,11 +162,6 @@ pub fn number_of(output: f32, low: f64, high: f64) -> f64 {
     low + (high - low) * (f64::from(output) - LOW) / (HIGH - LOW)
 }
 
-/// The place of the highest output.
-pub fn class_of(outputs: &[f32]) -> usize {
-    (0..outputs.len()).max_by(|&a, &b| outputs[a].total_cmp(&outputs[b])).unwrap_or(0)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -219,7 +214,7 @@ mod tests {
         let scaling = Scaling::new(&problem(column("kind", &["a", "b", "c"], &[2.0, 0.0, 1.0])), &[0, 1]).unwrap();
         let targets = scaling.targets_of(&[2.0, 0.0, 1.0], &[0, 2]);
         assert_eq!(targets, [0.01, 0.01, 0.99, 0.01, 0.99, 0.01]);
-        assert_eq!(targets.chunks(3).map(class_of).collect::<Vec<_>>(), [2, 1]);
+        assert_eq!(targets.chunks(3).map(wgrad::class_of).collect::<Vec<_>>(), [2, 1]);
         assert_eq!(scaling.output_width(), 3);
     }
 

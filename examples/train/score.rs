@@ -2,8 +2,10 @@
 
 use std::fmt::Write;
 
-use crate::confusion::confusion_table;
-use crate::scaling::{Answers, Scaling, class_of, number_of};
+use wgrad::class_of;
+
+use crate::common::confusion::confusion_table;
+use crate::scaling::{Answers, Scaling, number_of};
 
 /// The most classes of which a table is printed.
 const MOST_CLASSES: usize = 20;

@@ -1,13 +1,12 @@
 //! Epochs of training, with a progress bar and, where it is asked for, a chart.
 
 use std::error::Error;
-use std::fmt::Write;
 use std::time::Instant;
 
-use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use wgrad::Trainer;
 
-use crate::chart::{Chart, Series};
+use crate::common::chart::{Chart, Series};
+use crate::common::progress;
 
 /// How often the held-out rows are looked at for a chart, if there are as many epochs.
 const PLOTTED: u64 = 100;
@@ -33,10 +32,7 @@ pub fn train(
     epochs: u64,
     mut measure: Option<impl FnMut() -> wgrad::Result<Measured>>,
 ) -> Result<Trained, Box<dyn Error>> {
-    let template = "{bar:30} {pos}/{len} epochs, {rate} epochs/s, {eta} left, loss {msg}";
-    let style = ProgressStyle::with_template(template)?
-        .with_key("rate", |state: &ProgressState, text: &mut dyn Write| _ = write!(text, "{:.0}", state.per_sec()));
-    let bar = ProgressBar::new(epochs).with_style(style);
+    let bar = progress::bar(epochs, "{pos}/{len} epochs, {rate} epochs/s, {eta} left, loss {msg}")?;
     let mut losses = Series::new("loss, mean of the epoch's steps");
     let mut held_out_losses = Series::new("loss on rows held out");
     let mut accuracies = Series::new("accuracy on rows held out");

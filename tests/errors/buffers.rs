@@ -3,7 +3,7 @@
 use wgrad::BufferProblem::{self, Aliased, LacksUsage, Misaligned, StrideTooSmall, TooShort};
 use wgrad::{Dataset, Error, Gpu, Network, Plan, Rows, TrainConfig, Trainer, wgpu};
 
-use super::{buffer, buffer_for, noop, rows, xor_mlp};
+use super::{buffer, buffer_for, noop, noop_with, rows, xor_mlp};
 
 #[test]
 fn refuses_an_apps_buffers_that_cannot_be_bound() {
@@ -115,6 +115,35 @@ fn refuses_a_backward_pass_that_does_not_fit_its_forward_pass() {
     assert_refused!(backward(&good(), &input), buffer!(Aliased { .. }), "the forward pass's rows", "d_input");
     let parameters = Rows::new(network.parameters(), 2).rows(4);
     assert_refused!(backward(&good(), &parameters), buffer!(Aliased { .. }), "the parameters", "d_input");
+}
+
+#[test]
+fn refuses_values_that_are_no_rows_and_rows_that_cannot_be_read() {
+    let gpu = noop();
+    let new = |width, values: &[f32]| Rows::from_slice(&gpu, width, values);
+    assert_refused!(new(0, &[1.0]), count!(0, 1, u64::MAX), "Rows::from_slice", "width of a row");
+    assert_refused!(new(2, &[]), count!(0, 1, u64::MAX), "Rows::from_slice", "number of rows");
+    assert_refused!(new(3, &[0.0; 4]), count!(4, 6, 6), "Rows::from_slice", "values");
+    assert_refused!(new(usize::MAX, &[0.0; 4]), Error::Count { found: 4, .. }, "another multiple of");
+    assert_refused!(new(2, &[0.0, f32::NAN]), Error::NotFinite { index: Some(1), .. }, "values[1] is NaN", "finite");
+    assert_refused!(new(1, &[f32::INFINITY]), Error::NotFinite { index: Some(0), .. }, "values[0] is inf");
+    let limits = wgpu::Limits { max_storage_buffer_binding_size: 64, ..Default::default() };
+    let small = Rows::from_slice(&noop_with(limits).unwrap(), 1, &[0.0; 17]);
+    assert_refused!(small, Error::TooLarge { needed: 68, allowed: 64, .. }, "Rows::from_slice", "binding_size");
+
+    let read = |rows: &Rows| rows.read(&gpu);
+    assert_refused!(read(&rows(&gpu, 4, 2)), buffer!(LacksUsage { .. }), "Rows::read", "BufferUsages::COPY_SRC");
+    // Shaders need not be able to bind what is read.
+    let copied = buffer_for(&gpu, 8, wgpu::BufferUsages::COPY_SRC);
+    let good = || Rows::new(&copied, 2);
+    assert_eq!(read(&good()), Ok(vec![0.0; 8]));
+    assert_eq!(read(&good().rows(1).stride(u64::MAX - 3)), Ok(vec![0.0; 2]));
+    assert_refused!(read(&good().rows(5)), buffer!(TooShort { needed: 40, found: 32 }), "Rows::read");
+    assert_refused!(read(&good().offset(2)), buffer!(Misaligned { .. }), "the rows has 2 bytes as its offset");
+    assert_refused!(read(&good().stride(4)), buffer!(StrideTooSmall { .. }), "the rows has a stride of 4");
+    assert_refused!(read(&good().rows(0)), count!(0, 1, u64::MAX), "the rows is [0, 2]");
+    copied.destroy();
+    assert_refused!(read(&good()), buffer!(BufferProblem::Refused { .. }), "destroyed");
 }
 
 #[test]

@@ -117,20 +117,7 @@ pub fn show(ui: &mut Ui, settings: &mut Settings, status: &Status) -> Option<Act
     button(ui, "Reset weights", Action::Reset);
 
     ui.add_space(10.0);
-    ui.heading("Training");
-    let name = if settings.running { "Pause" } else { "Train" };
-    if ui.button(name).clicked() {
-        settings.running = !settings.running;
-    }
-    let learning_rate = Slider::new(&mut settings.learning_rate, 0.001..=10.0).logarithmic(true);
-    ui.add(learning_rate.clamping(SliderClamping::Edits).text("learning rate"));
-    ui.horizontal(|ui| {
-        let label = ui.label("train");
-        let value = DragValue::new(&mut settings.milliseconds).range(0.1..=100.0).speed(0.1).suffix(" ms");
-        ui.add(value).labelled_by(label.id);
-        ui.label("a frame");
-    });
-    readings(ui, status);
+    training(ui, settings, status);
 
     ui.add_space(10.0);
     ui.heading("File");
@@ -147,6 +134,23 @@ pub fn show(ui: &mut Ui, settings: &mut Settings, status: &Status) -> Option<Act
         Err(text) => ui.colored_label(Color32::from_rgb(240, 110, 90), text),
     };
     action
+}
+
+fn training(ui: &mut Ui, settings: &mut Settings, status: &Status) {
+    ui.heading("Training");
+    let name = if settings.running { "Pause" } else { "Train" };
+    if ui.button(name).clicked() {
+        settings.running = !settings.running;
+    }
+    let learning_rate = Slider::new(&mut settings.learning_rate, 0.001..=10.0).logarithmic(true);
+    ui.add(learning_rate.clamping(SliderClamping::Edits).text("learning rate"));
+    ui.horizontal(|ui| {
+        let label = ui.label("train");
+        let value = DragValue::new(&mut settings.milliseconds).range(0.1..=100.0).speed(0.1).suffix(" ms");
+        ui.add(value).labelled_by(label.id);
+        ui.label("a frame");
+    });
+    readings(ui, status);
 }
 
 fn readings(ui: &mut Ui, status: &Status) {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use wgrad::{Dataset, Gpu, LayerKind, Mlp, Network, Result, TrainConfig, Trainer};
+use wgrad::{Dataset, Gpu, Mlp, Network, Result, TrainConfig, Trainer};
 
 use crate::points::{self, Point};
 
@@ -74,9 +74,9 @@ impl Training {
 
     /// The units of each hidden layer.
     pub fn hidden(&self) -> Vec<usize> {
-        let layers = self.network.mlp().layers().iter();
-        let widths = layers.filter(|layer| matches!(layer, LayerKind::Linear { .. })).map(LayerKind::output_width);
-        let mut widths = widths.collect::<Vec<_>>();
+        // Only linear layers have parameters.
+        let layers = self.network.mlp().layers().iter().filter(|layer| layer.parameter_shape() != [0, 0]);
+        let mut widths = layers.map(|layer| layer.output_width()).collect::<Vec<_>>();
         widths.pop(); // the output's
         widths
     }

@@ -1,13 +1,15 @@
 //! The product of a layer's forward pass, timed beside the tile that textbooks teach.
 //!
-//! cargo run --release --example product -- --rows 64 --inputs 784 --outputs 200
+//! cargo bench --bench product -- --rows 64 --inputs 784 --outputs 200
 
-use std::error::Error;
+mod common;
+
 use std::process::ExitCode;
-use std::time::Instant;
 
 use clap::Parser;
 use wgrad::{Gpu, Mlp, Network, Rows, wgpu};
+
+use crate::common::{Outcome, median, submit};
 
 /// Times y = x · w: by `Network::forward`, and by a textbook's 16 × 16 tiles in workgroup memory, in turns.
 #[derive(Parser)]
@@ -30,25 +32,22 @@ struct Options {
 const PRODUCTS: u32 = 20;
 
 fn main() -> ExitCode {
-    match run(&Options::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    common::main(run)
 }
 
-fn run(options: &Options) -> Result<(), Box<dyn Error>> {
+fn run(options: &Options) -> Outcome {
     let gpu = Gpu::headless()?;
     let &Options { rows, inputs, outputs, .. } = options;
     let network = Network::new(&gpu, &Mlp::inputs(inputs as usize).linear(outputs as usize), 1)?;
-    let numbers = (0..rows * inputs).map(|i| (i % 101) as f32 / 101.0).collect::<Vec<_>>();
-    let x = buffer(&gpu, rows * inputs);
-    gpu.queue().write_buffer(&x, 0, bytemuck::cast_slice(&numbers));
-    let [y, textbook_y] = [(); 2].map(|()| buffer(&gpu, rows * outputs));
-    let forward = network.forward(&Rows::new(&x, inputs as usize), &Rows::new(&y, outputs as usize))?;
-    let textbook = Textbook::new(&gpu, [&x, network.parameters(), &textbook_y], [rows, inputs, outputs]);
+    let matrix = |width: u32| {
+        let count = rows as usize * width as usize;
+        let values = (0..count).map(|i| (i % 101) as f32 / 101.0).collect::<Vec<_>>();
+        Rows::from_slice(&gpu, width as usize, &values)
+    };
+    let (x, y, textbook_y) = (matrix(inputs)?, matrix(outputs)?, matrix(outputs)?);
+    let forward = network.forward(&x, &y)?;
+    let buffers = [x.buffer(), network.parameters(), textbook_y.buffer()];
+    let textbook = Textbook::new(&gpu, buffers, [rows, inputs, outputs]);
 
     let ours = |encoder: &mut wgpu::CommandEncoder| (0..PRODUCTS).for_each(|_| forward.record(encoder));
     let theirs = |encoder: &mut wgpu::CommandEncoder| textbook.record(encoder);
@@ -62,10 +61,7 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     }
     println!("### {}\n", gpu.description());
     println!("| product {rows}×{inputs}×{outputs} | µs, median | GFLOP/s |\n| --- | ---: | ---: |");
-    let medians = seconds.map(|mut seconds| {
-        seconds.sort_by(f64::total_cmp);
-        seconds[seconds.len() / 2]
-    });
+    let medians = seconds.map(|mut seconds| median(&mut seconds));
     for (name, median) in ["wgrad, Network::forward", "textbook, 16 × 16 in workgroup memory"].iter().zip(medians) {
         let operations = 2.0 * f64::from(rows) * f64::from(inputs) * f64::from(outputs);
         println!("| {name} | {:.0} | {:.2} |", median * 1e6, operations / median / 1e9);
@@ -74,23 +70,11 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn buffer(gpu: &Gpu, numbers: u32) -> wgpu::Buffer {
-    gpu.device().create_buffer(&wgpu::BufferDescriptor {
-        label: Some("product"),
-        size: u64::from(numbers) * 4,
-        usage: wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST,
-        mapped_at_creation: false,
-    })
-}
-
 /// Seconds of a submission of its own.
-fn time(gpu: &Gpu, record: impl Fn(&mut wgpu::CommandEncoder)) -> Result<f64, Box<dyn Error>> {
+fn time(gpu: &Gpu, record: impl Fn(&mut wgpu::CommandEncoder)) -> Outcome<f64> {
     let mut encoder = gpu.device().create_command_encoder(&Default::default());
     record(&mut encoder);
-    let start = Instant::now();
-    gpu.queue().submit([encoder.finish()]);
-    gpu.device().poll(wgpu::PollType::wait_indefinitely())?;
-    Ok(start.elapsed().as_secs_f64())
+    submit(gpu, encoder.finish())
 }
 
 /// The yardstick's dispatch.
@@ -105,7 +89,7 @@ impl Textbook {
         let device = gpu.device();
         let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
             label: None,
-            source: wgpu::ShaderSource::Wgsl(include_str!("../benches/peers/textbook_matmul.wgsl").into()),
+            source: wgpu::ShaderSource::Wgsl(include_str!("peers/textbook_matmul.wgsl").into()),
         });
         let pipeline = device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
             label: None,

@@ -1,14 +1,17 @@
 //! What wgrad costs an app: the processor's time to record steps, whether a frame's time budget is met, and the network in a
 //! shader beside the network in a dispatch.
 //!
-//! cargo run --release --example overhead
+//! cargo bench --bench overhead -- --help
 
-use std::error::Error;
+mod common;
+
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
 use wgrad::{Dataset, Gpu, Mlp, Network, Plan, Rows, TrainConfig, Trainer, wgpu};
+
+use crate::common::{Outcome, device, join, median, submit};
 
 /// Measures what wgrad costs an app on the adapter at hand, and prints tables as Markdown.
 #[derive(Parser)]
@@ -41,16 +44,8 @@ fn fragment(@builtin(position) pixel: vec4<f32>) -> @location(0) vec4<f32> {
 }
 ";
 
-type Outcome<T = ()> = Result<T, Box<dyn Error>>;
-
 fn main() -> ExitCode {
-    match run(&Options::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    common::main(run)
 }
 
 fn run(options: &Options) -> Outcome {
@@ -74,40 +69,23 @@ fn run(options: &Options) -> Outcome {
     surface(&without, options)
 }
 
-/// A device as an app has it, at the default limits.
+/// A device of the app's.
 fn app_gpu(wanted: wgpu::Features) -> Outcome<Gpu> {
-    let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle_from_env());
-    let adapter = pollster::block_on(instance.request_adapter(&Default::default()))?;
-    let required_features = adapter.features() & wanted;
-    let descriptor = wgpu::DeviceDescriptor { required_features, ..Default::default() };
-    let (device, queue) = pollster::block_on(adapter.request_device(&descriptor))?;
+    let (device, queue) = device::open(wanted)?;
     Ok(Gpu::from_wgpu(&device, &queue)?)
 }
 
 /// A trainer of a network with these widths, a sigmoid after each layer.
 fn trainer(gpu: &Gpu, widths: &[usize], batch_size: usize, plan: Plan) -> Outcome<Trainer> {
-    let mlp = widths[1..].iter().fold(Mlp::inputs(widths[0]), |mlp, &width| mlp.linear(width).sigmoid());
+    let mlp = Mlp::widths(widths);
     let network = Network::new(gpu, &mlp, 1)?;
-    let numbers = |width: usize| (0..64 * width).map(|i| (i * 37 % 101) as f32 / 101.0).collect::<Vec<_>>();
-    let data = Dataset::from_slices(gpu, 64, &numbers(widths[0]), &numbers(mlp.output_width()))?;
+    let values = |width: usize| (0..64 * width).map(|i| (i * 37 % 101) as f32 / 101.0).collect::<Vec<_>>();
+    let data = Dataset::from_slices(gpu, 64, &values(mlp.input_width()), &values(mlp.output_width()))?;
     Ok(Trainer::new(&network, &data, TrainConfig { batch_size, plan, ..Default::default() })?)
-}
-
-/// Submits what is recorded and waits for it; the seconds from the submission on.
-fn submit(gpu: &Gpu, commands: wgpu::CommandBuffer) -> Outcome<f64> {
-    let start = Instant::now();
-    gpu.queue().submit([commands]);
-    gpu.device().poll(wgpu::PollType::wait_indefinitely())?;
-    Ok(start.elapsed().as_secs_f64())
 }
 
 fn encoder(gpu: &Gpu) -> wgpu::CommandEncoder {
     gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some("app frame") })
-}
-
-fn median(seconds: &mut [f64]) -> f64 {
-    seconds.sort_by(f64::total_cmp);
-    seconds[seconds.len() / 2]
 }
 
 fn recording(gpu: &Gpu, options: &Options) -> Outcome {
@@ -137,7 +115,7 @@ fn recording(gpu: &Gpu, options: &Options) -> Outcome {
             trainer.latest_loss()?;
         }
         let [microseconds, finish] = times.map(|mut times| median(&mut times));
-        let name = widths.iter().map(usize::to_string).collect::<Vec<_>>().join("-");
+        let name = join(widths);
         println!(
             "| {steps} steps of {name}, batches of {batch_size}, {plan} | {dispatches} | {microseconds:.1} | {:.2} | {finish:.0} |",
             microseconds / f64::from(dispatches)
@@ -163,7 +141,7 @@ fn frames(words: &str, gpu: &Gpu, options: &Options) -> Outcome {
             }
         }
         let below = times.iter().filter(|&&time| time < 3.0 * options.milliseconds).count();
-        let name = widths.iter().map(usize::to_string).collect::<Vec<_>>().join("-");
+        let name = join(widths);
         println!(
             "| {words}, {name}, batches of {batch_size} | {:.2} | {:.1} % | {:.0} |",
             median(&mut times),
@@ -175,22 +153,16 @@ fn frames(words: &str, gpu: &Gpu, options: &Options) -> Outcome {
 }
 
 fn surface(gpu: &Gpu, options: &Options) -> Outcome {
-    let device = gpu.device();
     println!("| {SIDE} × {SIDE} points | `mlp_forward` in a fragment shader, ms | `Network::forward`, ms | as fast |");
     println!("| --- | ---: | ---: | ---: |");
     for hidden in [&[30][..], &[16, 16], &[64], &[32, 32]] {
         let mlp = hidden.iter().fold(Mlp::inputs(2), |mlp, &width| mlp.linear(width).bias().sigmoid());
         let network = Network::new(gpu, &mlp.linear(2).sigmoid(), 1)?;
 
-        let numbers = |i: u32| [(i % SIDE) as f32 + 0.5, (i / SIDE) as f32 + 0.5].map(|place| place / SIDE as f32);
-        let points = (0..SIDE * SIDE).flat_map(numbers).collect::<Vec<_>>();
-        let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST;
-        let [input, output] = ["points", "answers"].map(|label| {
-            let size = 4 * points.len() as u64;
-            device.create_buffer(&wgpu::BufferDescriptor { label: Some(label), size, usage, mapped_at_creation: false })
-        });
-        gpu.queue().write_buffer(&input, 0, bytemuck::cast_slice(&points));
-        let forward = network.forward(&Rows::new(&input, 2), &Rows::new(&output, 2))?;
+        let point = |i: u32| [(i % SIDE) as f32 + 0.5, (i / SIDE) as f32 + 0.5].map(|pixel| pixel / SIDE as f32);
+        let points = (0..SIDE * SIDE).flat_map(point).collect::<Vec<_>>();
+        let [input, output] = [Rows::from_slice(gpu, 2, &points)?, Rows::from_slice(gpu, 2, &vec![0.0; points.len()])?];
+        let forward = network.forward(&input, &output)?;
         let draw = Surface::new(gpu, &network)?;
 
         let mut times = [Vec::new(), Vec::new()];
@@ -228,8 +200,7 @@ impl Surface {
             usage: wgpu::TextureUsages::RENDER_ATTACHMENT,
             view_formats: &[],
         });
-        let text = network.wgsl("mlp_forward", 0, 0)? + SURFACE;
-        let source = wgpu::ShaderSource::Wgsl(text.into());
+        let source = wgpu::ShaderSource::Wgsl((network.wgsl("mlp_forward", 0, 0)? + SURFACE).into());
         let module = device.create_shader_module(wgpu::ShaderModuleDescriptor { label: Some("surface"), source });
         let pipeline = device.create_render_pipeline(&wgpu::RenderPipelineDescriptor {
             label: Some("surface"),

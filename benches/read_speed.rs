@@ -1,8 +1,9 @@
 //! How fast data sets are read here: megabytes of the file a second, of CSV, IDX, and IDX packed by gzip.
 //!
-//! cargo run --release --features datasets --example read_speed -- --help
+//! cargo bench --features datasets --bench read_speed -- --help
 
-use std::error::Error;
+mod common;
+
 use std::fs::{self, File};
 use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::path::Path;
@@ -14,6 +15,8 @@ use flate2::Compression;
 use flate2::bufread::MultiGzDecoder;
 use flate2::write::GzEncoder;
 use wgrad::datasets::{Header, LabelColumn, LabelledImages, Table};
+
+use crate::common::{Outcome, median};
 
 /// Writes images like the MNIST digits into temporary files, reads each several times, and prints the medians.
 #[derive(Parser)]
@@ -29,16 +32,10 @@ struct Options {
 const SIDE: u32 = 28;
 
 fn main() -> ExitCode {
-    match run(&Options::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    common::main(run)
 }
 
-fn run(options: &Options) -> Result<(), Box<dyn Error>> {
+fn run(options: &Options) -> Outcome {
     let folder = tempfile::tempdir()?;
     let paths = ["digits.csv", "images.idx", "labels.idx", "images.idx.gz"].map(|name| folder.path().join(name));
     let [csv, images, labels, packed] = &paths;
@@ -107,20 +104,14 @@ fn write_csv(path: &Path, pixels: &[u8], classes: &[u8]) -> io::Result<()> {
 }
 
 /// Reads a file several times, and prints a row of the table.
-fn measure(
-    options: &Options,
-    name: &str,
-    path: &Path,
-    mut read: impl FnMut() -> Result<(), Box<dyn Error>>,
-) -> Result<(), Box<dyn Error>> {
+fn measure(options: &Options, name: &str, path: &Path, mut read: impl FnMut() -> Outcome) -> Outcome {
     let mut seconds = Vec::new();
     for _ in 0..options.runs {
         let start = Instant::now();
         read()?;
         seconds.push(start.elapsed().as_secs_f64());
     }
-    seconds.sort_by(f64::total_cmp);
     let megabytes = fs::metadata(path)?.len() as f64 / 1e6;
-    println!("| {name} | {megabytes:.1} | {:.0} |", megabytes / seconds[seconds.len() / 2]);
+    println!("| {name} | {megabytes:.1} | {:.0} |", megabytes / median(&mut seconds));
     Ok(())
 }

@@ -1,15 +1,18 @@
 //! How fast networks train here: microseconds a step, by network, batch size, number of networks and plan.
 //!
-//! cargo run --release --example throughput -- --help
+//! cargo bench --bench throughput -- --help
+
+mod common;
 
 use std::error::Error;
 use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::Parser;
-use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 use wgrad::{Dataset, Gpu, Mlp, Network, Plan, TrainConfig, Trainer};
+
+use crate::common::{Outcome, join, median, options, progress, xor};
 
 /// Measures training on the adapter at hand, and prints the table as Markdown.
 ///
@@ -38,15 +41,9 @@ struct Options {
     /// The steps of a run
     #[arg(long, requires = "network", value_parser = clap::value_parser!(u64).range(1..))]
     steps: Option<u64>,
-    /// How training steps become dispatches: auto, layered, persistent, persistent-subgroup, persistent-invocation,
-    /// persistent-workgroup
-    #[arg(long, default_value_t = Plan::Auto, requires = "network")]
+    #[arg(long, default_value_t = Plan::Auto, help = options::PLANS, requires = "network")]
     plan: Plan,
 }
-
-/// The notebook's data: the second output stands for 1.
-const XOR: ([f32; 8], [f32; 8]) =
-    ([0.0, 0.0, 0.0, 1.0, 1.0, 0.0, 1.0, 1.0], [0.99, 0.01, 0.01, 0.99, 0.01, 0.99, 0.99, 0.01]);
 
 /// After so many steps, every network 2-30-2 must have a lower loss than this one on XOR: the time of a training that
 /// goes wrong is worth nothing.
@@ -68,7 +65,7 @@ impl Job {
     }
 
     fn name(&self) -> String {
-        self.widths.iter().map(usize::to_string).collect::<Vec<_>>().join("-")
+        join(&self.widths)
     }
 }
 
@@ -103,6 +100,48 @@ fn jobs() -> Vec<Job> {
     jobs
 }
 
+fn main() -> ExitCode {
+    common::main(run)
+}
+
+fn run(options: &Options) -> Outcome {
+    let gpu = Gpu::headless()?;
+    let jobs = match &options.network {
+        None => jobs(),
+        Some(network) => {
+            let widths = widths_of(network)?;
+            vec![Job { steps: options.steps, ..Job::new(&widths, options.batch_size, options.networks, options.plan) }]
+        }
+    };
+
+    let bar = progress::bar(jobs.len() as u64, "{pos}/{len} {msg}")?;
+    let mut rows = Vec::new();
+    for job in &jobs {
+        bar.set_message(format!("{} by {}, {} networks, {}", job.name(), job.batch_size, job.networks, job.plan));
+        match measure(&gpu, job, options) {
+            Ok(figures) => rows.push(figures.row(job)),
+            // A plan that this device does not have is no failure of the table.
+            Err(error) if options.network.is_none() && is_unavailable(&*error) => {
+                bar.suspend(|| eprintln!("{} by {}, {}: {error}", job.name(), job.batch_size, job.plan));
+            }
+            Err(error) => return Err(error),
+        }
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    if options.json { print_json(&gpu, &rows) } else { print_table(&gpu, &rows) }
+}
+
+/// The widths of a network that is written as in `2-30-2`.
+fn widths_of(network: &str) -> Result<Vec<usize>, String> {
+    let widths = network.split('-').map(str::parse).collect::<Result<Vec<_>, _>>();
+    let widths = widths.map_err(|error| format!("--network {network}: {error}; give widths as in 2-30-2"))?;
+    match widths.len() {
+        0..2 => Err(format!("--network {network}: at least two widths, as in 2-30-2")),
+        _ => Ok(widths),
+    }
+}
+
 /// What was measured.
 struct Figures {
     plan: String,
@@ -111,28 +150,33 @@ struct Figures {
     seconds: f64,
 }
 
-fn measure(gpu: &Gpu, job: &Job, options: &Options) -> Result<Figures, Box<dyn Error>> {
-    let (&inputs, layers) = job.widths.split_first().ok_or("a network has no widths")?;
-    let mlp = layers.iter().fold(Mlp::inputs(inputs), |mlp, &width| mlp.linear(width).sigmoid());
+impl Figures {
+    fn row(self, job: &Job) -> Value {
+        let Figures { plan, steps, seconds } = self;
+        let a_step = seconds * 1e6 / steps as f64;
+        json!({
+            "network": job.name(),
+            "batch_size": job.batch_size,
+            "networks": job.networks,
+            "plan": plan,
+            "steps": steps,
+            "microseconds_a_step": a_step,
+            "microseconds_a_network_step": a_step / job.networks as f64,
+            "network_steps_a_second": job.networks as f64 * steps as f64 / seconds,
+        })
+    }
+}
+
+fn measure(gpu: &Gpu, job: &Job, options: &Options) -> Outcome<Figures> {
+    let mlp = Mlp::widths(&job.widths);
     let network = match job.networks {
         1 => Network::new(gpu, &mlp, 1)?,
         networks => Network::population(gpu, &mlp, networks, 1)?,
     };
-    // The notebook's four samples, over and over for a larger batch; for other networks, any numbers from 0 to 1.
-    let xor = (inputs, mlp.output_width()) == (2, 2);
-    let samples = if xor { job.batch_size.next_multiple_of(4) } else { 8 * job.batch_size };
-    let numbers = |width: usize, factor: usize| {
-        (0..samples * width).map(|i| (i * factor % 101) as f32 / 101.0).collect::<Vec<_>>()
-    };
-    let (x, t) = match xor {
-        true => (XOR.0.repeat(samples / 4), XOR.1.repeat(samples / 4)),
-        false => (numbers(inputs, 37), numbers(mlp.output_width(), 53)),
-    };
-    let data = Dataset::from_slices(gpu, samples, &x, &t)?;
     let config = TrainConfig { batch_size: job.batch_size, plan: job.plan, ..Default::default() };
-    let mut trainer = Trainer::new(&network, &data, config)?;
+    let mut trainer = Trainer::new(&network, &data(gpu, job)?, config)?;
     let per_epoch = trainer.steps_per_epoch();
-    let mut run = |epochs: u64| -> Result<f64, wgrad::Error> {
+    let mut run = |epochs: u64| -> wgrad::Result<f64> {
         let start = Instant::now();
         trainer.train(epochs, |_| ())?;
         Ok(start.elapsed().as_secs_f64())
@@ -156,89 +200,61 @@ fn measure(gpu: &Gpu, job: &Job, options: &Options) -> Result<Figures, Box<dyn E
         }
     };
     let mut seconds = (0..options.runs).map(|_| run(epochs)).collect::<Result<Vec<_>, _>>()?;
-    seconds.sort_by(f64::total_cmp);
+    check_learned(job, &mut trainer)?;
+    let plan = trainer.plan();
+    let plan = plan.split([',', ':']).next().unwrap_or_default().to_owned();
+    Ok(Figures { plan, steps: epochs * per_epoch, seconds: median(&mut seconds) })
+}
+
+/// Whether a job's network is one for XOR.
+fn is_xor(job: &Job) -> bool {
+    job.widths.first() == Some(&2) && job.widths.last() == Some(&2)
+}
+
+/// The notebook's four samples, over and over for a larger batch; for other networks, any values from 0 to 1.
+fn data(gpu: &Gpu, job: &Job) -> wgrad::Result<Dataset> {
+    if is_xor(job) {
+        let times = job.batch_size.div_ceil(4);
+        return Dataset::new(gpu, &xor::INPUTS.repeat(times), &xor::TARGETS.repeat(times));
+    }
+    let samples = 8 * job.batch_size;
+    let values = |width: Option<&usize>, factor: usize| {
+        let count = samples * width.copied().unwrap_or_default();
+        (0..count).map(|i| (i * factor % 101) as f32 / 101.0).collect::<Vec<_>>()
+    };
+    Dataset::from_slices(gpu, samples, &values(job.widths.first(), 37), &values(job.widths.last(), 53))
+}
+
+/// Refuses networks 2-30-2 that have not learned XOR by [`XOR_STEPS`].
+fn check_learned(job: &Job, trainer: &mut Trainer) -> Outcome {
     let readings = trainer.read_losses()?;
-    if xor && job.widths == [2, 30, 2] && readings.iter().any(|reading| reading.step >= XOR_STEPS) {
+    if job.widths == [2, 30, 2] && readings.iter().any(|reading| reading.step >= XOR_STEPS) {
         let learned = readings.iter().filter(|reading| reading.loss < XOR_LEARNED).count();
         if learned < readings.len() {
             return Err(format!("{learned} of {} networks learned XOR: training goes wrong", readings.len()).into());
         }
     }
-    let plan = trainer.plan();
-    let plan = plan.split([',', ':']).next().unwrap_or_default().to_owned();
-    Ok(Figures { plan, steps: epochs * per_epoch, seconds: seconds[seconds.len() / 2] })
+    Ok(())
 }
 
-fn main() -> ExitCode {
-    match run(&Options::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-fn run(options: &Options) -> Result<(), Box<dyn Error>> {
-    let gpu = Gpu::headless()?;
-    let jobs = match &options.network {
-        None => jobs(),
-        Some(network) => {
-            let widths = network.split('-').map(str::parse).collect::<Result<Vec<_>, _>>();
-            let widths = widths.map_err(|error| format!("--network {network}: {error}; give widths as in 2-30-2"))?;
-            if widths.len() < 2 {
-                return Err(format!("--network {network}: at least two widths, as in 2-30-2").into());
-            }
-            vec![Job { steps: options.steps, ..Job::new(&widths, options.batch_size, options.networks, options.plan) }]
-        }
-    };
-
-    let bar =
-        ProgressBar::new(jobs.len() as u64).with_style(ProgressStyle::with_template("{bar:30} {pos}/{len} {msg}")?);
-    let mut rows = Vec::new();
-    for job in &jobs {
-        bar.set_message(format!("{} by {}, {} networks, {}", job.name(), job.batch_size, job.networks, job.plan));
-        let Figures { plan, steps, seconds } = match measure(&gpu, job, options) {
-            Ok(figures) => figures,
-            // A plan that this device does not have is no failure of the table.
-            Err(error) if options.network.is_none() && is_unavailable(&*error) => {
-                bar.suspend(|| eprintln!("{} by {}, {}: {error}", job.name(), job.batch_size, job.plan));
-                bar.inc(1);
-                continue;
-            }
-            Err(error) => return Err(error),
-        };
-        let a_step = seconds * 1e6 / steps as f64;
-        rows.push(json!({
-            "network": job.name(),
-            "batch_size": job.batch_size,
-            "networks": job.networks,
-            "plan": plan,
-            "steps": steps,
-            "microseconds_a_step": a_step,
-            "microseconds_a_network_step": a_step / job.networks as f64,
-            "network_steps_a_second": job.networks as f64 * steps as f64 / seconds,
-        }));
-        bar.inc(1);
-    }
-    bar.finish_and_clear();
-
+fn print_json(gpu: &Gpu, rows: &[Value]) -> Outcome {
     let info = gpu.adapter_info();
-    if options.json {
-        let report = json!({
-            "adapter": info.name,
-            "backend": info.backend.to_string(),
-            "driver": format!("{} {}", info.driver, info.driver_info),
-            "wgpu": wgpu_version(),
-            "rows": rows,
-        });
-        println!("{}", serde_json::to_string_pretty(&report)?);
-        return Ok(());
-    }
+    let report = json!({
+        "adapter": info.name,
+        "backend": info.backend.to_string(),
+        "driver": format!("{} {}", info.driver, info.driver_info),
+        "wgpu": wgpu_version(),
+        "rows": rows,
+    });
+    println!("{}", serde_json::to_string_pretty(&report)?);
+    Ok(())
+}
+
+fn print_table(gpu: &Gpu, rows: &[Value]) -> Outcome {
     println!("### {}, wgpu {}\n", gpu.description(), wgpu_version());
     println!("| network | batch | networks | plan | steps | µs a step | µs a network-step | network-steps a second |");
     println!("| --- | ---: | ---: | --- | ---: | ---: | ---: | ---: |");
-    for row in &rows {
+    for row in rows {
         let number = |name: &str| row[name].as_f64().unwrap_or_default();
         let text = |name: &str| row[name].as_str().map_or_else(|| Value::to_string(&row[name]), str::to_owned);
         println!(

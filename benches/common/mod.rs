@@ -1,0 +1,55 @@
+//! What the benchmarks share, among themselves and with the examples.
+#![allow(dead_code)] // each benchmark is a crate of its own and uses a part
+
+#[path = "../../examples/common/device.rs"]
+pub mod device;
+#[path = "../../examples/common/exit.rs"]
+pub mod exit;
+#[path = "../../examples/common/options.rs"]
+pub mod options;
+#[path = "../../examples/common/progress.rs"]
+pub mod progress;
+#[path = "../../examples/common/xor.rs"]
+pub mod xor;
+
+use std::error::Error;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use clap::{Arg, ArgAction, Parser};
+use wgrad::{Gpu, wgpu};
+
+pub type Outcome<T = ()> = Result<T, Box<dyn Error>>;
+
+/// A benchmark's `main`. It measures where it is given `--bench`, as `cargo bench` does; `cargo test --all-targets` does not,
+/// and would otherwise run for minutes.
+pub fn main<Options: Parser>(run: impl FnOnce(&Options) -> Outcome) -> ExitCode {
+    if !std::env::args_os().any(|argument| argument == "--bench") {
+        println!("nothing is measured without --bench, which `cargo bench` passes");
+        return ExitCode::SUCCESS;
+    }
+    let bench = Arg::new("bench").long("bench").hide(true).action(ArgAction::SetTrue);
+    let name = concat!("cargo bench --bench ", env!("CARGO_CRATE_NAME"), " --");
+    let matches = Options::command().bin_name(name).arg(bench).get_matches();
+    let options = Options::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    exit::exit(run(&options))
+}
+
+/// The middle one, or of an even number the upper of the two in the middle. Sorts them.
+pub fn median(values: &mut [f64]) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+/// A network's widths as they are written: `2-30-2`.
+pub fn join(widths: &[usize]) -> String {
+    widths.iter().map(usize::to_string).collect::<Vec<_>>().join("-")
+}
+
+/// Submits what is recorded and waits for it; the seconds from the submission on.
+pub fn submit(gpu: &Gpu, commands: wgpu::CommandBuffer) -> Outcome<f64> {
+    let start = Instant::now();
+    gpu.queue().submit([commands]);
+    gpu.device().poll(wgpu::PollType::wait_indefinitely())?;
+    Ok(start.elapsed().as_secs_f64())
+}

@@ -1,0 +1,15 @@
+//! How a program ends.
+
+use std::error::Error;
+use std::process::ExitCode;
+
+/// Prints the error, if there is one, and gives the exit status. (A `main` that returns an error prints it as `Debug` does.)
+pub fn exit(result: Result<(), Box<dyn Error>>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
