@@ -3,7 +3,7 @@
 mod common;
 
 use common::*;
-use wgrad::reference::{self, Matrix, NeuralNetwork};
+use wgrad::reference::{Matrix, NeuralNetwork};
 use wgrad::{Mlp, Network};
 
 /// Networks of 1, 2, 3 and 5 linear layers.

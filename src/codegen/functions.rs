@@ -12,6 +12,11 @@ pub(super) enum Function {
 }
 
 impl Function {
+    /// What training calls, or measuring alone.
+    pub fn needed(trains: bool) -> &'static [Self] {
+        if trains { &[Function::Value, Function::Derivative] } else { &[Function::Value] }
+    }
+
     fn suffix(self) -> &'static str {
         match self {
             Function::Value => "value",
@@ -57,9 +62,9 @@ pub(super) fn value(activation: Activation, prefix: &str, width: u32, z: &str) -
 }
 
 /// The factor ` * dy/dz`, from a vector of outputs `y`: nothing where the derivative is 1.
-pub(super) fn times_derivative(activation: Activation, _width: u32, y: &str) -> String {
+pub(super) fn times_derivative(activation: Activation, width: u32, y: &str) -> String {
     match activation.formula() {
-        Some(_) => format!(" * ({y} * (1.0 - {y}))"),
+        Some(formula) => format!(" * {}_derivative{width}({y})", formula.name),
         None => String::new(),
     }
 }

@@ -8,7 +8,7 @@
 mod memory;
 mod transfer;
 
-use super::functions::value;
+use super::functions::{times_derivative, value};
 use super::source::Source;
 use super::spec::{LONGEST_LOOP, Layer, Persistent};
 use super::sums::{Level, Nest};
@@ -167,15 +167,8 @@ impl Workgroup<'_> {
         let index = element(&plus("row", r), outputs, "column");
         let bias = if layer.bias { format!(" + b{l}[column]") } else { String::new() };
         self.line(format!("var y_{r} = sum_{r}{bias};"));
-        let with_derivative = spec.trains() && layer.activation.formula().is_some() && l == spec.last();
-        if with_derivative {
-            self.line(format!("var derivative_{r} = vec4<f32>(1.0);"));
-        }
         if layer.activation.formula().is_some() {
             self.line(format!("y_{r} = {};", value(layer.activation, "", 4, &format!("y_{r}"))));
-        }
-        if with_derivative {
-            self.line(format!("derivative_{r} *= y_{r} * (1.0 - y_{r});"));
         }
         self.mask(&format!("y_{r}"), "column", layer.outputs, layer.activation);
         if l < spec.last() {
@@ -190,7 +183,7 @@ impl Workgroup<'_> {
         self.line("}");
         self.line(format!("tile_loss += dot(e_{r}, e_{r});"));
         if spec.trains() {
-            let derivative = if with_derivative { format!(" * derivative_{r}") } else { String::new() };
+            let derivative = times_derivative(layer.activation, 4, &format!("y_{r}"));
             self.line(format!("d{l}[{index}] = rate * e_{r}{derivative};"));
         }
     }
@@ -228,13 +221,7 @@ impl Workgroup<'_> {
         let b = l - 1;
         for r in 0..tile_rows(spec) {
             let index = element(&plus("row", r), inputs, "column");
-            let derivative = match before.activation.formula() {
-                None => String::new(),
-                Some(_) => {
-                    self.line(format!("let y_{r} = y{b}[{index}];"));
-                    format!(" * y_{r} * (1.0 - y_{r})")
-                }
-            };
+            let derivative = times_derivative(before.activation, 4, &format!("y{b}[{index}]"));
             self.line(format!("d{b}[{index}] = sum_{r}{derivative};"));
         }
         self.line("}");

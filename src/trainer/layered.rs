@@ -7,8 +7,8 @@
 
 use super::Plan;
 use super::choose::Job;
-use crate::codegen::Layer;
 use crate::codegen::tiles::update::ROWS_PER_SLICE;
+use crate::codegen::{Layer, Work};
 use crate::error::{Error, Result};
 use crate::kernels::tiles::{self, Batch, Input, Output};
 use crate::kernels::{self, Dispatch};
@@ -45,10 +45,10 @@ impl Layered {
         let (hidden, mut dispatches) = tiled::forward(network, operation, input, rows, output, Some(batch))?;
         let mut layered = Layered { dispatches: Vec::new(), bytes: partial_losses.buffer().size() + order.size() };
         layered.count(&hidden);
-        layered.count(&[d_last.clone()]);
+        layered.count(std::slice::from_ref(&d_last));
 
         let mut ends_itself = false;
-        if work == crate::codegen::Work::Train {
+        if work == Work::Train {
             // A batch of many dispatches would round the weights with each: then their gradients are summed first.
             let gradients = match rows > ROWS_PER_SLICE {
                 true => {

@@ -46,14 +46,26 @@ fn sigmoid_value1(z: f32) -> f32 {
     return select(f32(1.0), e, z < f32(0.0)) / (1.0 + e);
 }
 
+fn sigmoid_derivative1(y: f32) -> f32 {
+    return y * (1.0 - y);
+}
+
 fn sigmoid_value2(z: vec2<f32>) -> vec2<f32> {
     let e = exp(-abs(z));
     return select(vec2<f32>(1.0), e, z < vec2<f32>(0.0)) / (1.0 + e);
 }
 
+fn sigmoid_derivative2(y: vec2<f32>) -> vec2<f32> {
+    return y * (1.0 - y);
+}
+
 fn sigmoid_value4(z: vec4<f32>) -> vec4<f32> {
     let e = exp(-abs(z));
     return select(vec4<f32>(1.0), e, z < vec4<f32>(0.0)) / (1.0 + e);
+}
+
+fn sigmoid_derivative4(y: vec4<f32>) -> vec4<f32> {
+    return y * (1.0 - y);
 }
 
 fn read2(index: u32) -> vec2<f32> {
@@ -128,9 +140,9 @@ fn persistent(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgro
         let loss = 0.5 * (e_0 * e_0);
 
         // backward, by the weights as they are before the update
-        let d1_0 = learning_rate * e_0 * (y1_0 * (1.0 - y1_0));
+        let d1_0 = learning_rate * e_0 * sigmoid_derivative1(y1_0);
 
-        let d0_0 = vec4<f32>(w1_0_0 * d1_0, w1_1_0 * d1_0, w1_2_0 * d1_0, w1_3_0 * d1_0) * (y0_0 * (1.0 - y0_0));
+        let d0_0 = vec4<f32>(w1_0_0 * d1_0, w1_1_0 * d1_0, w1_2_0 * d1_0, w1_3_0 * d1_0) * sigmoid_derivative4(y0_0);
         w1_0_0 -= y0_0.x * d1_0;
         w1_1_0 -= y0_0.y * d1_0;
         w1_2_0 -= y0_0.z * d1_0;
@@ -139,7 +151,7 @@ fn persistent(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgro
         w0_1_0 -= x_0.y * d0_0;
         b0_0 -= d0_0;
 
-        let d0_1 = vec2<f32>(w1_4_0 * d1_0, w1_5_0 * d1_0) * (y0_1 * (1.0 - y0_1));
+        let d0_1 = vec2<f32>(w1_4_0 * d1_0, w1_5_0 * d1_0) * sigmoid_derivative2(y0_1);
         w1_4_0 -= y0_1.x * d1_0;
         w1_5_0 -= y0_1.y * d1_0;
         w0_0_1 -= x_0.x * d0_1;

@@ -48,9 +48,17 @@ fn sigmoid_value1(z: f32) -> f32 {
     return select(f32(1.0), e, z < f32(0.0)) / (1.0 + e);
 }
 
+fn sigmoid_derivative1(y: f32) -> f32 {
+    return y * (1.0 - y);
+}
+
 fn sigmoid_value2(z: vec2<f32>) -> vec2<f32> {
     let e = exp(-abs(z));
     return select(vec2<f32>(1.0), e, z < vec2<f32>(0.0)) / (1.0 + e);
+}
+
+fn sigmoid_derivative2(y: vec2<f32>) -> vec2<f32> {
+    return y * (1.0 - y);
 }
 
 fn read2(index: u32) -> vec2<f32> {
@@ -129,9 +137,9 @@ fn persistent(
         let loss = 0.5 * (e_0 * e_0);
 
         // backward, by the weights as they are before the update
-        let d1_0 = learning_rate * e_0 * (y1_0 * (1.0 - y1_0));
+        let d1_0 = learning_rate * e_0 * sigmoid_derivative1(y1_0);
 
-        let d0_0 = vec2<f32>(w1_0_0 * d1_0, w1_1_0 * d1_0) * (y0_0 * (1.0 - y0_0));
+        let d0_0 = vec2<f32>(w1_0_0 * d1_0, w1_1_0 * d1_0) * sigmoid_derivative2(y0_0);
 
         w1_0_0 -= y0_0.x * d1_0;
         w1_1_0 -= y0_0.y * d1_0;

@@ -47,6 +47,10 @@ fn sigmoid_value4(z: vec4<f32>) -> vec4<f32> {
     return select(vec4<f32>(1.0), e, z < vec4<f32>(0.0)) / (1.0 + e);
 }
 
+fn sigmoid_derivative4(y: vec4<f32>) -> vec4<f32> {
+    return y * (1.0 - y);
+}
+
 // Four of the `width` values from `offset` on; 0 for those past the end.
 fn read_parameters(offset: u32, column: u32, width: u32) -> vec4<f32> {
     let columns = 4u * column + vec4(0u, 1u, 2u, 3u);
@@ -191,9 +195,7 @@ fn persistent(
             }
             var tile_loss = 0.0;
             var y_0 = sum_0;
-            var derivative_0 = vec4<f32>(1.0);
             y_0 = sigmoid_value4(y_0);
-            derivative_0 *= y_0 * (1.0 - y_0);
             y_0 = select(vec4<f32>(), y_0, 4u * column + vec4(0u, 1u, 2u, 3u) < vec4(1u));
             var e_0 = vec4<f32>();
             if row < batch.rows {
@@ -201,11 +203,9 @@ fn persistent(
                 e_0 = y_0 - read_targets(offset, column, 1u);
             }
             tile_loss += dot(e_0, e_0);
-            d1[row] = rate * e_0 * derivative_0;
+            d1[row] = rate * e_0 * sigmoid_derivative4(y_0);
             var y_1 = sum_1;
-            var derivative_1 = vec4<f32>(1.0);
             y_1 = sigmoid_value4(y_1);
-            derivative_1 *= y_1 * (1.0 - y_1);
             y_1 = select(vec4<f32>(), y_1, 4u * column + vec4(0u, 1u, 2u, 3u) < vec4(1u));
             var e_1 = vec4<f32>();
             if row + 1u < batch.rows {
@@ -213,7 +213,7 @@ fn persistent(
                 e_1 = y_1 - read_targets(offset, column, 1u);
             }
             tile_loss += dot(e_1, e_1);
-            d1[row + 1u] = rate * e_1 * derivative_1;
+            d1[row + 1u] = rate * e_1 * sigmoid_derivative4(y_1);
             tile_losses[tile] = 0.5 * tile_loss;
         }
         workgroupBarrier();
@@ -243,10 +243,8 @@ fn persistent(
                 let d_1 = d1[row + 1u];
                 sum_1 += vec4(dot(w_x, d_1), dot(w_y, d_1), dot(w_z, d_1), dot(w_w, d_1));
             }
-            let y_0 = y0[row * 2u + column];
-            d0[row * 2u + column] = sum_0 * y_0 * (1.0 - y_0);
-            let y_1 = y0[(row + 1u) * 2u + column];
-            d0[(row + 1u) * 2u + column] = sum_1 * y_1 * (1.0 - y_1);
+            d0[row * 2u + column] = sum_0 * sigmoid_derivative4(y0[row * 2u + column]);
+            d0[(row + 1u) * 2u + column] = sum_1 * sigmoid_derivative4(y0[(row + 1u) * 2u + column]);
         }
         workgroupBarrier();
 

@@ -51,6 +51,10 @@ fn write_w(row: u32, chunk: u32, columns: u32, values: vec4<f32>) {
     }
 }
 
+fn sigmoid_derivative4(y: vec4<f32>) -> vec4<f32> {
+    return y * (1.0 - y);
+}
+
 var<workgroup> sums: array<vec4<f32>, 32>;
 
 @compute @workgroup_size(WORKGROUP)
@@ -137,9 +141,7 @@ fn tiled_backward(@builtin(workgroup_id) id: vec3<u32>, @builtin(local_invocatio
             for (var slice = 1u; slice < 2u; slice++) {
                 sum += sums[(owner * 2u + slice) * 4u + part];
             }
-            let output = y[y_first + row * y_stride + chunk];
-            sum *= output * (1.0 - output);
-            write_d_input(d_input_first + row * d_input_stride, chunk, inputs, sum);
+            write_d_input(d_input_first + row * d_input_stride, chunk, inputs, sum * sigmoid_derivative4(y[y_first + row * y_stride + chunk]));
         }
     }
 

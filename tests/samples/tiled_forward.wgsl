@@ -44,6 +44,10 @@ fn sigmoid_value4(z: vec4<f32>) -> vec4<f32> {
     return select(vec4<f32>(1.0), e, z < vec4<f32>(0.0)) / (1.0 + e);
 }
 
+fn sigmoid_derivative4(y: vec4<f32>) -> vec4<f32> {
+    return y * (1.0 - y);
+}
+
 // The samples of the tiles' rows.
 var<workgroup> samples: array<u32, 4>;
 
@@ -154,7 +158,7 @@ fn tiled_forward(@builtin(workgroup_id) id: vec3<u32>, @builtin(local_invocation
             let counts = columns < vec4(select(0u, outputs, row < batch_rows));
             let difference = select(vec4(0.0), output - target_values, counts);
             loss += 0.5 * dot(difference, difference);
-            write_y(y_first + row * y_stride, chunk, outputs, difference * output * (1.0 - output)); // with respect to the pre-activations
+            write_y(y_first + row * y_stride, chunk, outputs, difference * sigmoid_derivative4(output)); // with respect to the pre-activations
         }
     }
     workgroupBarrier();

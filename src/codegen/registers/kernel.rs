@@ -47,7 +47,7 @@ impl Registers<'_> {
     fn functions(self, source: &mut Source) {
         let layers = || self.spec.layers.iter().enumerate();
         let uses = layers().flat_map(|(l, layer)| self.outputs(l).map(|chunk| (layer.activation, chunk.width)));
-        functions::write(source, "", &[Function::Value], &uses.collect::<Vec<_>>());
+        functions::write(source, "", Function::needed(self.spec.trains()), &uses.collect::<Vec<_>>());
         let widths = layers().flat_map(|(l, _)| self.outputs(l)).map(|chunk| chunk.width);
         for width in distinct(widths).into_iter().filter(|&width| width > 1) {
             self.parameter_functions(source, width);

@@ -5,6 +5,7 @@ use super::{
 };
 use crate::activation::Activation;
 use crate::codegen::bindings::{Access, Bindings, Uniform};
+use crate::codegen::functions::{self, Function, times_derivative};
 use crate::codegen::source::Source;
 
 /// What a backward kernel is written for.
@@ -84,16 +85,14 @@ impl Backward {
         if self.updates {
             w.write_function(&mut source, "w", "-=");
         }
+        functions::write(&mut source, "", &[Function::Derivative], &[(self.activation, 4)]);
         entry_point(&mut source, "tiled_backward", tile, true);
         source.line(format!("let first_row = {};", first_row(tile, "tile", 1)));
         self.constants(&mut source);
         self.sums(&mut source);
         finish(&mut source, tile, "rows", "inputs", |source| {
-            if self.activation.formula().is_some() {
-                source.line(format!("let output = y[{} + chunk];", row_of("y", "row")));
-                source.line("sum *= output * (1.0 - output);");
-            }
-            source.line(format!("write_d_input({}, chunk, inputs, sum);", row_of("d_input", "row")));
+            let derivative = times_derivative(self.activation, 4, &format!("y[{} + chunk]", row_of("y", "row")));
+            source.line(format!("write_d_input({}, chunk, inputs, sum{derivative});", row_of("d_input", "row")));
         });
         if self.updates {
             self.update(&mut source);

@@ -5,7 +5,7 @@ use super::{
 };
 use crate::activation::Activation;
 use crate::codegen::bindings::{Bindings, Uniform};
-use crate::codegen::functions::{self, Function, value};
+use crate::codegen::functions::{self, Function, times_derivative, value};
 use crate::codegen::source::Source;
 use crate::codegen::vectors::{columns_of, load_four};
 
@@ -131,7 +131,8 @@ impl Forward {
         x.read_function(&mut source, "x");
         w.read_function(&mut source, "w");
         self.y().write_function(&mut source, "y", "=");
-        functions::write(&mut source, "", &[Function::Value], &[(self.activation, 4)]);
+        let compares = self.target().is_some();
+        functions::write(&mut source, "", Function::needed(compares), &[(self.activation, 4)]);
         if self.with_samples() {
             source.line("");
             source.comment(["The samples of the tiles' rows."]);
@@ -293,7 +294,7 @@ impl Forward {
                 "let target_values = select(vec4(t_scale.y), vec4(t_scale.x), columns == vec4(own));",
             ]),
         }
-        let derivative = if self.activation.formula().is_some() { " * output * (1.0 - output)" } else { "" };
+        let derivative = times_derivative(self.activation, 4, "output");
         source.lines([
             "let counts = columns < vec4(select(0u, outputs, row < batch_rows));",
             "let difference = select(vec4(0.0), output - target_values, counts);",

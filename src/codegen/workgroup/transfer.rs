@@ -22,7 +22,7 @@ impl Workgroup<'_> {
             ],
         );
         let uses = spec.layers.iter().map(|layer| (layer.activation, 4)).collect::<Vec<_>>();
-        functions::write(&mut self.source, "", &[Function::Value], &uses);
+        functions::write(&mut self.source, "", Function::needed(spec.trains()), &uses);
         self.parameter_functions();
         self.line("");
         for (name, ty, _) in memory(spec) {
