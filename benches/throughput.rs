@@ -228,8 +228,8 @@ fn data(gpu: &Gpu, job: &Job) -> wgrad::Result<Dataset> {
 /// Refuses networks 2-30-2 that have not learned XOR by [`XOR_STEPS`].
 fn check_learned(job: &Job, trainer: &mut Trainer) -> Outcome {
     let readings = trainer.read_losses()?;
-    if job.widths == [2, 30, 2] && readings.iter().any(|reading| reading.step >= XOR_STEPS) {
-        let learned = readings.iter().filter(|reading| reading.loss < XOR_LEARNED).count();
+    if job.widths == [2, 30, 2] && readings.iter().any(|report| report.step >= XOR_STEPS) {
+        let learned = readings.iter().filter(|report| report.loss < XOR_LEARNED).count();
         if learned < readings.len() {
             return Err(format!("{learned} of {} networks learned XOR: training goes wrong", readings.len()).into());
         }

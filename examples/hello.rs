@@ -15,7 +15,7 @@ fn main() -> wgrad::Result<()> {
     let data = Dataset::new(&gpu, &x, &t)?;
 
     let mut trainer = Trainer::new(&network, &data, TrainConfig { learning_rate: 0.1, ..Default::default() })?;
-    trainer.train(10_000, |progress| println!("epoch {}, loss {:.4}", progress.epoch, progress.reading.loss))?;
+    trainer.train(10_000, |progress| println!("epoch {}, loss {:.4}", progress.epoch, progress.report.loss))?;
 
     for (x, t) in x.iter().zip(&t) {
         let y = network.predict(x)?;

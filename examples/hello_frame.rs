@@ -49,8 +49,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         pass.dispatch_workgroups(1, 1, 1); // asks the network as these 500 steps leave it
         drop(pass);
         queue.submit([encoder.finish()]);
-        if let Some(reading) = trainer.latest_loss()? {
-            println!("loss {:.4} after {} steps", reading.loss, reading.step); // what has arrived: nothing waits
+        if let Some(report) = trainer.latest_loss()? {
+            println!("loss {:.4} after {} steps", report.loss, report.step); // what has arrived: nothing waits
         }
     }
     for row in Rows::new(&answers, 8).read(&gpu)?.chunks(8) {

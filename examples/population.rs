@@ -89,7 +89,7 @@ fn train(gpu: &Gpu, options: &Options, hidden: usize, count: usize) -> Result<(V
     bar.set_prefix(hidden.to_string());
     let start = Instant::now();
     trainer.train(options.epochs, |progress| {
-        bar.set_message(format!("{:.6}", progress.reading.loss));
+        bar.set_message(format!("{:.6}", progress.report.loss));
         bar.set_position(progress.epoch);
     })?;
     let seconds = start.elapsed().as_secs_f64();

@@ -73,8 +73,8 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
 
     println!("\nafter {} epochs", options.epochs);
     let (missed, farthest) = print_table(&network)?;
-    if let Some(reading) = trainer.latest_loss()? {
-        println!("loss     {:.6}", reading.loss);
+    if let Some(report) = trainer.latest_loss()? {
+        println!("loss     {:.6}", report.loss);
     }
     print_time(options, options.epochs * trainer.steps_per_epoch(), seconds);
     if missed > 0 {
@@ -98,10 +98,10 @@ fn train(trainer: &mut Trainer, options: &Options) -> Result<(Series, f64), Box<
     while done < options.epochs {
         let epochs = piece.min(options.epochs - done);
         trainer.train(epochs, |progress| {
-            bar.set_message(format!("{:.6}", progress.reading.loss));
+            bar.set_message(format!("{:.6}", progress.report.loss));
             bar.set_position(done + progress.epoch);
-            if progress.reading.epoch > 0 {
-                losses.points.push((progress.reading.epoch as f64, f64::from(progress.reading.loss)));
+            if progress.report.epoch > 0 {
+                losses.points.push((progress.report.epoch as f64, f64::from(progress.report.loss)));
             }
         })?;
         done += epochs;

@@ -77,7 +77,7 @@ impl Network {
     /// [`Error::Count`] for a data set without samples; those of [`Trainer::new`], [`Trainer::train`] and
     /// [`Trainer::read_losses`].
     pub fn evaluate(&self, data: &Dataset) -> Result<Vec<f32>> {
-        Ok(self.measure(data, Work::Evaluate)?.read_losses()?.iter().map(|reading| reading.loss).collect())
+        Ok(self.measure(data, Work::Evaluate)?.read_losses()?.iter().map(|report| report.loss).collect())
     }
 
     /// How the network classifies a data set's samples: accuracy, confusion matrix, loss. Counted on the GPU, from which
@@ -90,7 +90,7 @@ impl Network {
         self.check_single(Work::Classify.operation())?;
         let mut measured = self.measure(data, Work::Classify)?;
         let counts = measured.read_counts(Work::Classify.operation())?;
-        let loss = measured.read_losses()?.first().map_or(f32::NAN, |reading| reading.loss);
+        let loss = measured.read_losses()?.first().map_or(f32::NAN, |report| report.loss);
         Ok(Classification { loss, classes: kernels::classes(self.mlp().output_width()), counts })
     }
 

@@ -29,4 +29,4 @@ pub use gpu::Gpu;
 pub use mlp::{Dense, Mlp};
 pub use network::{Backward, Forward, Network};
 pub use rows::Rows;
-pub use trainer::{LossReading, Memory, Plan, Progress, TrainConfig, Trainer};
+pub use trainer::{LossReport, Memory, Plan, Progress, TrainConfig, Trainer};

@@ -8,21 +8,21 @@ use crate::error::{Error, Result};
 use crate::gpu::{Gpu, Stopwatch};
 use crate::kernels::TrainingState;
 
-/// The readings that can be under way at once: an app that is three frames ahead of the GPU still gets one each frame.
+/// The reports that can be under way at once: an app that is three frames ahead of the GPU still gets one each frame.
 const SLOTS: usize = 4;
 
 /// Readings of a training state: each recording copies the state into a free slot, a small buffer that is mapped once
 /// the recording was submitted and done; and with it how long the recorded steps took.
 ///
 /// A slot is taken when recorded, and free again when read, or when the app drops its encoder unsubmitted. With no free
-/// slot there is no reading this time.
+/// slot there is no report this time.
 #[derive(Debug)]
 pub(crate) struct Ring {
     gpu: Gpu,
     slots: Vec<Slot>,
     /// The steps of all recordings whose slots have arrived: the GPU must have done them.
     confirmed_steps: Arc<AtomicU64>,
-    /// The steps that the GPU counted in the latest of all readings.
+    /// The steps that the GPU counted in the latest of all reports.
     seen_steps: u64,
 }
 
@@ -57,7 +57,7 @@ fn lock(status: &Mutex<Status>) -> MutexGuard<'_, Status> {
 }
 
 impl Ring {
-    /// A ring for states of as many bytes as this one's; `None` for one that never has a reading.
+    /// A ring for states of as many bytes as this one's; `None` for one that never has a report.
     pub fn new(gpu: &Gpu, state: Option<&TrainingState>) -> Result<Self> {
         let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
         let slot = |state: &TrainingState| {
@@ -70,7 +70,7 @@ impl Ring {
         Ok(Ring { gpu: gpu.clone(), slots, confirmed_steps: Arc::default(), seen_steps: 0 })
     }
 
-    /// Records a pass of `steps` steps, and a reading of `state` after them, if there is a free slot.
+    /// Records a pass of `steps` steps, and a report of `state` after them, if there is a free slot.
     pub fn record(
         &self,
         encoder: &mut wgpu::CommandEncoder,
@@ -101,7 +101,7 @@ impl Ring {
         encoder.map_buffer_on_submit(buffer, wgpu::MapMode::Read, .., move |result| ticket.arrive(result.is_ok()));
     }
 
-    /// The words of the latest reading, if one has arrived since the last call. Tells `timed` of each that has: its
+    /// The words of the latest report, if one has arrived since the last call. Tells `timed` of each that has: its
     /// steps, and how long they took by the GPU's clock; without that clock, in how long they were done, which is no less.
     pub fn latest(&mut self, mut timed: impl FnMut(u64, Duration)) -> Result<Option<Vec<u32>>> {
         self.gpu.poll_once()?;
@@ -162,7 +162,7 @@ impl Ring {
         self.check_steps(confirmed)
     }
 
-    /// Refuses readings that count fewer steps than were confirmed; but once, since the steps stay lost.
+    /// Refuses reports that count fewer steps than were confirmed; but once, since the steps stay lost.
     fn check_steps(&self, confirmed: u64) -> Result<()> {
         let missing = confirmed.saturating_sub(self.seen_steps);
         if missing == 0 {

@@ -7,15 +7,15 @@ mod pace;
 mod persistent;
 mod plain;
 mod plan;
-mod reading;
+mod report;
+#[cfg(feature = "files")]
+mod saved;
 
 use std::time::{Duration, Instant};
 
 use crate::codegen::Work;
 use crate::data::Dataset;
 use crate::error::{Error, Result};
-#[cfg(feature = "files")]
-use crate::gpu::words_as_bytes;
 use crate::gpu::{COMPILING, Gpu};
 use crate::kernels::TrainingState;
 use crate::network::Network;
@@ -24,8 +24,8 @@ use choose::{Job, Steps};
 pub use config::TrainConfig;
 use pace::Pace;
 pub use plan::Plan;
-pub use reading::LossReading;
-use reading::Reading;
+pub use report::LossReport;
+use report::Report;
 
 /// How long the work of one submission of [`Trainer::train`] should take at most: an operating system kills what takes
 /// seconds.
@@ -39,7 +39,7 @@ pub struct Progress {
     /// The epochs of this call.
     pub epochs: u64,
     /// What the GPU last reported.
-    pub reading: LossReading,
+    pub report: LossReport,
 }
 
 /// The GPU memory that a training takes, in bytes.
@@ -70,7 +70,7 @@ pub struct Trainer {
     state: TrainingState,
     ring: Ring,
     pace: Pace,
-    latest: Option<Reading>,
+    latest: Option<Report>,
     data_bytes: u64,
     steps_per_submission: u64,
     /// The steps done when this trainer was made: once there are more, its shaders have run.
@@ -109,7 +109,7 @@ impl Trainer {
             gpu: gpu.clone(),
             network: network.clone(),
             steps: Steps::new(Job { network, data, state: &state, config: &config, work })?,
-            // A population's readings are large, and nobody looks at those of an evaluation.
+            // A population's reports are large, and nobody looks at those of an evaluation.
             ring: Ring::new(gpu, (work == Work::Train).then_some(&state))?,
             state,
             pace: Pace::default(),
@@ -162,7 +162,7 @@ impl Trainer {
     }
 
     /// How many steps take the GPU about `duration`, for [`Trainer::record_steps`]: "about 2 ms this frame". Learned from
-    /// the recordings whose readings have arrived; the first time it is one step, and then at most eight times as many
+    /// the recordings whose reports have arrived; the first time it is one step, and then at most eight times as many
     /// as before; none for no time, otherwise never less than one. Of several trainers each knows of its own steps alone:
     /// share a frame's time out among them. Waits for nothing.
     ///
@@ -184,35 +184,35 @@ impl Trainer {
     /// # Errors
     /// [`Error::DeviceLost`], [`Error::WorkDropped`].
     pub fn steps_within(&mut self, duration: Duration) -> Result<u64> {
-        self.look()?;
+        self.poll()?;
         Ok(self.pace.steps_within(duration).min(self.steps.most_per_submission()))
     }
 
-    /// The latest reading that has arrived from the GPU, `None` before the first. Waits for nothing.
+    /// The latest report that has arrived from the GPU, `None` before the first. Waits for nothing.
     ///
     /// # Errors
     /// [`Error::DeviceLost`], [`Error::WorkDropped`], or [`Error::Diverged`] if the loss is no longer a finite number.
-    pub fn latest_loss(&mut self) -> Result<Option<LossReading>> {
-        self.look()?;
-        self.latest.as_ref().map(Reading::together).transpose()
+    pub fn latest_loss(&mut self) -> Result<Option<LossReport>> {
+        self.poll()?;
+        self.latest.as_ref().map(Report::together).transpose()
     }
 
-    /// The latest reading of each network of a population, none before the first. Waits for nothing. A network that
+    /// The latest report of each network of a population, none before the first. Waits for nothing. A network that
     /// diverged has a loss that is not finite; the others go on.
     ///
     /// # Errors
     /// [`Error::DeviceLost`], [`Error::WorkDropped`].
-    pub fn latest_losses(&mut self) -> Result<Vec<LossReading>> {
-        self.look()?;
-        Ok(self.latest.as_ref().map(Reading::each).unwrap_or_default())
+    pub fn latest_losses(&mut self) -> Result<Vec<LossReport>> {
+        self.poll()?;
+        Ok(self.latest.as_ref().map(Report::each).unwrap_or_default())
     }
 
     /// Takes what has arrived.
-    fn look(&mut self) -> Result<()> {
+    fn poll(&mut self) -> Result<()> {
         if let Some(words) = self.ring.latest(|steps, took| self.pace.note(steps, took))? {
-            let reading = Reading::new(&self.state, &words);
-            if self.latest.as_ref().is_none_or(|latest| latest.step < reading.step) {
-                self.latest = Some(reading);
+            let report = Report::new(&self.state, &words);
+            if self.latest.as_ref().is_none_or(|latest| latest.step < report.step) {
+                self.latest = Some(report);
             }
         }
         Ok(())
@@ -222,10 +222,10 @@ impl Trainer {
     ///
     /// # Errors
     /// Those of [`Trainer::latest_loss`]; [`Error::OutOfMemory`], [`Error::Timeout`] (after six times as long before the
-    /// first reading: some drivers compile a shader only when it first runs).
-    pub fn read_loss(&mut self) -> Result<Option<LossReading>> {
+    /// first report: some drivers compile a shader only when it first runs).
+    pub fn read_loss(&mut self) -> Result<Option<LossReport>> {
         self.read()?;
-        self.latest.as_ref().map(Reading::together).transpose()
+        self.latest.as_ref().map(Report::together).transpose()
     }
 
     /// Reads the loss of each network of a population, waiting for what was submitted before; none before the first
@@ -233,9 +233,9 @@ impl Trainer {
     ///
     /// # Errors
     /// Those of [`Trainer::latest_losses`]; [`Error::Timeout`], [`Error::OutOfMemory`].
-    pub fn read_losses(&mut self) -> Result<Vec<LossReading>> {
+    pub fn read_losses(&mut self) -> Result<Vec<LossReport>> {
         self.read()?;
-        Ok(self.latest.as_ref().map(Reading::each).unwrap_or_default())
+        Ok(self.latest.as_ref().map(Report::each).unwrap_or_default())
     }
 
     fn read(&mut self) -> Result<()> {
@@ -243,8 +243,8 @@ impl Trainer {
         let gpu = self.gpu_for_a_wait();
         let words = gpu.read_words("Trainer::read_loss", self.state.buffer(), &|_| ())?;
         self.ring.check(&words, confirmed)?;
-        let reading = Reading::new(&self.state, &words);
-        self.latest = (reading.step > 0).then_some(reading);
+        let report = Report::new(&self.state, &words);
+        self.latest = (report.step > 0).then_some(report);
         Ok(())
     }
 
@@ -280,7 +280,7 @@ impl Trainer {
     /// time-out](Gpu::with_wait_timeout), or the first one six times as long: some drivers compile a shader only when
     /// it first runs.
     pub fn train(&mut self, epochs: u64, mut progress: impl FnMut(Progress)) -> Result<()> {
-        let first = self.read_loss()?.map_or(0, |reading| reading.step);
+        let first = self.read_loss()?.map_or(0, |report| report.step);
         let steps_per_epoch = self.steps_per_epoch();
         let last = first.saturating_add(epochs.saturating_mul(steps_per_epoch));
         if first == last {
@@ -301,9 +301,9 @@ impl Trainer {
             last_done = Instant::now();
             let most = self.steps.most_per_submission();
             self.steps_per_submission = adapted(self.steps_per_submission, steps, took).min(most);
-            if let Some(reading) = self.latest_loss()?.filter(|reading| reading.step < last) {
-                let epoch = reading.step.saturating_sub(first) / steps_per_epoch;
-                progress(Progress { epoch, epochs, reading });
+            if let Some(report) = self.latest_loss()?.filter(|report| report.step < last) {
+                let epoch = report.step.saturating_sub(first) / steps_per_epoch;
+                progress(Progress { epoch, epochs, report });
             }
             // Where the caller takes long, the GPU may be done before the next look at the clock, which would count the
             // caller's time as the GPU's: then begin anew, with nothing in flight.
@@ -318,9 +318,9 @@ impl Trainer {
             gpu.wait(&submission, || true)?;
         }
         match self.read_loss()? {
-            Some(reading) if reading.step >= last => progress(Progress { epoch: epochs, epochs, reading }),
-            reading => {
-                return Err(steps_dropped("Trainer::train", last, reading.map_or(0, |reading| reading.step)));
+            Some(report) if report.step >= last => progress(Progress { epoch: epochs, epochs, report }),
+            report => {
+                return Err(steps_dropped("Trainer::train", last, report.map_or(0, |report| report.step)));
             }
         }
         Ok(())
@@ -339,39 +339,6 @@ impl Trainer {
 fn adapted(steps_per_submission: u64, steps: u64, took: Duration) -> u64 {
     let fit = steps as f64 * (0.75 * LONGEST_SUBMISSION.as_secs_f64() / took.as_secs_f64().max(1e-6));
     1 << (fit as u64).clamp(1, 2 * steps_per_submission).ilog2()
-}
-
-/// What a file of a training run holds beside its network.
-#[cfg(feature = "files")]
-impl Trainer {
-    /// The words of one network's state.
-    pub(crate) const STATE_WORDS: usize = TrainingState::WORDS;
-
-    /// How many samples the data set has.
-    pub(crate) fn samples(&self) -> u32 {
-        self.state.samples().get()
-    }
-
-    pub(crate) fn read_state(&self, operation: &'static str) -> Result<Vec<u32>> {
-        self.gpu.read_words(operation, self.state.buffer(), &|_| ())
-    }
-
-    pub(crate) fn read_learning_rates(&self, operation: &'static str) -> Result<Vec<f32>> {
-        self.gpu.read_f32(operation, self.state.learning_rate(), &|_| ())
-    }
-
-    /// Whether these words are a state of this training.
-    pub(crate) fn is_valid(&self, words: &[u32]) -> bool {
-        self.state.is_valid(words)
-    }
-
-    /// Goes on where this state stands.
-    pub(crate) fn write_state(&mut self, words: &[u32]) -> Result<()> {
-        self.gpu.write_buffer(self.state.buffer(), 0, words_as_bytes(words))?;
-        self.first_step = TrainingState::steps(words);
-        self.ring.resume_at(self.first_step);
-        Ok(())
-    }
 }
 
 #[cfg(test)]

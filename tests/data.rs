@@ -143,9 +143,9 @@ fn a_data_set_grows_while_it_is_trained_on() {
         data.write_rows(1, rows(1, 3).0, rows(1, 3).1).unwrap();
         write(9, 12);
         expect(8, train(&[0..3, 3..6, 6..9, 9..12, 0..3, 3..6, 6..9, 9..12]));
-        let reading = trainer.read_loss().unwrap().unwrap();
-        assert_eq!((reading.step, reading.epoch, trainer.steps_per_epoch()), (15, 4, 4), "{plan}");
-        assert!(reading.loss > 0.0);
+        let report = trainer.read_loss().unwrap().unwrap();
+        assert_eq!((report.step, report.epoch, trainer.steps_per_epoch()), (15, 4, 4), "{plan}");
+        assert!(report.loss > 0.0);
     }
 }
 

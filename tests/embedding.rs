@@ -126,15 +126,15 @@ fn losses_arrive_without_waiting_and_recording_nothing_gives_none() {
     for frame in 1..=50 {
         submit(&gpu, |encoder| trainer.record_steps(encoder, 4));
         assert_eq!(trainer.steps_per_epoch(), 4);
-        if let Some(reading) = trainer.latest_loss().unwrap() {
-            assert!(latest <= reading.step && reading.step <= frame * 4, "{reading:?} in frame {frame}");
-            latest = reading.step;
+        if let Some(report) = trainer.latest_loss().unwrap() {
+            assert!(latest <= report.step && report.step <= frame * 4, "{report:?} in frame {frame}");
+            latest = report.step;
         }
     }
     device.poll(wgpu::PollType::wait_indefinitely()).unwrap();
-    let reading = trainer.latest_loss().unwrap().expect("all submissions are done");
+    let report = trainer.latest_loss().unwrap().expect("all submissions are done");
     // The last frames may have found no free slot, but at least the slots that were free arrived.
-    assert!(reading.step >= 16, "{reading:?}");
+    assert!(report.step >= 16, "{report:?}");
     submit(&gpu, |encoder| trainer.record_steps(encoder, 4));
     device.poll(wgpu::PollType::wait_indefinitely()).unwrap();
     assert_eq!(trainer.latest_loss().unwrap().unwrap().step, 204);

@@ -85,10 +85,10 @@ fn follow_the_reference(cases: Vec<Case>) -> [usize; 5] {
                 let parameters = network.read_parameters().unwrap();
                 assert_l2(&what, &parameters, &reference.network.parameters(), bound);
 
-                let reading = trainer.read_loss().unwrap().unwrap();
-                assert_eq!((reading.step, reading.epoch), (reference.step(), reference.epoch()), "{what}");
+                let report = trainer.read_loss().unwrap().unwrap();
+                assert_eq!((report.step, report.epoch), (reference.step(), reference.epoch()), "{what}");
                 let loss = reference.loss().unwrap();
-                assert_close(&format!("{what}: loss"), &[reading.loss], &[loss], |_| 1e-5 * loss);
+                assert_close(&format!("{what}: loss"), &[report.loss], &[loss], |_| 1e-5 * loss);
             }
         }
     }

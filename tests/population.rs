@@ -72,7 +72,7 @@ fn more_networks_than_a_row_of_workgroups_all_train() {
         submit(gpu(), |encoder| trainer.record_steps(encoder, 3));
         let readings = trainer.read_losses().unwrap();
         assert_eq!(readings.len(), count);
-        assert!(readings.iter().all(|reading| reading.step == 3 && reading.loss.is_finite()));
+        assert!(readings.iter().all(|report| report.step == 3 && report.loss.is_finite()));
         let after = population.read_parameters().unwrap();
         assert!(before.iter().zip(&after).all(|(before, after)| before != after), "{plan}: one did not train");
         for i in (0..count).step_by(101).chain([count - 1]) {
@@ -164,7 +164,7 @@ fn a_network_that_diverges_leaves_the_others_alone() {
         trainer.write_learning_rates(&[0.1, 1e6, 0.1]).unwrap();
         trainer.train(20, |_| ()).unwrap();
         let readings = trainer.latest_losses().unwrap();
-        let finite = readings.iter().map(|reading| reading.loss.is_finite()).collect::<Vec<_>>();
+        let finite = readings.iter().map(|report| report.loss.is_finite()).collect::<Vec<_>>();
         assert_eq!(finite, [true, false, true], "{plan}");
         let mean = trainer.latest_loss().unwrap().unwrap().loss;
         assert_close("mean", &[mean], &[f64::from(readings[0].loss + readings[2].loss) / 2.0], |_| 1e-6);
@@ -173,7 +173,7 @@ fn a_network_that_diverges_leaves_the_others_alone() {
         // Where all have, it is an error.
         trainer.write_learning_rate(1e6).unwrap();
         assert!(matches!(trainer.train(20, |_| ()), Err(Error::Diverged { .. })), "{plan}");
-        assert!(trainer.latest_losses().unwrap().iter().all(|reading| !reading.loss.is_finite()));
+        assert!(trainer.latest_losses().unwrap().iter().all(|report| !report.loss.is_finite()));
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use common::case::*;
 use common::*;
 use wgrad::reference::Order;
-use wgrad::{Dataset, Error, LossReading, Mlp, Network, Plan, TrainConfig, Trainer};
+use wgrad::{Dataset, Error, LossReport, Mlp, Network, Plan, TrainConfig, Trainer};
 
 /// With the whole data set as one batch the gradient hardly changes from step to step, so each weight is rounded the
 /// same way thousands of times: stored as f32 it may drift by ε/2 a step, 6e-5 after 1,000, whoever computes the
@@ -48,10 +48,10 @@ fn losses_of_the_first_epoch_are_means_over_the_samples_so_far() {
     for step in 1..=7 {
         record(&mut trainer, 1);
         reference.train_steps(1).unwrap();
-        let reading = trainer.read_loss().unwrap().unwrap();
-        assert_eq!((reading.step, reading.epoch), (step, step / 3));
+        let report = trainer.read_loss().unwrap().unwrap();
+        assert_eq!((report.step, report.epoch), (step, step / 3));
         let loss = reference.loss().unwrap();
-        assert_close("loss", &[reading.loss], &[loss], |_| 1e-6 + 1e-6 * loss);
+        assert_close("loss", &[report.loss], &[loss], |_| 1e-6 + 1e-6 * loss);
     }
 }
 
@@ -82,15 +82,15 @@ fn trains_that_many_epochs_more() {
     let last = seen.last().unwrap();
     assert_eq!((last.epoch, last.epochs), (40, 40));
     assert_eq!(seen.iter().filter(|progress| progress.epoch == 40).count(), 1);
-    assert_eq!(Some(last.reading), trainer.latest_loss().unwrap());
+    assert_eq!(Some(last.report), trainer.latest_loss().unwrap());
     // In the middle of an epoch too.
     record(&mut trainer, 1);
     trainer.train(10, |progress| assert!(progress.epoch <= 10)).unwrap();
-    let reading = trainer.latest_loss().unwrap().unwrap();
-    assert_eq!((reading.step, reading.epoch), (3 * 40 + 1 + 3 * 10, 50));
+    let report = trainer.latest_loss().unwrap().unwrap();
+    assert_eq!((report.step, report.epoch), (3 * 40 + 1 + 3 * 10, 50));
 
     let (same, mut trainer) = case.trainer(7);
-    record(&mut trainer, reading.step);
+    record(&mut trainer, report.step);
     assert_eq!(same.read_parameters().unwrap(), network.read_parameters().unwrap());
 }
 
@@ -215,6 +215,6 @@ fn readings_say_step_epoch_and_loss() {
     let case = Case { mlp: xor_mlp(), samples: 4, batch_size: 1, shuffle: None };
     let (_, mut trainer) = case.trainer(3);
     record(&mut trainer, 9);
-    let reading = trainer.read_loss().unwrap().unwrap();
-    assert!(matches!(reading, LossReading { step: 9, epoch: 2, .. }), "{reading:?}");
+    let report = trainer.read_loss().unwrap().unwrap();
+    assert!(matches!(report, LossReport { step: 9, epoch: 2, .. }), "{report:?}");
 }

@@ -158,8 +158,8 @@ fn steps_by(frames: u32, options: &Options) -> u64 {
 fn losses(panels: &mut [Panel]) -> wgrad::Result<String> {
     let mut losses = Vec::new();
     for panel in panels {
-        if let Some(reading) = panel.trainer.latest_loss()? {
-            losses.push(format!("{} {:.4}", panel.problem.name, reading.loss));
+        if let Some(report) = panel.trainer.latest_loss()? {
+            losses.push(format!("{} {:.4}", panel.problem.name, report.loss));
         }
     }
     Ok(losses.join(", "))
@@ -178,8 +178,8 @@ fn report(panels: &mut [Panel]) -> wgrad::Result<bool> {
             let right = unseen.right(&network.predict(unseen.points.as_flattened())?);
             print!(", and {right} of {} between them, not trained on", unseen.points.len());
         }
-        if let Some(reading) = trainer.read_loss()? {
-            print!(", loss {:.6} after {} steps", reading.loss, reading.step);
+        if let Some(report) = trainer.read_loss()? {
+            print!(", loss {:.6} after {} steps", report.loss, report.step);
         }
         println!();
     }

@@ -43,9 +43,9 @@ pub fn train(
         let start = Instant::now();
         let mut loss = f32::NAN;
         trainer.train(1, |progress| {
-            loss = progress.reading.loss;
+            loss = progress.report.loss;
             // An epoch's last batch may be smaller.
-            let steps = progress.reading.step - (epoch - 1) * steps_per_epoch;
+            let steps = progress.report.step - (epoch - 1) * steps_per_epoch;
             let position = before + (steps * batch_size).min(samples);
             bar.set_message(format!("{loss:.4}"));
             bar.set_position(position);

@@ -42,7 +42,7 @@ pub fn train(
     while done < epochs {
         let start = Instant::now();
         trainer.train(piece.min(epochs - done), |progress| {
-            loss = progress.reading.loss;
+            loss = progress.report.loss;
             bar.set_message(format!("{loss:.6}"));
             bar.set_position(done + progress.epoch);
         })?;

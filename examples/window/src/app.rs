@@ -9,7 +9,7 @@ use eframe::egui::{
 };
 use eframe::egui_wgpu::RenderState;
 use eframe::{CreationContext, Frame};
-use wgrad::{Error, Gpu, LossReading, Result};
+use wgrad::{Error, Gpu, LossReport, Result};
 
 use crate::curve::Curve;
 use crate::panel::{self, Action, Settings, Status};
@@ -31,7 +31,7 @@ pub struct App {
     training: Training,
     surface: Surface,
     curve: Curve,
-    reading: Option<LossReading>,
+    report: Option<LossReport>,
     /// The steps of the last frame.
     steps: u64,
     /// What went wrong, or what was done last.
@@ -62,7 +62,7 @@ impl App {
             settings,
             training,
             curve: Curve::default(),
-            reading: None,
+            report: None,
             steps: 0,
             message: Ok(String::new()),
             seed,
@@ -104,9 +104,9 @@ impl App {
     fn look(&mut self) -> Result<()> {
         self.steps = 0;
         let mut trainer = self.training.trainer();
-        if let Some(reading) = trainer.latest_loss()? {
+        if let Some(report) = trainer.latest_loss()? {
             self.curve.push(reading);
-            self.reading = Some(reading);
+            self.report = Some(report);
         }
         if self.settings.running {
             self.steps = trainer.steps_within(Duration::from_secs_f32(self.settings.milliseconds / 1e3))?;
@@ -133,7 +133,7 @@ impl App {
             points: self.training.points(),
             network: self.training.in_words(),
             plan: self.training.trainer().plan(),
-            reading: self.reading,
+            report: self.report,
             steps: self.steps,
             message: self.message.as_deref().map_err(String::as_str),
         };
@@ -190,7 +190,7 @@ impl App {
         self.training = training;
         self.steps = 0; // they were counted for the old one
         self.curve = Curve::default();
-        self.reading = None;
+        self.report = None;
         self.message = Ok(String::new());
         Ok(())
     }

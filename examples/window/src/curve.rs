@@ -2,7 +2,7 @@
 
 use eframe::egui::{Color32, Ui};
 use egui_plot::{Line, Plot, PlotPoint, PlotPoints};
-use wgrad::LossReading;
+use wgrad::LossReport;
 
 /// How many losses are kept.
 const MOST: usize = 1000;
@@ -18,10 +18,10 @@ pub struct Curve {
 impl Curve {
     /// Adds a loss, unless it is too near the last. The first epoch is left out, since its loss is over the samples so
     /// far.
-    pub fn push(&mut self, reading: LossReading) {
-        let (step, loss) = (reading.step as f64, f64::from(reading.loss).max(1e-12));
+    pub fn push(&mut self, report: LossReport) {
+        let (step, loss) = (report.step as f64, f64::from(report.loss).max(1e-12));
         let is_new = self.points.last().is_none_or(|last| step > last.x && step >= last.x + self.spacing);
-        if reading.epoch == 0 || !is_new {
+        if report.epoch == 0 || !is_new {
             return;
         }
         self.points.push(PlotPoint::new(step, loss.log10()));
@@ -85,7 +85,7 @@ mod tests {
     fn a_long_training_keeps_few_losses_spread_evenly() {
         let mut curve = Curve::default();
         for step in 1..1_000_000 {
-            curve.push(LossReading { step, epoch: 1, loss: 0.1 });
+            curve.push(LossReport { step, epoch: 1, loss: 0.1 });
         }
         assert!((MOST / 2..MOST).contains(&curve.points.len()), "{}", curve.points.len());
         let gaps = curve.points.windows(2).map(|pair| pair[1].x - pair[0].x).collect::<Vec<_>>();

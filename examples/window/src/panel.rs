@@ -1,7 +1,7 @@
 //! The panel beside the surface: what is chosen there, and what it says.
 
 use eframe::egui::{Color32, DragValue, Grid, Slider, SliderClamping, TextEdit, Ui};
-use wgrad::LossReading;
+use wgrad::LossReport;
 
 use crate::points::{Class, Point, PointSet};
 
@@ -76,7 +76,7 @@ pub struct Status<'a> {
     /// The plan in words.
     pub plan: String,
     /// The training's last reading.
-    pub reading: Option<LossReading>,
+    pub report: Option<LossReport>,
     /// The steps of this frame.
     pub steps: u64,
     /// What went wrong, or what was done last.
@@ -154,11 +154,11 @@ fn training(ui: &mut Ui, settings: &mut Settings, status: &Status) {
 }
 
 fn readings(ui: &mut Ui, status: &Status) {
-    let reading = |of: fn(LossReading) -> String| status.reading.map_or("–".to_owned(), of);
+    let report = |of: fn(LossReport) -> String| status.report.map_or("–".to_owned(), of);
     let rows = [
-        ("step", reading(|reading| reading.step.to_string())),
-        ("epoch", reading(|reading| reading.epoch.to_string())),
-        ("loss", reading(|reading| format!("{:.6}", reading.loss))),
+        ("step", report(|report| report.step.to_string())),
+        ("epoch", report(|report| report.epoch.to_string())),
+        ("loss", report(|report| format!("{:.6}", report.loss))),
         ("steps a frame", status.steps.to_string()),
     ];
     Grid::new("readings").show(ui, |ui| {

@@ -5,7 +5,7 @@ use crate::kernels::TrainingState;
 
 /// What the GPU reported of the training.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct LossReading {
+pub struct LossReport {
     /// The steps done.
     pub step: u64,
     /// The epochs completed.
@@ -18,31 +18,31 @@ pub struct LossReading {
 
 /// What the GPU last said of the training: of each network its loss.
 #[derive(Clone, Debug)]
-pub(super) struct Reading {
+pub(super) struct Report {
     pub step: u64,
     epoch: u64,
     losses: Vec<f32>,
 }
 
-impl Reading {
+impl Report {
     pub fn new(state: &TrainingState, words: &[u32]) -> Self {
         let [step, epoch] = [TrainingState::steps(words), TrainingState::epochs(words)];
-        Reading { step, epoch, losses: state.losses(words) }
+        Report { step, epoch, losses: state.losses(words) }
     }
 
     /// All networks in one; an error if none of them has a finite loss any more.
-    pub fn together(&self) -> Result<LossReading> {
+    pub fn together(&self) -> Result<LossReport> {
         let finite = self.losses.iter().filter(|loss| loss.is_finite()).map(|&loss| f64::from(loss));
         let (sum, count) = finite.fold((0.0, 0u32), |(sum, count), loss| (sum + loss, count + 1));
         if count == 0 {
             let loss = self.losses.first().map(f32::to_string).unwrap_or_default();
             return Err(Error::Diverged { step: self.step, loss });
         }
-        Ok(LossReading { step: self.step, epoch: self.epoch, loss: (sum / f64::from(count)) as f32 })
+        Ok(LossReport { step: self.step, epoch: self.epoch, loss: (sum / f64::from(count)) as f32 })
     }
 
-    /// A reading a network.
-    pub fn each(&self) -> Vec<LossReading> {
-        self.losses.iter().map(|&loss| LossReading { step: self.step, epoch: self.epoch, loss }).collect()
+    /// A report a network.
+    pub fn each(&self) -> Vec<LossReport> {
+        self.losses.iter().map(|&loss| LossReport { step: self.step, epoch: self.epoch, loss }).collect()
     }
 }

@@ -1,0 +1,181 @@
+//! What stands in a file that was read: checked, and taken apart.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+
+use super::{CHECKSUM, MLP, NO_CHECKSUM, NOTE, STATE, VERSION, WGRAD, checksum_place, linear_layers, shape};
+use crate::activation::Activation;
+use crate::error::{Error, Result};
+use crate::gpu::{Gpu, values};
+use crate::mlp::Mlp;
+use crate::network::Network;
+use crate::trainer::Trainer;
+
+/// A file that was read: its tensors and metadata.
+pub(super) struct Contents<'a> {
+    path: &'a Path,
+    tensors: SafeTensors<'a>,
+    metadata: HashMap<String, String>,
+}
+
+impl<'a> Contents<'a> {
+    /// Checks that the file is whole: of ours also by version and checksum.
+    pub fn new(path: &'a Path, bytes: &'a [u8]) -> Result<Self> {
+        let malformed = |place: &str, found: String, expected: &str| Error::Malformed {
+            path: path.display().to_string(),
+            place: place.to_owned(),
+            found,
+            expected: expected.to_owned(),
+        };
+        let no_header = |error: safetensors::SafeTensorError| {
+            malformed(&format!("{} bytes", bytes.len()), error.to_string(), "a whole safetensors file")
+        };
+        let (_, header) = SafeTensors::read_metadata(bytes).map_err(no_header)?;
+        let tensors = SafeTensors::deserialize(bytes).map_err(no_header)?;
+        let contents = Contents { path, tensors, metadata: header.metadata().clone().unwrap_or_default() };
+        if !contents.is_ours() {
+            return Ok(contents);
+        }
+        let version = contents.text(WGRAD)?;
+        if version != VERSION {
+            return Err(contents.malformed(
+                format!("metadata {WGRAD}"),
+                format!("version {version}"),
+                format!("version {VERSION}"),
+            ));
+        }
+        let checksum = contents.text(CHECKSUM)?;
+        let place = checksum_place(bytes, checksum)
+            .filter(|_| checksum.len() == NO_CHECKSUM.len())
+            .ok_or_else(|| contents.malformed(format!("metadata {CHECKSUM}"), checksum, "eight digits"))?;
+        let mut hash = crc32fast::Hasher::new();
+        for part in [&bytes[..place], NO_CHECKSUM.as_bytes(), &bytes[place + checksum.len()..]] {
+            hash.update(part);
+        }
+        let found = format!("{:08x}", hash.finalize());
+        if found != checksum {
+            return Err(contents.malformed(
+                "the whole file",
+                format!("checksum {found}"),
+                format!("checksum {checksum}"),
+            ));
+        }
+        Ok(contents)
+    }
+
+    pub fn malformed(&self, place: impl ToString, found: impl ToString, expected: impl ToString) -> Error {
+        Error::Malformed {
+            path: self.path.display().to_string(),
+            place: place.to_string(),
+            found: found.to_string(),
+            expected: expected.to_string(),
+        }
+    }
+
+    pub fn is_ours(&self) -> bool {
+        self.metadata.keys().any(|key| key.starts_with(WGRAD))
+    }
+
+    fn text(&self, key: &str) -> Result<&str> {
+        let text = self.metadata.get(key).map(String::as_str);
+        text.ok_or_else(|| self.malformed("the metadata", format!("no {key}"), "a file that wgrad wrote for this"))
+    }
+
+    pub fn value<T: std::str::FromStr>(&self, key: &str) -> Result<T> {
+        let text = self.text(key)?;
+        text.parse().map_err(|_| self.malformed(format!("metadata {key}"), text, std::any::type_name::<T>()))
+    }
+
+    pub fn notes(&self) -> BTreeMap<String, String> {
+        let notes = self.metadata.iter().filter_map(|(key, text)| Some((key.strip_prefix(NOTE)?, text)));
+        notes.map(|(name, text)| (name.to_owned(), text.clone())).collect()
+    }
+
+    pub fn mlp(&self) -> Result<Mlp> {
+        let text = self.text(MLP)?;
+        let mlp = parse_mlp(text).filter(|mlp| mlp.check("Network::load").is_ok());
+        mlp.ok_or_else(|| self.malformed(format!("metadata {MLP}"), text, "layers, such as 2 → linear 30 → sigmoid"))
+    }
+
+    /// How many networks: those that the first weights are of.
+    pub fn count(&self) -> Result<usize> {
+        let mlp = self.mlp()?;
+        let Some((layer, ..)) = linear_layers(&mlp).next() else { return Ok(1) };
+        let weights = self.tensor(&format!("{layer}.weight"))?;
+        Ok(if weights.shape().len() == 3 { weights.shape()[0] } else { 1 })
+    }
+
+    fn tensor(&self, name: &str) -> Result<TensorView<'_>> {
+        let tensor = self.tensors.tensor(name);
+        tensor.map_err(|error| self.malformed(format!("tensor {name}"), error, "that tensor"))
+    }
+
+    /// The bytes of a tensor that must have this type and shape.
+    fn bytes(&self, name: &str, dtype: Dtype, shape: &[usize]) -> Result<Vec<u8>> {
+        let tensor = self.tensor(name)?;
+        if tensor.dtype() != dtype || tensor.shape() != shape {
+            let found = format!("{:?} {:?}", tensor.dtype(), tensor.shape());
+            return Err(self.malformed(format!("tensor {name}"), found, format!("{dtype:?} {shape:?}")));
+        }
+        Ok(tensor.data().to_vec())
+    }
+
+    pub fn numbers(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
+        Ok(values(&self.bytes(name, Dtype::F32, shape)?))
+    }
+
+    /// The words of a training run's state.
+    pub fn state(&self, count: usize) -> Result<Vec<u32>> {
+        Ok(values(&self.bytes(STATE, Dtype::U32, &[count, Trainer::STATE_WORDS])?))
+    }
+
+    pub fn parameters(&self, mlp: &Mlp, count: usize) -> Result<Vec<f32>> {
+        let mut parameters = vec![0.0; count * mlp.parameter_count()];
+        for (layer, [inputs, outputs], bias, start) in linear_layers(mlp) {
+            let weights = self.numbers(&format!("{layer}.weight"), &shape(count, &[outputs, inputs]))?;
+            let biases = match bias {
+                true => self.numbers(&format!("{layer}.bias"), &shape(count, &[outputs]))?,
+                false => Vec::new(),
+            };
+            for (network, parameters) in parameters.chunks_exact_mut(mlp.parameter_count()).enumerate() {
+                let w = &mut parameters[start..];
+                for (i, &weight) in weights[network * inputs * outputs..][..inputs * outputs].iter().enumerate() {
+                    w[i % inputs * outputs + i / inputs] = weight;
+                }
+                if bias {
+                    w[inputs * outputs..][..outputs].copy_from_slice(&biases[network * outputs..][..outputs]);
+                }
+            }
+        }
+        let expected = linear_layers(mlp).map(|(_, _, bias, _)| 1 + usize::from(bias)).sum::<usize>();
+        let found = self.tensors.names().iter().filter(|name| !name.starts_with("training.")).count();
+        if found != expected {
+            return Err(self.malformed("the tensors", format!("{found} of them"), format!("the {expected} of {mlp}")));
+        }
+        Ok(parameters)
+    }
+
+    pub fn network(&self, gpu: &Gpu) -> Result<Network> {
+        let (mlp, count) = (self.mlp()?, self.count()?);
+        let parameters = self.parameters(&mlp, count)?;
+        Network::population_from_parameters(gpu, &mlp, count, &parameters)
+    }
+}
+
+/// The network that [`Mlp`]'s `Display` wrote.
+fn parse_mlp(text: &str) -> Option<Mlp> {
+    let mut words = text.split(" → ");
+    let mut mlp = Mlp::inputs(words.next()?.parse().ok()?);
+    for word in words {
+        mlp = match word.strip_prefix("linear ") {
+            None => mlp.activation(Activation::ALL.into_iter().find(|activation| activation.name() == word)?),
+            Some(linear) => match linear.strip_suffix(" with bias") {
+                Some(outputs) => mlp.linear(outputs.parse().ok()?).bias(),
+                None => mlp.linear(linear.parse().ok()?),
+            },
+        };
+    }
+    Some(mlp)
+}

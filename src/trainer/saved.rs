@@ -1,0 +1,37 @@
+//! What a file of a training run holds beside its network, for [`files`](crate::files) to save and to take up again.
+
+use super::Trainer;
+use crate::error::Result;
+use crate::gpu::words_as_bytes;
+use crate::kernels::TrainingState;
+
+impl Trainer {
+    /// The words of one network's state.
+    pub(crate) const STATE_WORDS: usize = TrainingState::WORDS;
+
+    /// How many samples the data set has.
+    pub(crate) fn samples(&self) -> u32 {
+        self.state.samples().get()
+    }
+
+    pub(crate) fn read_state(&self, operation: &'static str) -> Result<Vec<u32>> {
+        self.gpu.read_words(operation, self.state.buffer(), &|_| ())
+    }
+
+    pub(crate) fn read_learning_rates(&self, operation: &'static str) -> Result<Vec<f32>> {
+        self.gpu.read_f32(operation, self.state.learning_rate(), &|_| ())
+    }
+
+    /// Whether these words are a state of this training.
+    pub(crate) fn is_valid(&self, words: &[u32]) -> bool {
+        self.state.is_valid(words)
+    }
+
+    /// Goes on where this state stands.
+    pub(crate) fn write_state(&mut self, words: &[u32]) -> Result<()> {
+        self.gpu.write_buffer(self.state.buffer(), 0, words_as_bytes(words))?;
+        self.first_step = TrainingState::steps(words);
+        self.ring.resume_at(self.first_step);
+        Ok(())
+    }
+}
