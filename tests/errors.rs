@@ -4,7 +4,6 @@
 mod common;
 
 use common::{XOR_INPUTS, XOR_TARGETS, xor_mlp};
-use wgrad::BufferProblem::Aliased;
 use wgrad::kernels::{self, TrainingState};
 use wgrad::{Dataset, Error, Gpu, Mlp, Network, Plan, Result, Rows, TrainConfig, Trainer, wgpu};
 
