@@ -27,11 +27,11 @@ pub use plan::Plan;
 pub use report::LossReport;
 use report::Report;
 
-/// How long the work of one submission of [`Trainer::train`] should take at most: an operating system kills what takes
+/// The longest that the work of one submission of [`Trainer::train`] should take: operating systems end work that takes
 /// seconds.
 const LONGEST_SUBMISSION: Duration = Duration::from_millis(100);
 
-/// Where a [`Trainer::train`] stands.
+/// How far a [`Trainer::train`] is.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Progress {
     /// The epochs of this call that are done.
@@ -42,19 +42,19 @@ pub struct Progress {
     pub report: LossReport,
 }
 
-/// The GPU memory that a training takes, in bytes.
+/// The GPU memory of a training run, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Memory {
     /// The data set.
     pub data: u64,
     /// The parameters.
     pub parameters: u64,
-    /// What the samples of a batch take: activations, derivatives, and where training stands.
+    /// What a batch needs: activations, gradients, and the state of the training.
     pub batch: u64,
 }
 
 impl Memory {
-    /// All together.
+    /// The sum of all.
     pub fn total(&self) -> u64 {
         self.data + self.parameters + self.batch
     }
@@ -73,7 +73,7 @@ pub struct Trainer {
     latest: Option<Report>,
     data_bytes: u64,
     steps_per_submission: u64,
-    /// The steps done when this trainer was made: once there are more, its shaders have run.
+    /// The steps that a saved run had done: once there are more, this trainer's shaders have run.
     first_step: u64,
 }
 
@@ -82,16 +82,16 @@ impl Trainer {
     ///
     /// # Errors
     /// [`Error::OtherGpu`] for a data set of another [`Gpu`], [`Error::Shapes`] for one that does not fit the network,
-    /// [`Error::Count`] for a batch size of 0 or above the
-    /// samples, [`Error::NotFinite`] for a learning rate that is not finite, [`Error::PlanUnavailable`] for a plan by
-    /// name that the device or the network does not allow, or a population that no persistent plan can train;
-    /// [`Error::Buffer`] for samples among the parameters or in a buffer that wgpu refuses, [`Error::TooLarge`],
+    /// [`Error::Count`] for a batch size of 0 or above the samples, [`Error::NotFinite`] for the learning rate,
+    /// [`Error::PlanUnavailable`] for a named plan that the device or the network does not allow, or a population that no
+    /// persistent plan can train; [`Error::Buffer`] for samples among the parameters or in a buffer that wgpu refuses,
+    /// [`Error::TooLarge`], also for a population whose training states, 48 bytes per network, exceed a binding;
     /// [`Error::OutOfMemory`].
     pub fn new(network: &Network, data: &Dataset, config: TrainConfig) -> Result<Self> {
         Trainer::for_work(network, data, config, Work::Train)
     }
 
-    /// A trainer that trains, or only measures.
+    /// A trainer that trains, or that only measures the loss.
     pub(crate) fn for_work(network: &Network, data: &Dataset, config: TrainConfig, work: Work) -> Result<Self> {
         let operation = work.operation();
         let gpu = network.gpu();
@@ -126,17 +126,17 @@ impl Trainer {
         &self.network
     }
 
-    /// How it is trained; the learning rates as they were given at first.
+    /// The configuration that the trainer was made with; later changes of the learning rate do not show.
     pub fn config(&self) -> &TrainConfig {
         &self.config
     }
 
-    /// The plan in words: which it is, and why.
+    /// A description of the plan: which one it is, and why.
     pub fn plan(&self) -> String {
         self.steps.description().to_owned()
     }
 
-    /// The GPU memory that the training takes, in bytes.
+    /// The GPU memory of this training run, in bytes.
     pub fn memory(&self) -> Memory {
         let state = self.state.buffer().size() + self.state.learning_rate().size();
         Memory {
@@ -146,14 +146,13 @@ impl Trainer {
         }
     }
 
-    /// The batches of an epoch: how many steps it takes, of a data set that grows, as it is now.
+    /// The steps of an epoch, one per batch. Of a data set that grows: at its present size.
     pub fn steps_per_epoch(&self) -> u64 {
         u64::from(self.state.samples().get()).div_ceil(self.config.batch_size as u64)
     }
 
-    /// Records `steps` training steps, a batch each, going on where the last ones end: as few dispatches as the plan
-    /// allows, but each of them takes its time and memory to record. Nothing is submitted; and nothing is recorded as long
-    /// as the data set has no samples.
+    /// Records `steps` training steps, one batch each, after those recorded before, in as few dispatches as the plan allows.
+    /// Recording a dispatch takes time and memory. Submits nothing. Records nothing while the data set has no samples.
     pub fn record_steps(&mut self, encoder: &mut wgpu::CommandEncoder, steps: u64) {
         if steps == 0 || self.state.samples().get() == 0 {
             return;
@@ -161,16 +160,18 @@ impl Trainer {
         self.ring.record(encoder, &self.state, steps, |pass| self.steps.record(pass, steps));
     }
 
-    /// How many steps take the GPU about `duration`, for [`Trainer::record_steps`]: "about 2 ms this frame". Learned from
-    /// the recordings whose reports have arrived; the first time it is one step, and then at most eight times as many
-    /// as before; none for no time, otherwise never less than one. Of several trainers each knows of its own steps alone:
-    /// share a frame's time out among them. Waits for nothing.
+    /// How many steps take the GPU about `duration`, for [`Trainer::record_steps`]: "about 2 ms this frame". Waits for
+    /// nothing.
     ///
-    /// Where the device was requested with [`wgpu::Features::TIMESTAMP_QUERY`] the time is the GPU's own, and the duration
-    /// is met. Without it, all that is known is how long after its recording a frame's work was seen to be done, which
-    /// includes what else the frame does and how late somebody looks: then the duration is kept, not filled. An app that
-    /// waits for the display sees a frame's work done a frame later: of a duration shorter than that it is given one step a
-    /// frame, for good. Ask for the feature where the adapter has it, or choose the number of steps yourself.
+    /// The number is learned from the recordings whose reports have arrived. It begins at 1, grows at most eightfold from
+    /// recording to recording, and is 0 only for a duration of 0. Each trainer knows only its own steps: divide a frame's
+    /// time among several.
+    ///
+    /// If the device was requested with [`wgpu::Features::TIMESTAMP_QUERY`], the time is the GPU's own, and the steps fill
+    /// the duration. Otherwise it is the time until completion was noticed, an upper bound that includes the rest of the
+    /// frame: the steps stay within the duration, but do not fill it. An app that waits for the display notices completion
+    /// one frame later, so that for durations below a frame it gets one step per frame. Request the feature where the
+    /// adapter has it, or choose the number of steps yourself.
     ///
     /// ```no_run
     /// # use std::time::Duration;
@@ -207,7 +208,7 @@ impl Trainer {
         Ok(self.latest.as_ref().map(Report::each).unwrap_or_default())
     }
 
-    /// Takes what has arrived.
+    /// Takes the reports that have arrived.
     fn poll(&mut self) -> Result<()> {
         if let Some(words) = self.ring.latest(|steps, took| self.pace.note(steps, took))? {
             let report = Report::new(&self.state, &words);
@@ -248,7 +249,7 @@ impl Trainer {
         Ok(())
     }
 
-    /// Reads the counts of an evaluation that classifies.
+    /// Reads the confusion counts of a classification.
     pub(crate) fn read_counts(&self, operation: &'static str) -> Result<Vec<u32>> {
         let counts = self.steps.counts();
         counts.map_or(Ok(Vec::new()), |counts| self.gpu.read_words(operation, counts, &|_| ()))
@@ -257,27 +258,26 @@ impl Trainer {
     /// Sets the learning rate of each network of a population, for the steps that are submitted from now on.
     ///
     /// # Errors
-    /// [`Error::Count`] unless there is one a network, [`Error::NotFinite`] for one that is not finite: then none
-    /// is changed. [`Error::OutOfMemory`].
+    /// [`Error::Count`] unless there is one per network, [`Error::NotFinite`]: then none is changed. [`Error::OutOfMemory`].
     pub fn write_learning_rates(&mut self, learning_rates: &[f32]) -> Result<()> {
         self.state.write_learning_rates(&self.gpu, learning_rates)
     }
 
-    /// Sets the learning rate, of a population that of all networks, for the steps that are submitted from now on.
+    /// Sets the learning rate, for all networks of a population, for the steps that are submitted from now on.
     ///
     /// # Errors
-    /// [`Error::NotFinite`] for one that is not finite; [`Error::OutOfMemory`].
+    /// [`Error::NotFinite`], [`Error::OutOfMemory`].
     pub fn write_learning_rate(&mut self, learning_rate: f32) -> Result<()> {
         self.state.write_learning_rate(&self.gpu, learning_rate)
     }
 
-    /// Trains `epochs` epochs more and waits for them, with as many steps a submission as take just below 100 ms. Calls
-    /// `progress` whenever a submission is done, and at the end with all epochs done.
+    /// Trains `epochs` more epochs and waits for them. Each submission has as many steps as take just below 100 ms.
+    /// `progress` is called when a submission is done, and at the end with all epochs done.
     ///
     /// # Errors
     /// Those of [`Trainer::read_loss`]; [`Error::Buffer`] for a data set in a buffer that the app has mapped or
     /// destroyed since. [`Error::Timeout`] if a submission takes longer than the [wait
-    /// time-out](Gpu::with_wait_timeout), or the first one six times as long: some drivers compile a shader only when
+    /// time-out](Gpu::with_wait_timeout). The first may take six times as long: some drivers compile a shader only when
     /// it first runs.
     pub fn train(&mut self, epochs: u64, mut progress: impl FnMut(Progress)) -> Result<()> {
         let first = self.read_loss()?.map_or(0, |report| report.step);
@@ -305,8 +305,8 @@ impl Trainer {
                 let epoch = report.step.saturating_sub(first) / steps_per_epoch;
                 progress(Progress { epoch, epochs, report });
             }
-            // Where the caller takes long, the GPU may be done before the next look at the clock, which would count the
-            // caller's time as the GPU's: then begin anew, with nothing in flight.
+            // If the caller takes long, the GPU may be done before the clock is read again, which would count the caller's
+            // time as the GPU's: then start afresh, with nothing in flight.
             if last_done.elapsed() > took / 2 {
                 if let Some((submission, _)) = in_flight.take() {
                     gpu.wait(&submission, || true)?;
@@ -326,7 +326,7 @@ impl Trainer {
         Ok(())
     }
 
-    /// The device, with patience where this trainer has done nothing yet: some drivers compile a shader only when it
+    /// The device, with a longer time-out before this trainer's first steps: some drivers compile a shader only when it
     /// first runs.
     fn gpu_for_a_wait(&self) -> Gpu {
         let has_run = self.latest.as_ref().is_some_and(|latest| latest.step > self.first_step);
@@ -334,8 +334,8 @@ impl Trainer {
     }
 }
 
-/// The steps of the next submission, a power of two, where submissions have so many and the last one's `steps` took so
-/// long: as many as take three quarters of what a submission may take, but no more than twice as many as before.
+/// The steps of the next submission, a power of two. Submissions have `steps_per_submission` steps now, and the last one, of
+/// `steps`, took this long. The next fills three quarters of the longest submission, but at most doubles.
 fn adapted(steps_per_submission: u64, steps: u64, took: Duration) -> u64 {
     let fit = steps as f64 * (0.75 * LONGEST_SUBMISSION.as_secs_f64() / took.as_secs_f64().max(1e-6));
     1 << (fit as u64).clamp(1, 2 * steps_per_submission).ilog2()

@@ -1,4 +1,4 @@
-//! From a configuration to a plan with its GPU objects: the plans that come into question, tried in order.
+//! From a configuration to a plan with its GPU objects: the candidates are tried in order.
 
 use super::layered::Layered;
 use super::persistent::{self, Persistent};
@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::kernels::TrainingState;
 use crate::network::Network;
 
-/// The dispatches of one submission at most; of a plan that takes several a step, the steps.
+/// The most dispatches per submission; for a plan with several dispatches per step, the most steps.
 const MOST_DISPATCHES_PER_SUBMISSION: u64 = 1024;
 
 /// What a plan is made for.
@@ -37,7 +37,7 @@ enum Made {
     Persistent(Persistent),
 }
 
-/// The plans that a configuration allows, the best first, and why no better one comes into question.
+/// The plans that a configuration allows, the best first, and why a better one was left out.
 fn candidates(job: Job<'_>) -> (&'static [Plan], String) {
     let TrainConfig { plan, batch_size, .. } = *job.config;
     match plan {
@@ -53,7 +53,7 @@ fn candidates(job: Job<'_>) -> (&'static [Plan], String) {
     }
 }
 
-/// The plan, in words what it is.
+/// Makes the plan, and describes it.
 fn make(plan: Plan, job: Job<'_>) -> Result<(Made, String)> {
     if matches!(plan, Plan::Plain | Plan::Layered) && job.network.count() > 1 {
         let reason = "it trains one network, and this is a population".to_owned();
@@ -78,10 +78,10 @@ fn make(plan: Plan, job: Job<'_>) -> Result<(Made, String)> {
 }
 
 impl Steps {
-    /// The first of the plans that come into question that is possible.
+    /// The first candidate that is possible.
     ///
     /// # Errors
-    /// The last one's refusal if none is; what is no refusal, such as [`Error::OutOfMemory`].
+    /// The last candidate's refusal if none is possible; any other error, such as [`Error::OutOfMemory`].
     pub fn new(job: Job<'_>) -> Result<Self> {
         let (candidates, mut why) = candidates(job);
         let mut candidates = candidates.iter().copied().peekable();
@@ -92,7 +92,7 @@ impl Steps {
                 Err(refusal) => why += &format!("; not {plan}: {}", reason(&refusal)),
             }
         }
-        let reason = "no plan comes into question".to_owned();
+        let reason = "there is no candidate".to_owned();
         Err(Error::PlanUnavailable { plan: job.config.plan.name(), reason, way_out: "choose auto" })
     }
 
@@ -104,7 +104,7 @@ impl Steps {
         }
     }
 
-    /// The most steps of a submission, which bounds the memory of its commands.
+    /// The most steps per submission, which bounds the memory of its commands.
     pub fn most_per_submission(&self) -> u64 {
         match &self.plan {
             Made::Plain(_) | Made::Layered(_) => MOST_DISPATCHES_PER_SUBMISSION,
@@ -120,7 +120,7 @@ impl Steps {
         }
     }
 
-    /// The bytes that a batch takes beside the data set and the parameters.
+    /// The bytes of a batch, without the data set and the parameters.
     pub fn bytes(&self) -> u64 {
         match &self.plan {
             Made::Plain(plain) => plain.bytes(),
@@ -129,13 +129,13 @@ impl Steps {
         }
     }
 
-    /// The plan in words: which it is, and why.
+    /// Which plan it is, and why.
     pub fn description(&self) -> &str {
         &self.description
     }
 }
 
-/// Whether an error says that a plan is not possible, so that another may be.
+/// Whether the error says that a plan is not possible: then another may be.
 fn is_refusal(error: &Error) -> bool {
     matches!(error, Error::PlanUnavailable { .. } | Error::TooLarge { .. })
 }

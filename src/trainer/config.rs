@@ -5,11 +5,11 @@ use super::Plan;
 /// How to train.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TrainConfig {
-    /// The step length of gradient descent, of every network of a population; 0.1 unless said otherwise.
+    /// The learning rate of gradient descent, for every network of a population. Default: 0.1.
     pub learning_rate: f32,
-    /// The samples of a step, from 1 (unless said otherwise) to all; the last batch of an epoch may be smaller.
+    /// The samples per step, from 1 to all. The last batch of an epoch may be smaller. Default: 1.
     pub batch_size: usize,
-    /// Whether each epoch takes the samples in a new random order, or always in the data set's.
+    /// Whether each epoch takes the samples in a new random order, instead of the data set's. Default: no.
     pub shuffle: bool,
     /// The seed of those orders.
     pub seed: u64,

@@ -1,9 +1,9 @@
-//! The layered plan: a dispatch for each layer forward, backward, and for its update, with tiles in registers and all that
-//! is done value by value fused in. For networks and batches of real size.
+//! The layered plan: one dispatch per layer forward, one backward, and one for its update, with tiles in registers and the
+//! elementwise operations fused in. For networks and batches of real size.
 //!
-//! A step of a network with two layers is five dispatches: forward, forward with the loss, backward, and an update a layer,
-//! the last of which ends the step; four where a batch is so small that the backward pass updates its weights itself. The
-//! plain plan computes the same with fourteen.
+//! A step of a network with two layers is five dispatches: forward, forward with the loss, backward, and two updates, the
+//! last of which ends the step. It is four if the batch is so small that the backward pass updates its weights itself. The
+//! plain plan takes fourteen.
 
 use super::Plan;
 use super::choose::Job;
@@ -49,7 +49,7 @@ impl Layered {
 
         let mut ends_itself = false;
         if work == Work::Train {
-            // A batch of many dispatches would round the weights with each: then their gradients are summed first.
+            // A batch of several dispatches would round the weights after each: then the gradients are summed first.
             let gradients = match rows > ROWS_PER_SLICE {
                 true => {
                     let what = "gradient with respect to the parameters";
@@ -57,7 +57,7 @@ impl Layered {
                 }
                 false => None,
             };
-            // With the last update, where one small workgroup is enough.
+            // The last update ends the step, if one small workgroup can add the partial losses up.
             ends_itself = gradients.is_none() && partials <= tiles::MOST_PARTIALS;
             let purpose = match &gradients {
                 Some(gradients) => Purpose::Written { gradients, batch: Some(batch) },
@@ -80,7 +80,7 @@ impl Layered {
         Ok(layered)
     }
 
-    /// Counts the bytes of these rows, each in a buffer of its own.
+    /// Adds the bytes of these rows, each in its own buffer.
     fn count(&mut self, rows: &[Rows]) {
         self.bytes += rows.iter().map(|rows| rows.buffer().size()).sum::<u64>();
     }
@@ -108,7 +108,7 @@ fn check(job: Job<'_>, layers: &[Layer], rows: u32) -> Result<()> {
             way_out: "choose plain, or auto",
         });
     }
-    // The weights are written where the samples are read.
+    // Steps write the parameters while they read the samples.
     let operation = work.operation();
     for (samples, read) in [(data.inputs(), "the data set's inputs"), (data.targets(), "the data set's targets")] {
         if samples.rows.buffer() == network.parameters() {
@@ -127,7 +127,7 @@ mod tests {
     use crate::network::Network;
     use crate::trainer::{TrainConfig, Trainer};
 
-    /// What is chosen for a GPU computes the same: run here by whatever driver there is.
+    /// The tiles chosen for a GPU compute the same: here they run on whatever driver there is.
     #[test]
     fn tiles_for_gpus_train_as_the_plain_kernels_do() {
         let gpu = Gpu::headless().unwrap().taken_for_a_gpu();
@@ -172,7 +172,7 @@ mod tests {
                 shapes.extend([tile, update].map(|tile| (tile.slices, tile.across, tile.down())));
             }
         }
-        // Tiles that are shared, that lie side by side, and one below the other.
+        // Tiles with several slices, side by side, and one below the other.
         assert!(
             shapes.iter().any(|&(slices, ..)| slices == 32) && shapes.iter().any(|&(slices, ..)| slices == 1),
             "{shapes:?}"

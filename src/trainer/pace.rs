@@ -3,21 +3,21 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// The recordings that are remembered.
+/// How many recordings are remembered.
 const RECENT: usize = 9;
 
-/// How many times as many steps as the most that were timed can be asked for: short work says little of long work.
+/// The largest growth from the most steps timed so far: short work says little about long work.
 const MOST_GROWTH: u64 = 8;
 
 /// The time that steps take, learned from recordings of them.
 #[derive(Debug, Default)]
 pub(super) struct Pace {
-    /// Steps recorded at once, and the seconds that they took; the latest is the last.
+    /// The steps of each recording, and the seconds that they took; the latest is the last.
     recent: VecDeque<(u64, f64)>,
 }
 
 impl Pace {
-    /// Learns that steps recorded at once took so long, or no longer than that.
+    /// Learns that the steps of a recording took at most this long.
     pub fn note(&mut self, steps: u64, took: Duration) {
         if self.recent.len() == RECENT {
             self.recent.pop_front();
@@ -25,21 +25,20 @@ impl Pace {
         self.recent.push_back((steps, took.as_secs_f64()));
     }
 
-    /// How many steps take about that long: none for no time, otherwise one at least, which is also what is answered as
-    /// long as nothing was learned.
+    /// How many steps take about this long: 0 for no time, otherwise at least 1; 1 before anything was learned.
     ///
-    /// A step's time is the median among the recent recordings of many steps; those of few are mostly the cost of a
-    /// dispatch. The median forgets at once what took long for another reason: a shader's compiling, another program.
+    /// A step's time is the median over the recent recordings of many steps; in those of few steps the dispatch itself
+    /// dominates. The median is not moved by single recordings that took long for another reason, such as compiling.
     pub fn steps_within(&self, duration: Duration) -> u64 {
         if duration.is_zero() {
             return 0;
         }
         let largest = self.recent.iter().map(|&(steps, _)| steps).max().unwrap_or(0);
         let many = self.recent.iter().filter(|&&(steps, _)| 2 * steps >= largest);
-        let mut seconds_a_step = many.map(|&(steps, seconds)| seconds / steps as f64).collect::<Vec<_>>();
-        seconds_a_step.sort_by(f64::total_cmp);
-        match seconds_a_step.get(seconds_a_step.len().saturating_sub(1) / 2) {
-            // No time at all fits as often as one likes.
+        let mut seconds_per_step = many.map(|&(steps, seconds)| seconds / steps as f64).collect::<Vec<_>>();
+        seconds_per_step.sort_by(f64::total_cmp);
+        match seconds_per_step.get(seconds_per_step.len().saturating_sub(1) / 2) {
+            // Steps that took no time fit any number of times.
             Some(seconds) => ((duration.as_secs_f64() / seconds) as u64).clamp(1, MOST_GROWTH.saturating_mul(largest)),
             None => 1,
         }

@@ -1,5 +1,5 @@
-//! The persistent plan: the loop over the steps is inside the shader. For networks that one subgroup, one invocation or one
-//! workgroup can hold.
+//! The persistent plan: the loop over the steps runs inside the shader. For networks that fit one subgroup, one invocation or
+//! one workgroup.
 
 #[cfg(test)]
 mod tests;
@@ -13,12 +13,11 @@ use crate::kernels::{self, Dispatch};
 use crate::samples::Encoding;
 use variants::Fit;
 
-/// The largest batch that [`Plan::Auto`](super::Plan::Auto) lets one workgroup of a GPU go through, sample after sample; a
-/// larger one has work enough for many workgroups. An estimate, not measured; on a processor the persistent plan is the
-/// faster one whatever the batch.
+/// The largest batch that [`Plan::Auto`](super::Plan::Auto) gives to one workgroup of a GPU; larger batches have work for
+/// many workgroups. An estimate, not measured. On a processor the persistent plan is faster for every batch.
 const LARGEST_BATCH_OF_A_GPU: usize = 256;
 
-/// Training steps, many a dispatch.
+/// Training steps, many per dispatch.
 #[derive(Debug)]
 pub(super) struct Persistent {
     /// Dispatches of 1, 2, 4, … steps.
@@ -26,8 +25,8 @@ pub(super) struct Persistent {
 }
 
 impl Persistent {
-    /// The plan by the variant that the configuration names, or the best one that is possible; and in words which it is,
-    /// and why not a better one.
+    /// The variant that the configuration names, or the best possible one; and a description that says which one it is, and
+    /// why no better one.
     ///
     /// # Errors
     /// [`Error::PlanUnavailable`] or [`Error::TooLarge`] if none is possible.

@@ -1,4 +1,4 @@
-//! The plain plan: each kernel of a training step is a dispatch, for networks and batches of any size.
+//! The plain plan: each kernel of a training step is a dispatch. For networks and batches of any size.
 
 use super::choose::Job;
 use crate::activation::Activation;
@@ -16,9 +16,9 @@ pub(super) struct Plain {
     gather: Dispatch,
     forward: Forward,
     squared_error: Vec<Dispatch>,
-    /// None where the loss is only measured.
+    /// None if the loss is only measured.
     descent: Option<(Backward, Dispatch)>,
-    /// The counts of classes, and what counts, where samples are classified.
+    /// The confusion counts and the dispatch that counts, if samples are classified.
     confusion: Option<(wgpu::Buffer, Dispatch)>,
     step: Dispatch,
 }
@@ -36,7 +36,7 @@ impl Plain {
 
         let shuffle = config.shuffle.then_some(config.seed);
         let forward = match work {
-            // The plain kernels are a plan's to be compared with; here only the outputs count.
+            // Only the outputs matter here: by the fastest kernels.
             Work::Classify => network.forward(&x, &y)?,
             _ => network.plain_forward(&x, &y)?,
         };
@@ -102,8 +102,8 @@ impl Plain {
     }
 }
 
-/// The bytes of a batch: samples, outputs and the gradient with respect to them; pre-activations and activations between the
-/// layers, and where it trains the gradients with respect to them and to the parameters.
+/// The bytes of a batch: samples, outputs and their gradient; pre-activations and hidden activations; and if it trains, the
+/// gradients with respect to those and to the parameters.
 fn batch_bytes(job: Job<'_>) -> u64 {
     let Job { network, config, work, .. } = job;
     let mlp = network.mlp();

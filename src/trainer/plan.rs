@@ -9,24 +9,24 @@ use crate::error::{Error, Result};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Plan {
-    /// The persistent plan where the network and the device allow it, otherwise the layered one (of a population there is
-    /// none). On a GPU also the layered one for batches above 256, which have work for many workgroups. The plain one for
-    /// what neither can.
+    /// The persistent plan where the network and the device allow it, otherwise the layered one, otherwise the plain one. On
+    /// a GPU, batches above 256 have work for many workgroups and go to the layered plan. Populations are trained by the
+    /// persistent plan alone.
     #[default]
     Auto,
-    /// Each kernel is a dispatch: any size, readable, and the measure of every other plan.
+    /// Each kernel is a dispatch: for any size, readable, and what every other plan is compared with.
     Plain,
-    /// Each layer is a dispatch forward and one back, with all that is done number by number fused in: for networks and
-    /// batches of real size.
+    /// Each layer is a dispatch forward and one backward, with the elementwise operations fused in: for networks and batches
+    /// of real size.
     Layered,
     /// The loop over the steps runs inside the shader: the best variant that the network and the device allow.
     Persistent,
-    /// Persistent, a subgroup a network, everything in registers: for devices with the feature `SUBGROUP` whose
+    /// Persistent, one subgroup per network, everything in registers: for devices with the feature `SUBGROUP` whose
     /// subgroups have one size.
     PersistentSubgroup,
-    /// Persistent, an invocation a network, everything in registers: for any device, and for large populations.
+    /// Persistent, one invocation per network, everything in registers: for any device, and for large populations.
     PersistentInvocation,
-    /// Persistent, a workgroup a network, everything in workgroup memory: for any device, and for what outgrows
+    /// Persistent, one workgroup per network, everything in workgroup memory: for any device, and for networks that outgrow
     /// registers.
     PersistentWorkgroup,
 }

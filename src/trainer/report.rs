@@ -1,4 +1,4 @@
-//! What the GPU said of the training.
+//! What the GPU reports of the training.
 
 use crate::error::{Error, Result};
 use crate::kernels::TrainingState;
@@ -10,13 +10,13 @@ pub struct LossReport {
     pub step: u64,
     /// The epochs completed.
     pub epoch: u64,
-    /// The mean over the samples of the last complete epoch (during the first: over the samples so far) of
-    /// `½ Σ_outputs (y - t)²`, each measured before its own step's update. Of a population, the mean over those of its
-    /// networks that have not diverged.
+    /// The mean of `½ Σ_outputs (y - t)²` over the samples of the last complete epoch (during the first: over the samples so
+    /// far), each measured before the update of its step. For a population, the mean over the networks that have not
+    /// diverged.
     pub loss: f32,
 }
 
-/// What the GPU last said of the training: of each network its loss.
+/// The latest report on all networks.
 #[derive(Clone, Debug)]
 pub(super) struct Report {
     pub step: u64,
@@ -30,7 +30,7 @@ impl Report {
         Report { step, epoch, losses: state.losses(words) }
     }
 
-    /// All networks in one; an error if none of them has a finite loss any more.
+    /// The mean over the networks; an error if none has a finite loss any more.
     pub fn together(&self) -> Result<LossReport> {
         let finite = self.losses.iter().filter(|loss| loss.is_finite()).map(|&loss| f64::from(loss));
         let (sum, count) = finite.fold((0.0, 0u32), |(sum, count), loss| (sum + loss, count + 1));
@@ -41,7 +41,7 @@ impl Report {
         Ok(LossReport { step: self.step, epoch: self.epoch, loss: (sum / f64::from(count)) as f32 })
     }
 
-    /// A report a network.
+    /// One report per network.
     pub fn each(&self) -> Vec<LossReport> {
         self.losses.iter().map(|&loss| LossReport { step: self.step, epoch: self.epoch, loss }).collect()
     }

@@ -1,4 +1,4 @@
-//! What a file of a training run holds beside its network, for [`files`](crate::files) to save and to take up again.
+//! What a file of a training run holds beside the network.
 
 use super::Trainer;
 use crate::error::Result;
@@ -27,7 +27,7 @@ impl Trainer {
         self.state.is_valid(words)
     }
 
-    /// Goes on where this state stands.
+    /// Resumes training at this state.
     pub(crate) fn write_state(&mut self, words: &[u32]) -> Result<()> {
         self.gpu.write_buffer(self.state.buffer(), 0, words_as_bytes(words))?;
         self.first_step = TrainingState::steps(words);

@@ -7,15 +7,14 @@ use crate::kernels::PersistentKernel;
 use crate::trainer::Plan;
 use crate::trainer::choose::reason;
 
-/// The 32-bit registers that a lane of a subgroup, and a single invocation, may ask for. Most GPUs have 255 per invocation,
-/// and keep what is beyond in memory close by; but the time that a driver takes to compile grows faster than the source:
-/// with Mesa 22.3 on an idle machine, 0.5 s for 150 registers of an invocation, a minute for 1,400; a subgroup's 200 take
-/// 0.3 s, 450 some 3 s.
+/// The most 32-bit registers of a subgroup's lane, and of a single invocation. Most GPUs have 255 per invocation and spill
+/// the rest to nearby memory; but a driver's compile time grows faster than the source. With Mesa 22.3 on an idle machine,
+/// 150 registers of an invocation take 0.5 s, 1,400 a minute; a lane's 200 take 0.3 s, 450 about 3 s.
 const REGISTERS_OF_A_LANE: u64 = 448;
 const REGISTERS_OF_AN_INVOCATION: u64 = 384;
 
-/// On a GPU, as many networks as this many subgroups have lanes keep it busy with one lane each; fewer are better off with
-/// one subgroup each. An estimate from the number of subgroups that a large GPU runs at once, not measured.
+/// The subgroups that a large GPU runs at once. With at least as many networks as these have lanes, one lane per network keeps
+/// the GPU busy; with fewer, one subgroup per network is better. An estimate, not measured.
 const SUBGROUPS_OF_A_GPU: u32 = 64;
 
 /// What trains a network.
@@ -46,7 +45,7 @@ impl Variant {
     }
 }
 
-/// A variant that can run, and in words what it is.
+/// A variant that can run, and its description.
 pub(super) struct Candidate {
     pub kernel: PersistentKernel,
     pub description: String,
@@ -65,7 +64,7 @@ pub(super) struct Fit<'a> {
 }
 
 impl Fit<'_> {
-    /// The first of a plan's variants that is possible, and what forbids those before it.
+    /// The first possible variant of a plan, and why those before it are not possible.
     pub fn choose(self, plan: Plan) -> Result<(Candidate, Vec<String>)> {
         let variants = self.variants(plan);
         let mut refusals = Vec::new();
@@ -87,9 +86,9 @@ impl Fit<'_> {
 
     /// The variants that a plan allows, in the order in which they are tried.
     ///
-    /// Many networks are best off with one lane each, which does no work twice; few with one subgroup each, which has more
-    /// lanes at work. What outgrows registers goes to workgroup memory; but not to be measured alone: the source would be
-    /// another for each size of a data set, where the layered plan needs none.
+    /// Many networks run best with one lane each, which does no work twice; few with one subgroup each, which has more lanes
+    /// at work. Networks that outgrow registers use workgroup memory. A single evaluation does not: it would compile another
+    /// source for each size of a data set, which the layered plan need not.
     fn variants(self, plan: Plan) -> &'static [Variant] {
         use Variant::{Invocation, Subgroup, Workgroup};
         let many = self.lanes() * if self.gpu.is_cpu() { 1 } else { SUBGROUPS_OF_A_GPU };
@@ -133,7 +132,7 @@ impl Fit<'_> {
         self.in_registers(Variant::Invocation, 1, self.lanes(), description)
     }
 
-    /// A variant in which so many lanes have a network in their registers.
+    /// A variant in which `lanes` lanes have a network in their registers.
     fn in_registers(self, variant: Variant, lanes: u32, workgroup: u32, description: String) -> Result<Candidate> {
         let most_steps = self.most_steps(variant)?;
         let source = registers::source(self.spec, lanes);
@@ -174,7 +173,7 @@ impl Fit<'_> {
         })
     }
 
-    /// The lanes of a subgroup, as far as the device says; a workgroup of as many wastes none.
+    /// The lanes of a subgroup, if the device reports them; a workgroup of this size wastes none.
     fn lanes(self) -> u32 {
         match self.gpu.adapter_info().subgroup_max_size {
             0 => 32,
@@ -205,14 +204,14 @@ impl Fit<'_> {
         }
     }
 
-    /// The most steps of a dispatch, a power of two, where an invocation takes every sample of a batch.
+    /// The most steps per dispatch, a power of two, if an invocation takes every sample of a batch.
     fn most_steps(self, variant: Variant) -> Result<u32> {
         let fits = |&bit: &u32| self.iterations(1 << bit) <= LONGEST_LOOP.into();
         let most = (0..=LONGEST_LOOP.ilog2()).rev().find(fits);
         most.map(|bit| 1 << bit).ok_or_else(|| variant.too_long(self.iterations(1)))
     }
 
-    /// The loop iterations of so many steps, where an invocation takes every sample of a batch.
+    /// The loop iterations of `steps` steps, if an invocation takes every sample of a batch.
     pub fn iterations(self, steps: u64) -> u64 {
         let samples = steps * u64::from(self.spec.batch_size);
         let walks = match (self.spec.shuffle, self.grows) {
@@ -224,8 +223,8 @@ impl Fit<'_> {
     }
 }
 
-/// The most loop iterations that `permutation` takes for this many consecutive positions. Each number past the samples
-/// is on the walk of one position of an epoch at most, since the walks are parts of a permutation's cycles.
+/// The most loop iterations of `permutation` for this many consecutive positions. The walks of an epoch are disjoint parts of
+/// a permutation's cycles, so that each number past the samples is on at most one of them.
 pub(super) fn walk_iterations(samples: u32, positions: u64) -> u64 {
     let samples = u64::from(samples);
     let outside = samples.next_power_of_two() - samples;
