@@ -33,9 +33,8 @@ mod training;
 
 pub use matrix::Matrix;
 pub use network::{Layer, Linear, NeuralNetwork, Sigmoid};
-pub(crate) use order::LONGEST_WALK;
 #[cfg(test)]
-pub(crate) use order::walk;
+pub(crate) use order::{LONGEST_WALK, walk};
 pub use order::{Order, permutation};
 pub use training::Training;
 

@@ -2,7 +2,7 @@
 
 use super::{assert_bindings, assert_checked_in, assert_valid, assert_valid_with_subgroups, networks};
 use crate::codegen::persistent::Operands;
-use crate::codegen::{LONGEST_LOOP, Persistent, Work, registers, workgroup};
+use crate::codegen::{LONGEST_LOOP, LONGEST_WALK, Persistent, Work, registers, workgroup};
 use crate::mlp::Mlp;
 use crate::reference;
 
@@ -167,8 +167,9 @@ fn loops_over_a_batchs_rows_are_as_long_as_planned() {
 }
 
 #[test]
-fn the_shader_walks_no_longer_than_the_reference() {
-    let constant = format!("const LONGEST_WALK = {}u;", reference::LONGEST_WALK);
+fn the_shader_walks_as_far_as_the_reference_and_as_planned() {
+    assert_eq!(LONGEST_WALK, u64::from(reference::LONGEST_WALK));
+    let constant = format!("const LONGEST_WALK = {LONGEST_WALK}u;");
     assert!(include_str!("../../../shaders/permutation.wgsl").contains(&constant));
 }
 
