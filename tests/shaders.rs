@@ -88,6 +88,13 @@ fn every_kernel_binds_what_rust_says() {
     }
 }
 
+/// The sigmoid's formula is in one file, which every plan reads.
+#[test]
+fn formulas_of_activations_are_in_their_own_files() {
+    let with_exponential = files().into_iter().filter(|(_, text)| text.contains("exp(")).map(|(name, _)| name);
+    assert_eq!(with_exponential.collect::<Vec<_>>(), ["activations/sigmoid.wgsl"]);
+}
+
 /// The compiler of Chromium, where it is installed: stricter than naga in some things, barriers among them.
 #[test]
 fn every_kernel_passes_tint_where_it_is_installed() {
