@@ -72,8 +72,8 @@ impl Uniform {
     }
 }
 
-/// A storage buffer that a kernel binds. `R` stands for the buffer: a resource of wgpu's, or nothing where only the
-/// source is asked for.
+/// A storage buffer that a kernel binds. `R` is the type of the buffer: a resource of wgpu's, or `()` if only the source is
+/// asked for.
 #[derive(Clone, Debug)]
 pub(crate) struct Storage<R> {
     pub name: &'static str,

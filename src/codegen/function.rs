@@ -1,8 +1,8 @@
 //! A network as a WGSL function, for shaders of the app's own.
 //!
-//! It is written for the network: a small layer is unrolled, as sums of vectors of up to four outputs each, a larger one is
-//! a loop over its outputs, its inputs or both, four by four. The parameters are read as vectors of four values, wherever a
-//! layer's rows begin: loops go by whole vectors, and what is beside them is known when the function is written.
+//! It is written for the network: a small layer is unrolled, as sums of vectors of up to four outputs each; a larger one is a
+//! loop over its outputs, its inputs or both, four per iteration. The parameters are read as vectors of four values, wherever a
+//! layer's rows begin: loops step by whole vectors, so that the offsets within a vector are known when the function is written.
 
 use super::functions::{self, Function, value};
 use super::source::Source;
@@ -10,14 +10,14 @@ use super::spec::{LONGEST_LOOP, Layer};
 use super::vectors::{Chunk, chunks, plus};
 use crate::mlp::Mlp;
 
-/// A layer of up to so many weights, 32 inputs by 32 outputs, is unrolled. Loops take no less time anywhere, and four times
-/// as much where what lies between two layers cannot stay in registers, as on Mesa 25.
+/// The most weights of a layer that is unrolled: 32 inputs by 32 outputs. Loops are nowhere faster, and take four times as long
+/// if the values between two layers do not stay in registers, as on Mesa 25.
 const MOST_UNROLLED: u32 = 1024;
 
-/// A larger layer goes through its inputs in a loop where there are more than this, and so through its outputs.
+/// A larger layer loops over its inputs if there are more than this, and likewise over its outputs.
 const LONGEST_UNROLLED: u32 = 16;
 
-/// The terms that are added up before they are added to a sum: rounded a quarter as often as one by one.
+/// The terms that are added up before they are added to a sum, which then is rounded a quarter as often.
 const TERMS: usize = 4;
 
 /// A function that is being written.
@@ -49,7 +49,7 @@ const ARRAYS: [&str; 2] = ["even", "odd"];
 struct Values {
     name: String,
     width: u32,
-    /// Whether they are an array of vectors, for a loop to go through; otherwise each vector is a variable.
+    /// Whether they are an array of vectors, which a loop can index; otherwise each vector is a variable.
     is_array: bool,
 }
 
@@ -69,7 +69,7 @@ impl Values {
 pub(crate) fn write(mlp: &Mlp, name: &str, [group, binding]: [u32; 2]) -> (String, u64) {
     let layers = Layer::of(mlp);
     let mut function = Exported { name, source: Source::default(), iterations: 0 };
-    // First what it calls, then the function itself, which alone knows how long it runs.
+    // The functions that it calls, then its body, which counts the iterations for the heading.
     let uses = layers.iter().flat_map(|layer| chunks(layer.outputs).map(|chunk| (layer.activation, chunk.width)));
     functions::write(&mut function.source, &format!("{name}_"), &[Function::Value], &uses.collect::<Vec<_>>());
     function.body(mlp, &layers);
@@ -105,7 +105,7 @@ impl Exported<'_> {
         let (inputs, outputs) = (mlp.input_width() as u32, mlp.output_width() as u32);
         self.line("");
         self.line(format!("fn {}(input: array<f32, {inputs}>) -> array<f32, {outputs}> {{", self.name));
-        // Two arrays alternate between layers that are loops: WGSL promises 8,192 bytes of variables, not one a layer.
+        // Two arrays alternate between layers with loops: WGSL guarantees 8,192 bytes of variables, not one array per layer.
         let looped = layers.iter().filter(|layer| !layer.is_unrolled());
         if let Some(widest) = looped.map(|layer| layer.inputs.max(layer.outputs)).max() {
             for name in ARRAYS {
@@ -125,7 +125,7 @@ impl Exported<'_> {
         self.line("}");
     }
 
-    /// Returns the outputs, some a line.
+    /// Returns the outputs, several per line.
     fn results(&mut self, outputs: &[String]) {
         const OUTPUTS_PER_LINE: usize = 8;
         let ty = format!("array<f32, {}>", outputs.len());
@@ -139,7 +139,7 @@ impl Exported<'_> {
         self.line(");");
     }
 
-    /// `width` of the parameters: `offset` values after the vector number `base`.
+    /// `width` parameters, from the one `offset` values after vector number `base`.
     fn parameters(&self, base: &str, offset: u32, width: u32) -> String {
         let end = offset + width;
         let vectors = (offset / 4..end.div_ceil(4)).map(|vector| {
@@ -211,8 +211,8 @@ impl Exported<'_> {
         y
     }
 
-    /// Some chunks of a layer's outputs, each into the variable named: those so many vectors after the loop variable `o`,
-    /// or after the first.
+    /// Some chunks of a layer's outputs, each into its variable. They follow the chunk numbered by the loop variable `o`, or the
+    /// first chunk if `o` is empty.
     fn outputs(&mut self, layer: &Layer, x: &Values, o: &str, outputs: Vec<(Chunk, String)>) {
         if layer.loops_over_inputs() {
             return self.outputs_by_a_loop(layer, x, o, &outputs);

@@ -16,7 +16,7 @@ static LEVELS: [Level; 3] = [
     Level { variable: "row", rows: 1 },
 ];
 
-/// What a persistent kernel binds; `R` stands for a buffer. Views are an offset and a row stride, in values.
+/// What a persistent kernel binds; `R` is the type of a buffer. Views are an offset and a row stride, in values.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Operands<R> {
     pub inputs_view: [u32; 2],
@@ -57,7 +57,7 @@ impl<R> Operands<R> {
 }
 
 impl Persistent {
-    /// The loops in which an invocation takes a batch row by row, each within the one before; none for one sample.
+    /// The nested loops in which an invocation takes a batch row by row; none for one sample.
     pub(super) fn levels(&self) -> &'static [Level] {
         let needed = match self.batch_size {
             1 => 0,
@@ -73,20 +73,19 @@ impl Persistent {
         self.levels().iter().map(|level| u64::from(self.batch_size.div_ceil(level.rows))).sum()
     }
 
-    /// How many copies of the parameters an invocation has that takes a batch row by row: themselves, and at each level
-    /// the gradients.
+    /// How many copies of the parameters such an invocation has: the parameters, and the gradients of each level.
     pub(super) fn copies(&self) -> u64 {
         if self.trains() { 1 + self.levels().len() as u64 } else { 1 }
     }
 
-    /// In words, the batch that an invocation takes row by row: the sources differ by no more than this.
+    /// A description of the batch: kernels for batches of the same description have the same source.
     pub(super) fn batch_in_words(&self) -> &'static str {
         ["one sample a step", "a batch a step", "a large batch a step", "a very large batch a step"]
             [self.levels().len()]
     }
 }
 
-/// What every persistent kernel begins with, under its own heading.
+/// The beginning of every persistent kernel, under its own heading.
 pub(super) fn begin(spec: &Persistent, batch: &str, heading: &[&str]) -> Source {
     let mut source = Source::default();
     let work = match spec.work {
@@ -100,7 +99,7 @@ pub(super) fn begin(spec: &Persistent, batch: &str, heading: &[&str]) -> Source 
     if spec.shuffle {
         source.paste(include_str!("../../shaders/permutation.wgsl"));
     }
-    source.comment(["How many values of a row are read at once."]);
+    source.comment(["One load of a row."]);
     for (name, load_width) in ["Inputs", "Targets"].iter().zip(spec.load_widths) {
         source.line(format!("alias {name} = {};", vector(load_width)));
     }
@@ -122,12 +121,12 @@ const LEGEND: [&str; 9] = [
     "  targets         [samples, outputs]",
     "  learning_rates  [networks]",
     "  parameters      [networks, parameters]  each network's, layer after layer",
-    "  states          [networks]              where each network's training stands",
+    "  states          [networks]              each network's training state",
     "  sample_count    [1]                     how many samples there are: an app may add some",
 ];
 
-/// What the steps take of the uniform, read before the loop: in it, Mesa's software driver would read each member anew for
-/// each lane, which took a sixth of a small network's step.
+/// The uniform's members that the steps need, read before the loop: inside it, Mesa's software driver reads each member again
+/// for each lane, which took a sixth of a small network's step.
 pub(super) fn constants(source: &mut Source, spec: &Persistent) {
     for (view, load_width) in ["inputs_view", "targets_view"].iter().zip(spec.load_widths) {
         source.line(match load_width {
@@ -142,9 +141,9 @@ pub(super) fn constants(source: &mut Source, spec: &Persistent) {
     }
 }
 
-/// A batch of several samples, row by row, which leaves `batch_loss`. `sample` writes one row, whose position it is given:
-/// it leaves its `loss` and adds to `sums`, the gradients' names and types. Returns what stands before those names where
-/// they are summed over the whole batch.
+/// Writes the loops over a batch of several samples, which define `batch_loss`. `sample` writes one row, given its position: it
+/// defines `loss` and adds to `sums`, the gradients' names and types. Returns the prefix of the names that hold the sums over
+/// the whole batch.
 pub(super) fn batch(
     source: &mut Source,
     spec: &Persistent,
@@ -152,7 +151,7 @@ pub(super) fn batch(
     sample: impl FnOnce(&mut Source, &str),
 ) -> String {
     let levels = spec.levels();
-    // What stands before the names of a level's sums: the outermost are the batch's, the innermost gradients `sample`'s.
+    // The prefix of a level's sums: the outermost are the batch's, the innermost gradients `sample`'s own.
     let prefix = |level: usize| match level.checked_sub(1) {
         None => "batch_".to_owned(),
         Some(outer) => format!("{}_", levels[outer].variable),
@@ -178,8 +177,8 @@ pub(super) fn batch(
     gradients(0)
 }
 
-/// The loss of these chunks of the output, and where it trains, the gradient with respect to the last layer's
-/// pre-activations. `sum_of` writes the sum over whatever has the chunks.
+/// The loss of these chunks of the output, and if the kernel trains, the gradient with respect to the last layer's
+/// pre-activations. `sum_of` writes the sum over all lanes that have chunks.
 pub(super) fn head(
     source: &mut Source,
     spec: &Persistent,

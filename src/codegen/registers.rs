@@ -1,9 +1,9 @@
-//! One network in the registers of a subgroup's lanes, or of a single invocation, which is a subgroup of one lane:
-//! everything is written out, without loops over layers or values, without a barrier.
+//! One network in the registers of a subgroup's lanes, or of a single invocation, which is a subgroup of one lane. Everything is
+//! unrolled: there are no loops over layers or values, and no barrier.
 //!
-//! One lane has the whole network, and needs no feature: a workgroup trains as many networks as it has invocations. Of
-//! several lanes each has a shard of every layer's weights, and sums go from lane to lane: for devices whose subgroups
-//! have one known size.
+//! A single lane has the whole network and needs no feature: a workgroup trains as many networks as it has invocations. Of
+//! several lanes, each has a shard of every layer's weights, and sums are exchanged between the lanes: for devices whose
+//! subgroups have one known size.
 
 mod kernel;
 mod step;
@@ -12,7 +12,7 @@ use super::source::Source;
 use super::spec::{Layer, Persistent};
 use super::vectors::{Chunk, chunks, plus};
 
-/// The 32-bit registers of a lane: its shard of the parameters, where a batch has several samples the gradients, and the
+/// The 32-bit registers of a lane: its shard of the parameters, for batches of several samples the gradients, and the
 /// activations.
 pub(crate) fn count(spec: &Persistent, lanes: u32) -> u64 {
     let registers = Registers { spec, lanes };
@@ -22,12 +22,12 @@ pub(crate) fn count(spec: &Persistent, lanes: u32) -> u64 {
         let rows = u64::from(registers.input_width(l)) + u64::from(layer.bias);
         (spec.copies() * rows + 1) * outputs
     });
-    // The lanes of a subgroup read the targets when they are needed, and keep none.
+    // The lanes of a subgroup read the targets only when they are needed.
     let targets = if lanes == 1 { spec.outputs() } else { 0 };
     layers.sum::<u64>() + u64::from(spec.inputs) + u64::from(targets)
 }
 
-/// The kernel's source, for subgroups of so many lanes, or for one invocation per network.
+/// The kernel's source, for subgroups of `lanes` lanes; for 1 lane, one invocation per network.
 pub(crate) fn source(spec: &Persistent, lanes: u32) -> String {
     match lanes {
         1 => Registers { spec, lanes }.kernel(),
@@ -80,7 +80,7 @@ impl Registers<'_> {
         self.lanes > 1 && !self.is_sharded(l)
     }
 
-    /// The values that a lane has of `width` values that are sharded.
+    /// How many of `width` sharded values a lane has.
     fn shard(&self, width: u32) -> u32 {
         width.div_ceil(self.lanes)
     }
@@ -102,7 +102,7 @@ impl Registers<'_> {
         chunks(if self.is_sharded(l) { self.shard(outputs) } else { outputs })
     }
 
-    /// The name of the mask that says which values of a chunk of a sharded layer's output exist, if not all do.
+    /// The name of the mask of a chunk of a sharded layer's output, if not all of its values exist.
     fn inside(&self, l: usize, chunk: Chunk) -> Option<String> {
         let outputs = self.spec.layers[l].outputs;
         let partly = self.is_sharded(l) && self.shard(outputs) * self.lanes > outputs;
@@ -156,8 +156,8 @@ impl Registers<'_> {
     }
 }
 
-/// The name of a chunk of an input's weights, or where `row` is past the inputs, of the bias: `w0_1_2`, `b0_2`; with the
-/// letter `g` of the gradients with respect to them, `g0_1_2`, `gb0_2`.
+/// The name of a chunk of an input's weights, `w0_1_2`, or if `row` is past the inputs, of the bias, `b0_2`. With the letter `g`:
+/// of the gradients with respect to them, `g0_1_2`, `gb0_2`.
 fn weight(letter: &str, l: usize, layer: &Layer, row: u32, chunk: Chunk) -> String {
     match (letter, row == layer.inputs) {
         (letter, false) => format!("{letter}{l}_{row}_{}", chunk.index),
@@ -166,7 +166,7 @@ fn weight(letter: &str, l: usize, layer: &Layer, row: u32, chunk: Chunk) -> Stri
     }
 }
 
-/// The name of a chunk of what layer `l` takes.
+/// The name of a chunk of layer `l`'s input.
 fn input_name(l: usize, chunk: u32) -> String {
     match l.checked_sub(1) {
         None => format!("x_{chunk}"),

@@ -7,7 +7,7 @@ use crate::mlp::Mlp;
 /// iterations, and operating systems end long dispatches. A longer sum is several dispatches.
 pub(crate) const LONGEST_LOOP: u32 = 32_768;
 
-/// The longest loop over the terms of a sum: what is left is for the loops around and after it.
+/// The longest loop over the terms of a sum; the rest is for the loops around and after it.
 pub(crate) const LONGEST_SUM: u32 = LONGEST_LOOP - 1024;
 
 /// The longest walk of `permutation`, in loop iterations; a test holds it to the reference and to the shader.
@@ -58,7 +58,7 @@ impl Layer {
         layers.map(layer).collect()
     }
 
-    /// The index of an input's weights among the network's parameters; of the bias, where `input == inputs`.
+    /// The index of an input's weights among the network's parameters; of the bias, if `input == inputs`.
     pub fn row(&self, input: u32) -> u32 {
         self.offset + input * self.outputs
     }
@@ -82,7 +82,7 @@ pub(crate) struct Persistent {
     pub batch_size: u32,
     pub shuffle: bool,
     pub work: Work,
-    /// How many of the data set's values can be read at once, of the inputs and of the targets: 1, 2 or 4.
+    /// The values per load, of the inputs and of the targets: 1, 2 or 4.
     pub load_widths: [u32; 2],
 }
 

@@ -1,4 +1,4 @@
-//! Sums over the rows of a batch, in blocks: a running f32 sum of hundreds of terms loses digits.
+//! Sums over the rows of a batch, in blocks and blocks of blocks: a running f32 sum of hundreds of terms loses digits.
 
 use super::source::Source;
 
@@ -11,7 +11,7 @@ pub(super) struct Level {
     pub rows: u32,
 }
 
-/// Nested loops over rows: over blocks of blocks, over blocks, over single rows; as many of these as there are levels.
+/// Nested loops over rows: over blocks of blocks, over blocks, over single rows, one per level.
 pub(super) struct Nest<'a> {
     /// From the outermost to the innermost.
     pub levels: &'a [Level],

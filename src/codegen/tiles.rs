@@ -1,8 +1,8 @@
 //! The matmul family at speed: kernels whose tiles stay in registers, with what comes before and after them fused in.
 //!
-//! All three accumulate a tile of the result in registers over the terms of a sum, four terms at a time where they lie side
-//! by side, as 4 × 4 matrices; then they add up what the slices of the sum found, and finish each chunk of four values. The
-//! sources are written for the tile's shape and for how the operands lie, not for their sizes: networks share them.
+//! All three accumulate a tile of the result in registers over the terms of a sum, four terms per iteration as 4 × 4 matrices;
+//! then they add the slices of the sum, and finish each chunk of four values. A source depends on the tile's shape and on how
+//! the operands lie, not on their sizes: networks share them.
 
 pub(crate) mod backward;
 pub(crate) mod forward;
@@ -17,14 +17,14 @@ pub(crate) use tile::{Device, Tile};
 #[cfg(test)]
 pub(crate) use tile::{FEW_ROWS, WIDEST};
 
-/// A matrix that a kernel binds: its offset in the binding and its row stride, in values, and what stands for its buffer.
+/// A matrix that a kernel binds: its offset in the binding and its row stride, in values, and its buffer.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Matrix<R> {
     pub view: [u32; 2],
     pub buffer: R,
 }
 
-/// The heading, and what it says of the tile.
+/// The heading, with a description of the tile.
 fn begin(tile: Tile, heading: &[&str]) -> Source {
     let mut source = Source::default();
     source.comment(heading);
@@ -67,7 +67,7 @@ fn first_chunk(tile: Tile, number: &str) -> String {
     format!("(id.x * {across}u + {number} % {across}u) * {}u", tile.chunks, across = tile.across)
 }
 
-/// The first row of a workgroup's tile, where an invocation takes so many tiles one below the other.
+/// The first row of a workgroup's tile; an invocation takes `repeats` tiles, one below the other.
 fn first_row(tile: Tile, number: &str, repeats: u32) -> String {
     match tile.down() {
         1 => format!("id.y * {}u", tile.rows * repeats),
@@ -86,7 +86,7 @@ fn zeros(source: &mut Source, prefix: &str, tile: Tile) {
     }
 }
 
-/// After the sums: adds the slices up through workgroup memory, and calls `finish` for each chunk of the result.
+/// After the sums: adds the slices through workgroup memory; `finish` writes what is done with each chunk of the result.
 fn finish(source: &mut Source, tile: Tile, rows: &str, columns: &str, finish: impl FnOnce(&mut Source)) {
     let (size, slices, tiles) = (tile.size(), tile.slices, tile.invocations / tile.slices);
     source.line("");
@@ -114,8 +114,8 @@ fn finish(source: &mut Source, tile: Tile, rows: &str, columns: &str, finish: im
     source.lines(["}", "}"]);
 }
 
-/// `for (k of the slice)` over the chunks of `terms`, and where the last one is not whole, once more for that: `body` writes
-/// one iteration, given whether it is the one of the tail.
+/// The loop of a slice over the chunks of `terms`; if the last chunk is not whole, a `tail` after the loop. `body` writes one
+/// iteration, given whether it is the tail.
 fn over_chunks(
     source: &mut Source,
     tile: Tile,
@@ -139,7 +139,7 @@ fn over_chunks(
     }
 }
 
-/// Reads the chunk of a row that an iteration of [`over_chunks`] multiplies; of the tail, what is past it is 0.
+/// Reads the chunk of a row that an iteration of [`over_chunks`] multiplies; in the tail, values past the end are 0.
 fn read_terms(source: &mut Source, name: &str, values: &str, is_tail: bool) {
     source.line(match is_tail {
         true => format!("let {name} = select(vec4(0.0), {values}, inside);"),

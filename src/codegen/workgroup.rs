@@ -1,4 +1,4 @@
-//! One workgroup trains a network: everything in workgroup memory, with barriers between the phases of a step; no
+//! One workgroup trains a network: everything in workgroup memory, with barriers between the phases of a step. Needs no
 //! feature. For networks and batches that outgrow registers.
 //!
 //! Matrices are rows of `vec4`, padded with zeros to whole ones, and every product is made of tiles of 4 × 4 values (of as
@@ -19,21 +19,21 @@ pub(crate) use memory::{bytes, widest_phase};
 /// A kernel's source, and how long its loops are.
 pub(crate) struct Kernel {
     pub source: String,
-    /// The iterations of an invocation's loops in a dispatch, whatever the steps.
+    /// The loop iterations of an invocation per dispatch, outside the steps.
     pub iterations: u64,
-    /// The iterations that each step adds.
+    /// The loop iterations that each step adds.
     pub iterations_per_step: u64,
 }
 
 impl Kernel {
-    /// The most steps of a dispatch: a power of two, or none if not even one step fits.
+    /// The most steps per dispatch: a power of two, or none if not even one step fits.
     pub fn most_steps(&self) -> Option<u32> {
         let left = u64::from(LONGEST_LOOP).checked_sub(self.iterations)?;
         (left / self.iterations_per_step).checked_ilog2().map(|bits| 1 << bits)
     }
 }
 
-/// The kernel for workgroups of so many invocations.
+/// The kernel for workgroups of this many invocations.
 pub(crate) fn kernel(spec: &Persistent, invocations: u32) -> Kernel {
     // Four values at once, or each alone.
     let load_widths = spec.load_widths.map(|load_width| if load_width == 4 { 4 } else { 1 });
@@ -48,7 +48,7 @@ pub(crate) fn kernel(spec: &Persistent, invocations: u32) -> Kernel {
     Kernel { source: workgroup.source.finish(), iterations, iterations_per_step }
 }
 
-/// The index of a matrix's element, in rows of so many `vec4`.
+/// The index of a matrix's element, in rows of `columns` `vec4`.
 fn element(row: &str, columns: u32, column: &str) -> String {
     match columns {
         1 => row.to_owned(), // and the column is 0
@@ -60,7 +60,7 @@ struct Workgroup<'a> {
     spec: &'a Persistent,
     invocations: u32,
     source: Source,
-    /// The iterations of the loops so far, of the steps or of what is outside them.
+    /// The loop iterations so far, of the part that is being written.
     iterations: u64,
 }
 
@@ -122,7 +122,7 @@ impl Workgroup<'_> {
         self.line("}");
     }
 
-    /// The name of what layer `l` takes.
+    /// The name of layer `l`'s input.
     fn input(l: usize) -> String {
         if l == 0 { "x".to_owned() } else { format!("y{}", l - 1) }
     }
@@ -161,7 +161,7 @@ impl Workgroup<'_> {
         self.line("}");
     }
 
-    /// A row of a tile of layer `l`'s outputs; of the last layer the loss and its gradient.
+    /// A row of a tile of layer `l`'s outputs; for the last layer the loss and its gradient.
     fn output(&mut self, l: usize, layer: &Layer, r: u32) {
         let (spec, outputs) = (self.spec, columns(layer.outputs));
         let index = element(&plus("row", r), outputs, "column");
@@ -252,13 +252,13 @@ impl Workgroup<'_> {
         }
     }
 
-    /// The iterations of the loops in which a term of each of the batch's rows is summed.
+    /// The iterations of the loops that sum a term over the batch's rows.
     fn iterations_over_rows(&self) -> u64 {
         let (blocks, rows) = blocks(self.spec);
         u64::from(blocks) * u64::from(rows) + if blocks > 1 { u64::from(blocks) } else { 0 }
     }
 
-    /// Sums a term each over the batch's rows, in blocks where they are many.
+    /// Sums a term each over the batch's rows, in blocks if they are many.
     fn sum_rows(&mut self, sums: &[&str], terms: impl FnOnce(&mut Source) -> Vec<String>) {
         let (blocks, rows) = blocks(self.spec);
         let levels = [Level { variable: "block", rows }, Level { variable: "row", rows: 1 }];

@@ -8,7 +8,7 @@
 
 // Here stands shaders/state.wgsl.
 
-// How many values of a row are read at once.
+// One load of a row.
 alias Inputs = vec2<f32>;
 alias Targets = f32;
 
@@ -19,7 +19,7 @@ alias Targets = f32;
 //   targets         [samples, outputs]
 //   learning_rates  [networks]
 //   parameters      [networks, parameters]  each network's, layer after layer
-//   states          [networks]              where each network's training stands
+//   states          [networks]              each network's training state
 //   sample_count    [1]                     how many samples there are: an app may add some
 
 struct Persistent {

@@ -1,4 +1,4 @@
-//! The kernel around its steps: declarations, the network from the parameters to registers, and back.
+//! The kernel around its steps: declarations, and the network's way from the parameters to registers and back.
 
 use super::{Mask, Registers, Source, Weights};
 use crate::codegen::functions::{self, Function};
@@ -59,7 +59,7 @@ impl Registers<'_> {
         }
     }
 
-    /// Reading and writing `width` consecutive parameters.
+    /// The functions that read and write `width` consecutive parameters.
     fn parameter_functions(self, source: &mut Source, width: u32) {
         let chunk = Chunk { index: 0, first: 0, width };
         let indices = (0..width).map(|i| plus("index", i));
@@ -189,7 +189,7 @@ impl Registers<'_> {
     }
 }
 
-/// Writes a chunk of weights; where single values of it exist, each alone.
+/// Stores a chunk of weights; value by value if not all of them exist.
 fn store_weights(source: &mut Source, Weights { name, chunk, index, mask, replicated, .. }: &Weights) {
     let whole = match chunk.width {
         1 => format!("parameters[{index}] = {name};"),

@@ -34,7 +34,7 @@ impl Registers<'_> {
         source.line("losses = add_loss(losses, batch, samples, batch_loss);");
     }
 
-    /// One sample forward, its loss, and backward to the weights (of a batch, to the sums of the gradients).
+    /// One sample: forward, its loss, and backward to the weights (in a batch, to the sums of the gradients).
     fn sample(self, source: &mut Source, position: &str, rate: &str) {
         let spec = self.spec;
         let last = spec.last();
@@ -59,8 +59,8 @@ impl Registers<'_> {
         }
     }
 
-    /// A sample's values from `matrix`, as chunks that all lanes have: a single lane reads them, of several each reads some
-    /// and hands them to the others.
+    /// A sample's values from `matrix`, as chunks that every lane has. A single lane reads them all; of several, each reads
+    /// some and broadcasts them.
     fn read(self, source: &mut Source, (matrix, name): (&str, &str), width: u32, load_width: u32) {
         source.line(format!("let {name}_at = {matrix}_view.x + sample * {matrix}_view.y;"));
         let base = format!("{name}_at");
@@ -83,8 +83,8 @@ impl Registers<'_> {
         }
     }
 
-    /// The index of the value that a lane reads of a block of as many values as there are lanes; past the last value it
-    /// is that one.
+    /// The index of the value that a lane reads, of block number `block` of as many values as there are lanes; clamped to the
+    /// last value.
     fn broadcast_index(self, block: u32, width: u32) -> String {
         let lane = match block * self.lanes {
             0 => "lane".to_owned(),
@@ -121,7 +121,7 @@ impl Registers<'_> {
             let inside = self.inside(l, chunk);
             let z = format!("z{l}_{index}");
             let y = value(layer.activation, "", chunk.width, &z);
-            // Without an activation, and with nothing to mask, the sum is the output.
+            // Without an activation and without a mask, the sum is the output.
             let is_output = y == z && inside.is_none();
             let name = if is_output { format!("y{l}_{index}") } else { z };
             if self.sums_over_lanes(l) {
@@ -170,8 +170,8 @@ impl Registers<'_> {
         self.update_bias(source, l, self.outputs(l));
     }
 
-    /// The whole pass backwards, chunk by chunk, so that a chunk's weights are still in registers when they are updated:
-    /// on Mesa's software driver a step takes 6 % less time than layer by layer.
+    /// The whole pass backwards, chunk by chunk: a chunk's weights are still in registers when they are updated. On Mesa's
+    /// software driver a step takes 6 % less time than layer by layer.
     fn backward_by_chunks(self, source: &mut Source) {
         let spec = self.spec;
         for l in (1..spec.layers.len()).rev() {
@@ -192,7 +192,7 @@ impl Registers<'_> {
         }
     }
 
-    /// The update of some rows of layer `l`'s weights, or the sums that it takes.
+    /// The update of some rows of layer `l`'s weights; in a batch, the sums for it.
     fn update(self, source: &mut Source, l: usize, rows: Range<u32>, outputs: impl Iterator<Item = Chunk> + Clone) {
         for row in rows {
             self.update_row(source, l, row, &format!("{} * ", self.input(l, row)), outputs.clone());

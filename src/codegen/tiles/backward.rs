@@ -25,7 +25,7 @@ pub(crate) struct Backward {
     pub bias: bool,
 }
 
-/// What a backward kernel binds. `R` stands for a buffer.
+/// What a backward kernel binds. `R` is the type of a buffer.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Operands<R> {
     pub d_output: Matrix<R>,

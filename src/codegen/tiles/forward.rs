@@ -41,7 +41,7 @@ pub(crate) enum Target {
     Class,
 }
 
-/// What a forward kernel binds. `R` stands for a buffer.
+/// What a forward kernel binds. `R` is the type of a buffer.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Operands<R> {
     pub x: Matrix<R>,
@@ -177,7 +177,7 @@ impl Forward {
         self.samples || self.target().is_some()
     }
 
-    /// The samples of a workgroup's rows: in the first layer from where the batch stands, later as the first layer noted.
+    /// The samples of a workgroup's rows: in the first layer from the batch's position, later as the first layer noted them.
     fn read_samples(&self, source: &mut Source) {
         let Tile { invocations, .. } = self.tile;
         let rows = self.tile.rows * self.tile.down();

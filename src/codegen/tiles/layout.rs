@@ -37,7 +37,7 @@ impl Layout {
         }
     }
 
-    /// The same, where the chunk may be past the last of `columns`: then it is that of others.
+    /// The same, clamped to the last of `columns`.
     pub fn clamped_chunk(self, chunk: &str, columns: &str) -> String {
         match self {
             Layout::Values => format!("min({}, vec4({columns} - 1u))", columns_of(&format!("({chunk})"))),
@@ -45,7 +45,7 @@ impl Layout {
         }
     }
 
-    /// What turns a member of the uniform, counted in values, to the unit of the indices.
+    /// Converts a member of the uniform, counted in values, to the unit of the indices.
     fn units(self) -> &'static str {
         if self == Layout::Vectors { " / 4u" } else { "" }
     }
@@ -68,8 +68,8 @@ impl Layout {
         if self == Layout::Bytes { format!("{name}_at({index}, {name}_scale)") } else { format!("{name}_at({index})") }
     }
 
-    /// What reading takes of the uniform, read before the loops: in them, Mesa's software driver would read it anew for
-    /// each lane.
+    /// The uniform's members that reading needs, read before the loops: inside them, Mesa's software driver reads them again
+    /// for each lane.
     pub(super) fn constants(self, source: &mut Source, name: &str) {
         source.line(format!("let {name}_first = p.{name}_view.x{};", self.units()));
         source.line(format!("let {name}_stride = p.{name}_view.y{};", self.units()));
@@ -78,7 +78,7 @@ impl Layout {
         }
     }
 
-    /// Defines the function that stores a chunk of a row, as far as there are columns: by `=`, `+=` or `-=`.
+    /// Defines the function that stores a chunk of a row, as far as there are columns, by `=`, `+=` or `-=`.
     pub(super) fn write_function(self, source: &mut Source, name: &str, operator: &str) {
         source.line("");
         source.line(format!("fn write_{name}(row: u32, chunk: u32, columns: u32, values: vec4<f32>) {{"));

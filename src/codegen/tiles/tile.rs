@@ -2,7 +2,7 @@
 
 use crate::codegen::spec::{LONGEST_SUM, Layer};
 
-/// The widest layer: a sum of so many terms, four an iteration, stays within the longest loop.
+/// The widest layer: a sum of this many terms, four per iteration, stays within the longest loop.
 pub(crate) const WIDEST: u32 = 4 * LONGEST_SUM;
 
 /// The invocations that keep a large GPU busy; where there are fewer tiles, several share one. An estimate, not measured.
@@ -129,7 +129,7 @@ impl Device {
         (tile, repeats, Tile { rows: tile.rows * repeats, ..tile }.grid(weights[0], weights[1]))
     }
 
-    /// Whether a layer's dispatches for so many rows are within the device's limits.
+    /// Whether a layer's dispatches for `rows` rows are within the device's limits.
     pub fn takes(self, layer: &Layer, rows: u32) -> bool {
         let (inputs, outputs) = (layer.inputs, layer.outputs);
         let (product, forward) = self.product([rows, outputs], inputs);

@@ -9,8 +9,8 @@ use crate::codegen::sums::{Level, Nest};
 /// one for each square of it, instead of with the rows.
 const BLOCK: u32 = 32;
 
-/// The rows of a dispatch for each slice: whole squares of blocks, so few that their loops stay within the longest. A batch
-/// of more dispatches would round the weights with each.
+/// The most rows per slice and dispatch: whole squares of blocks whose loops stay within the longest. A batch of several
+/// dispatches would round the weights after each.
 pub(crate) const ROWS_PER_SLICE: u32 = 30 * 1024;
 
 /// What an update kernel is written for.
@@ -37,7 +37,7 @@ pub(crate) struct Update {
     pub depth: u32,
 }
 
-/// What an update kernel binds. `R` stands for a buffer.
+/// What an update kernel binds. `R` is the type of a buffer.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Operands<R> {
     pub x: Matrix<R>,
@@ -61,7 +61,7 @@ pub(crate) struct Operands<R> {
 }
 
 impl Update {
-    /// How deep the sums of so many rows are nested.
+    /// How deep the sums over `rows` rows are nested.
     pub fn depth(tile: Tile, rows: u32) -> u32 {
         match rows.div_ceil(tile.slices) {
             _ if rows == 1 && tile.slices == 1 => 0,

@@ -1,4 +1,4 @@
-//! What lies where in a workgroup's memory: matrices as rows of `vec4`, padded with zeros to whole ones.
+//! The layout of a workgroup's memory: matrices as rows of `vec4`, padded with zeros.
 
 use crate::codegen::persistent::BLOCK;
 use crate::codegen::spec::Persistent;

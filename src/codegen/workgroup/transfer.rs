@@ -1,4 +1,4 @@
-//! What goes between the buffers and a workgroup's memory: the network before the steps and after them, the samples in each.
+//! Transfers between the buffers and a workgroup's memory: the network before and after the steps, the samples in each.
 
 use super::Workgroup;
 use super::memory::{columns, memory, padded_rows};
@@ -47,7 +47,7 @@ impl Workgroup<'_> {
         self.line("for (var step = 0u; step < steps; step++) {");
     }
 
-    /// Reading and writing four consecutive values.
+    /// The functions that read and write four consecutive values.
     fn parameter_functions(&mut self) {
         let [inputs, targets] = self.spec.load_widths;
         for (matrix, load_width) in [("parameters", 1), ("inputs", inputs), ("targets", targets)] {
@@ -115,7 +115,7 @@ impl Workgroup<'_> {
         self.line("let steps = p.steps;");
     }
 
-    /// The batch's samples: those past its end are zeros.
+    /// Reads the batch's samples; rows past its end are zeros.
     pub(super) fn gather(&mut self) {
         let spec = self.spec;
         self.line("// the batch: rows past its end are zeros");
