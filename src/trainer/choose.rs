@@ -3,25 +3,12 @@
 use super::layered::Layered;
 use super::persistent::{self, Persistent};
 use super::plain::Plain;
-use super::{Plan, TrainConfig};
-use crate::codegen::Work;
-use crate::data::Dataset;
+use super::plan::{is_refusal, reason};
+use super::{Job, Plan, TrainConfig};
 use crate::error::{Error, Result};
-use crate::kernels::TrainingState;
-use crate::network::Network;
 
 /// The most dispatches per submission; for a plan with several dispatches per step, the most steps.
 const MOST_DISPATCHES_PER_SUBMISSION: u64 = 1024;
-
-/// What a plan is made for.
-#[derive(Clone, Copy)]
-pub(super) struct Job<'a> {
-    pub network: &'a Network,
-    pub data: &'a Dataset,
-    pub state: &'a TrainingState,
-    pub config: &'a TrainConfig,
-    pub work: Work,
-}
 
 /// A plan with its GPU objects.
 #[derive(Debug)]
@@ -112,7 +99,7 @@ impl Steps {
         }
     }
 
-    /// The counts of [`Work::Classify`].
+    /// The confusion counts, if samples are classified.
     pub fn counts(&self) -> Option<&wgpu::Buffer> {
         match &self.plan {
             Made::Plain(plain) => plain.counts(),
@@ -132,21 +119,5 @@ impl Steps {
     /// Which plan it is, and why.
     pub fn description(&self) -> &str {
         &self.description
-    }
-}
-
-/// Whether the error says that a plan is not possible: then another may be.
-fn is_refusal(error: &Error) -> bool {
-    matches!(error, Error::PlanUnavailable { .. } | Error::TooLarge { .. })
-}
-
-/// Why a plan is not possible, without the way out.
-pub(super) fn reason(refusal: &Error) -> String {
-    match refusal {
-        Error::PlanUnavailable { reason, .. } => reason.clone(),
-        Error::TooLarge { what, needed, limit, allowed, .. } => {
-            format!("{what} needs {needed} bytes, and {limit} allows {allowed}")
-        }
-        other => other.to_string(),
     }
 }

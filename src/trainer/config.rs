@@ -1,6 +1,10 @@
-//! How to train.
+//! How to train, and what a plan is made for.
 
 use super::Plan;
+use crate::codegen::Work;
+use crate::data::Dataset;
+use crate::kernels::TrainingState;
+use crate::network::Network;
 
 /// How to train.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,4 +25,14 @@ impl Default for TrainConfig {
     fn default() -> Self {
         TrainConfig { learning_rate: 0.1, batch_size: 1, shuffle: false, seed: 0, plan: Plan::Auto }
     }
+}
+
+/// What a plan is made for.
+#[derive(Clone, Copy)]
+pub(super) struct Job<'a> {
+    pub network: &'a Network,
+    pub data: &'a Dataset,
+    pub state: &'a TrainingState,
+    pub config: &'a TrainConfig,
+    pub work: Work,
 }

@@ -5,8 +5,7 @@
 //! last of which ends the step. It is four if the batch is so small that the backward pass updates its weights itself. The
 //! plain plan takes fourteen.
 
-use super::Plan;
-use super::choose::Job;
+use super::{Job, Plan};
 use crate::codegen::tiles::update::ROWS_PER_SLICE;
 use crate::codegen::{Layer, Work};
 use crate::error::{Error, Result};

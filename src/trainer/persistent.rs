@@ -5,7 +5,7 @@
 mod tests;
 mod variants;
 
-use super::choose::Job;
+use super::Job;
 use crate::codegen::Persistent as Spec;
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;

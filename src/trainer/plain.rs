@@ -1,6 +1,6 @@
 //! The plain plan: each kernel of a training step is a dispatch. For networks and batches of any size.
 
-use super::choose::Job;
+use super::Job;
 use crate::activation::Activation;
 use crate::codegen::Work;
 use crate::error::Result;

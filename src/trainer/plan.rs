@@ -1,4 +1,4 @@
-//! The plans by name.
+//! The plans by name, and their refusals.
 
 use std::fmt;
 use std::str::FromStr;
@@ -72,5 +72,21 @@ impl FromStr for Plan {
 impl fmt::Display for Plan {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(self.name())
+    }
+}
+
+/// Whether the error says that a plan is not possible: then another may be.
+pub(super) fn is_refusal(error: &Error) -> bool {
+    matches!(error, Error::PlanUnavailable { .. } | Error::TooLarge { .. })
+}
+
+/// Why a plan is not possible, without the way out.
+pub(super) fn reason(refusal: &Error) -> String {
+    match refusal {
+        Error::PlanUnavailable { reason, .. } => reason.clone(),
+        Error::TooLarge { what, needed, limit, allowed, .. } => {
+            format!("{what} needs {needed} bytes, and {limit} allows {allowed}")
+        }
+        other => other.to_string(),
     }
 }

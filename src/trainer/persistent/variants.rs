@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::kernels::PersistentKernel;
 use crate::trainer::Plan;
-use crate::trainer::choose::reason;
+use crate::trainer::plan::reason;
 
 /// The most 32-bit registers of a subgroup's lane, and of a single invocation. Most GPUs have 255 per invocation and spill
 /// the rest to nearby memory; but a driver's compile time grows faster than the source. With Mesa 22.3 on an idle machine,
