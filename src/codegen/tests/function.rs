@@ -53,8 +53,8 @@ fn every_source_passes_naga_and_where_it_is_installed_tint() {
 fn the_sources_checked_in_are_those_that_are_written() {
     let source = |mlp: Mlp| write(&mlp, "mlp_forward", [0, 1]).0;
     assert_checked_in(
-        "function_written_out.wgsl",
-        include_str!("../../../tests/samples/function_written_out.wgsl"),
+        "function_unrolled.wgsl",
+        include_str!("../../../tests/samples/function_unrolled.wgsl"),
         &source(Mlp::inputs(2).linear(6).bias().sigmoid().linear(1).sigmoid()),
     );
     assert_checked_in(
