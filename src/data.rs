@@ -5,10 +5,10 @@ use crate::gpu::{Gpu, words_as_bytes};
 use crate::rows::{Rows, check_finite};
 use crate::samples::{EncodedRows, Encoding, SampleCount};
 
-/// Samples in GPU memory: a row of inputs and a row of targets each. Cheap to clone: clones are handles to the same
-/// samples.
+/// Samples in GPU memory: a row of inputs and a row of targets per sample. Cheap to clone: clones are handles to the
+/// same samples.
 ///
-/// The numbers are f32, or, by [`Dataset::from_bytes`], bytes and classes, a quarter as large.
+/// The values are f32, or bytes and classes ([`Dataset::from_bytes`]), whose inputs take a quarter of the memory.
 #[derive(Clone, Debug)]
 pub struct Dataset {
     gpu: Gpu,
@@ -17,15 +17,15 @@ pub struct Dataset {
     samples: SampleCount,
 }
 
-/// What bytes and classes stand for; unless said otherwise that of digits: bytes become 0.01 to 1, and the targets of ten
-/// classes 0.01 and 0.99, which a sigmoid can reach.
+/// How bytes map to inputs and classes to targets. The default is for digits: bytes become 0.01 to 1, and the targets
+/// of ten classes are 0.01 and 0.99, which a sigmoid can reach.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct BytesConfig {
-    /// How many classes: the width of the targets.
+    /// The number of classes: the width of the targets.
     pub classes: usize,
-    /// The inputs that the bytes 0 and 255 stand for; those between are in proportion.
+    /// The inputs for the bytes 0 and 255; the bytes between are interpolated linearly.
     pub inputs: [f32; 2],
-    /// The targets of the other classes, and of a sample's own.
+    /// The target of every other class, and that of the sample's class.
     pub targets: [f32; 2],
 }
 
@@ -55,27 +55,27 @@ impl Dataset {
                 left,
                 right_name: "targets",
                 right,
-                rule: ONE_ROW_A_SAMPLE,
+                rule: ONE_ROW_PER_SAMPLE,
             });
         }
         Dataset::upload(operation, gpu, inputs.len(), inputs.as_flattened(), targets.as_flattened())
     }
 
-    /// `samples` samples from flat slices, one row after the other: the widths are the lengths divided by `samples`. From
-    /// 4 MiB on it waits for each part of the upload.
+    /// `samples` samples from flat row-major slices: the widths are the lengths divided by `samples`. Waits for each
+    /// full 4 MiB of the upload.
     ///
     /// # Errors
-    /// [`Error::Count`] without samples, with rows of width 0 or for a length that is not whole rows,
-    /// [`Error::NotFinite`] for NaN or infinity, [`Error::TooLarge`] where the device's limits are too low (bytes take a
+    /// [`Error::Count`] for no samples, a width of 0, or a length that is not a multiple of `samples`,
+    /// [`Error::NotFinite`] for NaN or infinity, [`Error::TooLarge`] if the device's limits are too low (bytes take a
     /// quarter: [`Dataset::from_bytes`]), [`Error::OutOfMemory`], [`Error::Timeout`], [`Error::DeviceLost`].
     pub fn from_slices(gpu: &Gpu, samples: usize, inputs: &[f32], targets: &[f32]) -> Result<Self> {
         Dataset::upload("Dataset::from_slices", gpu, samples, inputs, targets)
     }
 
     fn upload(operation: &'static str, gpu: &Gpu, samples: usize, inputs: &[f32], targets: &[f32]) -> Result<Self> {
-        let width_of = |what: &'static str, numbers: &[f32]| {
-            let width = row_width(operation, what, samples, numbers.len())?;
-            check_finite(operation, what, numbers)?;
+        let width_of = |what: &'static str, values: &[f32]| {
+            let width = row_width(operation, what, samples, values.len())?;
+            check_finite(operation, what, values)?;
             Ok(width)
         };
         let widths = [width_of("inputs", inputs)?, width_of("targets", targets)?];
@@ -93,23 +93,23 @@ impl Dataset {
         [inputs, targets]: [usize; 2],
     ) -> Result<Self> {
         let create = |what: &'static str, width: usize| {
-            let rows = Rows::create(gpu, operation, what, capacity as u64, width as u64).map_err(smaller_as_bytes)?;
+            let rows = Rows::create(gpu, operation, what, capacity as u64, width as u64).map_err(suggest_bytes)?;
             Ok(EncodedRows { rows, encoding: Encoding::Floats, width })
         };
         let (inputs, targets) = (create("inputs", inputs)?, create("targets", targets)?);
-        // Both fit in 32 bits, since the rows' bytes do.
+        // Both counts fit in 32 bits, since the rows' sizes in bytes do.
         let samples = SampleCount::new(operation, gpu, samples as u32, capacity as u32)?;
         Ok(Dataset { gpu: gpu.clone(), inputs, targets, samples })
     }
 
-    /// `samples` samples of bytes, one row after the other, and the class of each: what they stand for says `config`.
-    /// They stay bytes in GPU memory; the kernels scale them. Trained by the layered or the plain plan.
-    /// From 4 MiB on it waits for each part of the upload.
+    /// `samples` samples of bytes, row-major, and the class of each; `config` maps them to inputs and targets. They
+    /// stay bytes in GPU memory; the kernels scale them. Only the layered and the plain plan train on them. Waits for
+    /// each full 4 MiB of the upload.
     ///
     /// # Errors
-    /// [`Error::Count`] without samples, with rows of width 0 or without classes, for inputs that are not whole rows,
-    /// another number of classes than samples, or a class that is not below `config.classes`; [`Error::NotFinite`] for
-    /// NaN or infinity in `config`, [`Error::TooLarge`] where the device's limits are too low, [`Error::OutOfMemory`],
+    /// [`Error::Count`] for no samples, a width of 0, no classes, inputs whose length is not a multiple of `samples`,
+    /// `classes` of a length other than `samples`, or a class that is not below `config.classes`; [`Error::NotFinite`]
+    /// for NaN or infinity in `config`, [`Error::TooLarge`] if the device's limits are too low, [`Error::OutOfMemory`],
     /// [`Error::Timeout`], [`Error::DeviceLost`].
     pub fn from_bytes(gpu: &Gpu, samples: usize, inputs: &[u8], classes: &[u8], config: BytesConfig) -> Result<Self> {
         let operation = "Dataset::from_bytes";
@@ -118,7 +118,7 @@ impl Dataset {
             return Err(Error::zero(operation, "the number of classes"));
         }
         if classes.len() != samples {
-            return Err(Error::length(operation, "classes", [classes.len(), samples], "one a sample"));
+            return Err(Error::length(operation, "classes", [classes.len(), samples], "one per sample"));
         }
         check_finite(operation, "config.inputs", &config.inputs)?;
         check_finite(operation, "config.targets", &config.targets)?;
@@ -133,15 +133,15 @@ impl Dataset {
         if width.is_multiple_of(4) {
             gpu.upload(rows.buffer(), 0, inputs)?;
         } else {
-            // Each row begins with a new word.
-            let rows_at_a_time = (1 << 20) / width + 1;
-            for (part, inputs) in inputs.chunks(rows_at_a_time * width).enumerate() {
-                let mut padded = Vec::with_capacity(rows_at_a_time * words * 4);
+            // Each row begins at a word: pad the rows, about 1 MiB at a time.
+            let chunk_rows = (1 << 20) / width + 1;
+            for (chunk, inputs) in inputs.chunks(chunk_rows * width).enumerate() {
+                let mut padded = Vec::with_capacity(chunk_rows * words * 4);
                 for row in inputs.chunks(width) {
                     padded.extend_from_slice(row);
                     padded.resize(padded.len().next_multiple_of(4), 0);
                 }
-                gpu.upload(rows.buffer(), (part * rows_at_a_time * words * 4) as u64, &padded)?;
+                gpu.upload(rows.buffer(), (chunk * chunk_rows * words * 4) as u64, &padded)?;
             }
         }
         let [low, high] = config.inputs;
@@ -157,11 +157,11 @@ impl Dataset {
         Ok(Dataset { gpu: gpu.clone(), inputs, targets, samples })
     }
 
-    /// Room for `capacity` samples, with `inputs` and `targets` numbers each, of which there are none yet:
-    /// [`Dataset::write_rows`] adds them, also while a trainer is at work.
+    /// An empty data set with memory for `capacity` samples of `inputs` and `targets` values each.
+    /// [`Dataset::write_rows`] adds samples, also during training.
     ///
     /// # Errors
-    /// [`Error::Count`] for no capacity or rows of width 0, [`Error::TooLarge`], [`Error::OutOfMemory`].
+    /// [`Error::Count`] for a capacity or a width of 0, [`Error::TooLarge`], [`Error::OutOfMemory`].
     pub fn with_capacity(gpu: &Gpu, capacity: usize, inputs: usize, targets: usize) -> Result<Self> {
         let operation = "Dataset::with_capacity";
         let sizes = [("the capacity", capacity), ("the width of the inputs or of the targets", inputs.min(targets))];
@@ -171,27 +171,27 @@ impl Dataset {
         }
     }
 
-    /// Writes rows of inputs and of targets, flat, from sample `first` on: over what is there, and after it as far as
-    /// there is room. It counts from the next submission on. A trainer goes on to the new rows in the epoch that it is
-    /// in; where it shuffles, that one epoch may take some samples twice and others not.
+    /// Writes samples from flat row-major slices, from sample `first` on: replaces existing samples and appends new
+    /// ones, up to the capacity. Takes effect at the next submission. A trainer includes the new samples in its current
+    /// epoch; if it shuffles, that epoch may take some samples twice and skip others.
     ///
     /// # Errors
-    /// [`Error::Count`] unless both have as many whole rows, and for rows past the capacity or with a gap before them;
-    /// [`Error::NotFinite`], [`Error::NotFloats`] for a data set of bytes, [`Error::Buffer`] for an app's buffer
-    /// without `COPY_DST`: then nothing is written.
+    /// [`Error::Count`] unless both slices have the same number of whole rows, and for samples past the capacity or
+    /// with a gap before them; [`Error::NotFinite`], [`Error::NotFloats`] for a data set of bytes, [`Error::Buffer`]
+    /// for an app's buffer without `COPY_DST`: then nothing is written.
     pub fn write_rows(&self, first: usize, inputs: &[f32], targets: &[f32]) -> Result<()> {
         let operation = "Dataset::write_rows";
         if self.inputs.encoding != Encoding::Floats {
             return Err(Error::NotFloats { operation });
         }
         let rows = inputs.len() / self.inputs.width;
-        for (what, numbers, of) in [("inputs", inputs, &self.inputs), ("targets", targets, &self.targets)] {
-            if numbers.len() != rows * of.width {
-                let rule = "whole rows, as many of inputs as of targets";
-                return Err(Error::length(operation, what, [numbers.len(), rows * of.width], rule));
+        for (what, values, encoded) in [("inputs", inputs, &self.inputs), ("targets", targets, &self.targets)] {
+            if values.len() != rows * encoded.width {
+                let rule = "whole rows, as many for inputs as for targets";
+                return Err(Error::length(operation, what, [values.len(), rows * encoded.width], rule));
             }
-            check_finite(operation, what, numbers)?;
-            if !of.rows.buffer().usage().contains(wgpu::BufferUsages::COPY_DST) {
+            check_finite(operation, what, values)?;
+            if !encoded.rows.buffer().usage().contains(wgpu::BufferUsages::COPY_DST) {
                 let problem = BufferProblem::LacksUsage { missing: "COPY_DST" };
                 return Err(Error::buffer(operation, what, problem));
             }
@@ -210,39 +210,41 @@ impl Dataset {
         Ok(())
     }
 
-    /// The same rows, of which only the first `samples` are samples yet: for buffers of the app's with room for more,
-    /// which [`Dataset::write_samples`] and [`Dataset::write_rows`] add.
+    /// The same rows, with only the first `samples` in use: for app buffers with room for more samples, which
+    /// [`Dataset::write_samples`] and [`Dataset::write_rows`] add.
     ///
     /// # Errors
-    /// [`Error::Count`] for more samples than there are rows; [`Error::OutOfMemory`].
+    /// [`Error::Count`] for more samples than rows; [`Error::OutOfMemory`].
     pub fn with_samples(&self, samples: usize) -> Result<Self> {
         let (operation, capacity) = ("Dataset::with_samples", self.samples.capacity);
         let count = check_sample_count(operation, samples, 0, capacity)?;
         Ok(Dataset { samples: SampleCount::new(operation, &self.gpu, count, capacity)?, ..self.clone() })
     }
 
-    /// The first `samples` rows are samples from the next submission on: those that the app's own shaders have written
-    /// since there were fewer. A trainer goes on to them as it does after [`Dataset::write_rows`].
+    /// Raises the number of samples to `samples`, effective from the next submission, after the app's own shaders have
+    /// written the rows. A trainer includes the new samples as after [`Dataset::write_rows`].
     ///
     /// # Errors
-    /// [`Error::Count`] for fewer samples than there are, or more than there are rows: then nothing is changed.
+    /// [`Error::Count`] for fewer samples than now, or more than rows: then nothing is changed.
     pub fn write_samples(&self, samples: usize) -> Result<()> {
         let mut count = self.samples.lock();
         let samples = check_sample_count("Dataset::write_samples", samples, *count, self.samples.capacity)?;
         self.samples.write(&self.gpu, &mut count, samples)
     }
 
-    /// Samples that stand in the app's own buffers, used where they are: what the app writes there is what is trained
-    /// on. Where the buffers have room for more samples than there are yet, [`Dataset::with_samples`] says how many.
+    /// Samples in the app's own buffers, used without a copy: training uses whatever the app writes there. If the
+    /// buffers have room for more samples than there are now, set the number with [`Dataset::with_samples`].
     ///
     /// # Errors
-    /// [`Error::Shapes`] unless there are as many inputs as targets, and what [`Rows`] are refused for.
+    /// [`Error::Shapes`] unless there are as many inputs as targets; [`Error::Buffer`] for rows that do not fit their
+    /// buffer or a buffer without `STORAGE`; [`Error::Count`] for no rows or a width of 0; [`Error::TooLarge`],
+    /// [`Error::OutOfMemory`].
     pub fn from_buffers(gpu: &Gpu, inputs: Rows, targets: Rows) -> Result<Self> {
         let operation = "Dataset::from_buffers";
         let count = {
             let inputs = inputs.operand(gpu, operation, "inputs")?;
             let targets = targets.operand(gpu, operation, "targets")?;
-            inputs.check_fit(operation, &targets, inputs.rows == targets.rows, ONE_ROW_A_SAMPLE)?;
+            inputs.check_fit(operation, &targets, inputs.rows == targets.rows, ONE_ROW_PER_SAMPLE)?;
             inputs.rows
         };
         let samples = SampleCount::new(operation, gpu, count, count)?;
@@ -250,10 +252,10 @@ impl Dataset {
         Ok(Dataset { gpu: gpu.clone(), inputs, targets, samples })
     }
 
-    /// The first `first` samples and the others, as two data sets in the same memory.
+    /// Splits off the first `first` samples: two data sets that share this one's memory.
     ///
     /// # Errors
-    /// [`Error::Count`] unless both have samples; [`Error::OutOfMemory`].
+    /// [`Error::Count`] if one of them would be empty; [`Error::OutOfMemory`].
     pub fn split_at(&self, first: usize) -> Result<(Dataset, Dataset)> {
         let samples = self.samples();
         if first == 0 || first >= samples {
@@ -262,49 +264,48 @@ impl Dataset {
             return Err(Error::count("Dataset::split_at", "first", first as u64, [1, most], &rule));
         }
         let part = |start: usize, count: usize| {
-            let numbers =
-                |numbers: &EncodedRows| EncodedRows { rows: numbers.rows.part(start, count), ..numbers.clone() };
+            let rows = |all: &EncodedRows| EncodedRows { rows: all.rows.range(start, count), ..all.clone() };
             let samples = SampleCount::new("Dataset::split_at", &self.gpu, count as u32, count as u32)?;
-            let (inputs, targets) = (numbers(&self.inputs), numbers(&self.targets));
+            let (inputs, targets) = (rows(&self.inputs), rows(&self.targets));
             Ok(Dataset { gpu: self.gpu.clone(), inputs, targets, samples })
         };
         Ok((part(0, first)?, part(first, samples - first)?))
     }
 
-    /// The device that the samples are on.
+    /// The device that holds the samples.
     pub fn gpu(&self) -> &Gpu {
         &self.gpu
     }
 
-    /// How many samples.
+    /// The number of samples.
     pub fn samples(&self) -> usize {
         self.samples.get() as usize
     }
 
-    /// The bytes that the samples take.
+    /// The size of the samples in bytes.
     pub(crate) fn bytes(&self) -> u64 {
-        [&self.inputs, &self.targets].map(|numbers| numbers.rows.bytes()).iter().sum()
+        [&self.inputs, &self.targets].map(|encoded| encoded.rows.bytes()).iter().sum()
     }
 
-    /// The inputs, a row a sample.
+    /// The inputs, one row per sample.
     pub(crate) fn inputs(&self) -> &EncodedRows {
         &self.inputs
     }
 
-    /// The targets, a row a sample.
+    /// The targets, one row per sample.
     pub(crate) fn targets(&self) -> &EncodedRows {
         &self.targets
     }
 
-    /// The number of samples as the GPU knows it.
+    /// The number of samples, on the host and on the GPU.
     pub(crate) fn sample_count(&self) -> &SampleCount {
         &self.samples
     }
 
     /// Refuses a data set whose samples do not fit the network.
     pub(crate) fn check_widths(&self, operation: &'static str, inputs: usize, outputs: usize) -> Result<()> {
-        let check = |left_name, numbers: &EncodedRows, right_name, width: usize| {
-            if numbers.width == width {
+        let check = |left_name, encoded: &EncodedRows, right_name, width: usize| {
+            if encoded.width == width {
                 return Ok(());
             }
             let shape = |columns: usize| Shape { rows: self.samples() as u64, columns: columns as u64 };
@@ -312,7 +313,7 @@ impl Dataset {
             Err(Error::Shapes {
                 operation,
                 left_name,
-                left: shape(numbers.width),
+                left: shape(encoded.width),
                 right_name,
                 right: shape(width),
                 rule,
@@ -323,7 +324,7 @@ impl Dataset {
     }
 }
 
-/// Refuses another number of samples than `least` to `capacity`.
+/// Refuses a number of samples outside `least..=capacity`.
 fn check_sample_count(operation: &'static str, samples: usize, least: u32, capacity: u32) -> Result<u32> {
     let in_range = u32::try_from(samples).ok().filter(|samples| (least..=capacity).contains(samples));
     in_range.ok_or_else(|| {
@@ -332,7 +333,7 @@ fn check_sample_count(operation: &'static str, samples: usize, least: u32, capac
     })
 }
 
-/// What is wrong with `rows` rows from `first` on, where there are `count` and room for `capacity`.
+/// The error for writing `rows` rows from `first` on to a data set of `count` rows with this capacity.
 fn no_room([first, rows]: [usize; 2], [count, capacity]: [usize; 2]) -> Error {
     let (what, found, most) = if first > count {
         (format!("the first of {rows} rows"), first, count)
@@ -345,9 +346,9 @@ fn no_room([first, rows]: [usize; 2], [count, capacity]: [usize; 2]) -> Error {
     Error::count("Dataset::write_rows", &what, found as u64, [0, most as u64], &rule)
 }
 
-const ONE_ROW_A_SAMPLE: &str = "both must have one row a sample";
+const ONE_ROW_PER_SAMPLE: &str = "both must have one row per sample";
 
-/// How many of `length` numbers each sample has.
+/// How many of the slice's `length` values each sample has.
 fn row_width(operation: &'static str, what: &'static str, samples: usize, length: usize) -> Result<usize> {
     if samples == 0 {
         return Err(Error::zero(operation, "the number of samples"));
@@ -362,11 +363,11 @@ fn row_width(operation: &'static str, what: &'static str, samples: usize, length
     Ok(length / samples)
 }
 
-/// What does not fit as f32 may as bytes.
-fn smaller_as_bytes(error: Error) -> Error {
+/// Samples that do not fit as f32 may fit as bytes.
+fn suggest_bytes(error: Error) -> Error {
     match error {
         Error::TooLarge { operation, what, needed, limit, allowed, .. } => {
-            let way_out = "keep the samples as bytes, a quarter of that, by Dataset::from_bytes; or use fewer samples, or \
+            let way_out = "store the samples as bytes, a quarter of that, with Dataset::from_bytes; or use fewer samples, or \
                            request a device with a higher limit";
             Error::TooLarge { operation, what, needed, limit, allowed, way_out }
         }

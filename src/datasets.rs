@@ -1,4 +1,4 @@
-//! Data sets from files into the computer's memory: digits and other small images as IDX or CSV, and tables of any CSV.
+//! Reading data sets from files into host memory: digits and other small images from IDX or CSV, tables from any CSV.
 //!
 //! ```
 //! use wgrad::datasets::{Header, Table, Values};
@@ -16,9 +16,9 @@
 //! # }
 //! ```
 //!
-//! A file that is damaged, or is not what it was taken for, is refused with the place and with what was expected there,
-//! and until then takes no more memory than its own size and 64 MB. Files must be regular files: how much of a pipe
-//! there is to read, nobody knows.
+//! A file that is damaged or not of the expected kind is refused with the position and with what was expected there;
+//! until then it takes no more memory than its own size plus 64 MB. Files must be regular files, since the length of a
+//! pipe is unknown.
 
 mod csv;
 mod idx;
@@ -29,20 +29,20 @@ use std::path::Path;
 
 use crate::error::{Error, Result};
 
-/// How much is read at a time, and between two reports of progress.
+/// The bytes of a read, and between two progress reports.
 const BLOCK: u64 = 1 << 20;
 
-/// Where a reader stands, in bytes of the file, as it lies on the disk. It is told about once per MiB, and once at the
-/// end with all of `total`.
+/// A reader's progress, in bytes of the file on disk. Reported about once per MiB, and once at the end with `bytes`
+/// equal to `total`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReadProgress {
     /// The bytes read so far.
     pub bytes: u64,
-    /// The bytes to read: of two files their sum, and of a [`Table`], whose file is read twice, twice the file.
+    /// The bytes to read: for two files their sum, for a [`Table`], whose file is read twice, twice its size.
     pub total: u64,
 }
 
-/// Images of grey bytes, all of one size, and the class of each.
+/// Greyscale images of one size, a byte per pixel, and the class of each.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LabelledImages {
     pixels: Vec<u8>,
@@ -52,10 +52,11 @@ pub struct LabelledImages {
 }
 
 impl LabelledImages {
-    /// From two files in the format IDX, in which the MNIST digits and their likes come. Each may be packed by gzip,
+    /// Reads two files in IDX, the format of the MNIST digits and similar data sets. Each may be compressed with gzip,
     /// whatever its name.
     ///
-    /// What gzip files hold may be up to 56 MiB more than they take packed; unpack larger ones first, with `gunzip`.
+    /// The contents of gzip files may be up to 56 MiB larger than the files; decompress larger ones first, with
+    /// `gunzip`.
     ///
     /// # Errors
     /// [`Error::File`], [`Error::Malformed`].
@@ -67,15 +68,15 @@ impl LabelledImages {
         let [images, labels] = [Source::open(images.as_ref())?, Source::open(labels.as_ref())?];
         let mut progress = Progress::new(progress, images.bytes.saturating_add(labels.bytes));
         let read = idx::read(&images, &labels, &mut progress)?;
-        progress.end();
+        progress.finish();
         Ok(read)
     }
 
-    /// From a CSV file with an image a row: its label and its pixels, whole numbers from 0 to 255.
+    /// Reads a CSV file with one image per row: its label and its pixels, whole numbers from 0 to 255.
     ///
-    /// A first row in which any word stands is a header, and skipped. Images are square where the number of pixels is a
-    /// square, and otherwise have the height 1. Spaces around a number do not count, and neither do blank lines; a row
-    /// is at most 1 MiB long.
+    /// A first row with a field that is not a number is a header and is skipped. Images are square if the number of
+    /// pixels is a square, and otherwise have height 1. Spaces around a number and blank lines are ignored; a row is at
+    /// most 1 MiB long.
     ///
     /// # Errors
     /// [`Error::File`], [`Error::Malformed`].
@@ -83,21 +84,21 @@ impl LabelledImages {
         let source = Source::open(path.as_ref())?;
         let mut progress = Progress::new(progress, source.bytes);
         let images = csv::read_images(&source, label, &mut progress)?;
-        progress.end();
+        progress.finish();
         Ok(images)
     }
 
-    /// How many images.
+    /// The number of images.
     pub fn len(&self) -> usize {
         self.labels.len()
     }
 
-    /// Whether there are none, which no file that is read leads to.
+    /// Whether there are no images; false for everything that was read from a file.
     pub fn is_empty(&self) -> bool {
         self.labels.is_empty()
     }
 
-    /// The pixels of all images, one after the other, row by row: `len · height · width` bytes.
+    /// The pixels of all images, row-major: `len · height · width` bytes.
     pub fn pixels(&self) -> &[u8] {
         &self.pixels
     }
@@ -118,13 +119,13 @@ impl LabelledImages {
     }
 }
 
-/// Where the label stands in a row of [`LabelledImages::from_csv`].
+/// The position of the label in a row of [`LabelledImages::from_csv`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LabelColumn {
-    /// In front of the pixels.
+    /// Before the pixels.
     #[default]
     First,
-    /// After them.
+    /// After the pixels.
     Last,
 }
 
@@ -140,7 +141,7 @@ pub struct Table {
 pub struct Column {
     /// Its name in the header; without a header "column 1", "column 2" and so on.
     pub name: String,
-    /// A value a row.
+    /// One value per row.
     pub values: Values,
 }
 
@@ -149,11 +150,11 @@ pub struct Column {
 pub enum Values {
     /// Finite numbers.
     Numbers(Vec<f32>),
-    /// Words, of which each stands for a class.
+    /// Words, each of which is a class.
     Words {
-        /// The different words, in the order of their first appearance.
+        /// The distinct words, in order of first appearance.
         classes: Vec<String>,
-        /// For each row, the place of its word among the classes.
+        /// For each row, the index of its word in `classes`.
         rows: Vec<u32>,
     },
 }
@@ -161,8 +162,8 @@ pub enum Values {
 /// Whether the first row of a [`Table`]'s file names the columns.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Header {
-    /// It does if none of its fields is a number, and the second row has one. A file of words alone is therefore taken
-    /// to have no header; but one whose only row is of words is refused, as a header without rows.
+    /// It does if none of its fields is a number and the second row has one. A file of words only is therefore read
+    /// without a header; but if its only row has only words, it is refused as a header without rows.
     #[default]
     Auto,
     /// It does.
@@ -172,33 +173,33 @@ pub enum Header {
 }
 
 impl Table {
-    /// From a CSV file: fields separated by commas, in UTF-8, quoted where need be.
+    /// Reads a CSV file: UTF-8, fields separated by commas and quoted where necessary.
     ///
-    /// A column is of numbers if its field in the first row of data is one, otherwise of words. Spaces around a field do
-    /// not count, and neither do blank lines; a row is at most 1 MiB long. "nan", "inf" and numbers that are too large
-    /// for an `f32` are numbers that are refused. The file is read twice, first to check and to count it.
+    /// A column holds numbers if its field in the first row of data is a number, otherwise words. Spaces around a field
+    /// and blank lines are ignored; a row is at most 1 MiB long. "nan", "inf" and numbers too large for an `f32` count
+    /// as numbers and are refused. The file is read twice, first to check it and count its rows.
     ///
     /// # Errors
-    /// [`Error::File`], also where the file has another number of rows the second time; [`Error::Malformed`].
+    /// [`Error::File`], also if the number of rows differs the second time; [`Error::Malformed`].
     pub fn from_csv(path: impl AsRef<Path>, header: Header, progress: impl FnMut(ReadProgress)) -> Result<Self> {
         let source = Source::open(path.as_ref())?;
         let mut progress = Progress::new(progress, source.bytes.saturating_mul(2));
         let table = csv::read_table(&source, header, &mut progress)?;
-        progress.end();
+        progress.finish();
         Ok(table)
     }
 
-    /// The columns, in the file's order.
+    /// The columns, in file order.
     pub fn columns(&self) -> &[Column] {
         &self.columns
     }
 
-    /// How many rows, without the header.
+    /// The number of rows, without the header.
     pub fn rows(&self) -> usize {
         self.rows
     }
 
-    /// The column of this name.
+    /// The column with this name.
     pub fn column(&self, name: &str) -> Option<&Column> {
         self.columns.iter().find(|column| column.name == name)
     }
@@ -208,13 +209,13 @@ impl Table {
 struct Source<'a> {
     path: &'a Path,
     file: File,
-    /// Its size when it was opened. Nothing after that is read, and no memory is taken without a look at it.
+    /// Its size when it was opened: the most that is read, and the basis of every allocation's bound.
     bytes: u64,
 }
 
 impl<'a> Source<'a> {
     fn open(path: &'a Path) -> Result<Self> {
-        // Before it is opened, since a pipe can keep whoever opens it waiting.
+        // Checked before opening, since opening a pipe can block.
         let metadata = fs::metadata(path).map_err(|error| unreadable(path, error))?;
         if !metadata.is_file() {
             return Err(unreadable(path, "it is not a regular file"));
@@ -227,21 +228,22 @@ impl<'a> Source<'a> {
         unreadable(self.path, reason)
     }
 
-    fn malformed(&self, place: impl ToString, found: impl ToString, expected: impl ToString) -> Error {
+    fn malformed(&self, position: impl ToString, found: impl ToString, expected: impl ToString) -> Error {
         Error::Malformed {
             path: self.path.display().to_string(),
-            place: place.to_string(),
+            place: position.to_string(),
             found: found.to_string(),
             expected: expected.to_string(),
         }
     }
 
-    /// What a failed read means: the system's refusals have a number, and a decoder's complaints have none.
+    /// The error of a failed read: errors of the system have an error number, those of a decoder do not.
     fn failed(&self, error: io::Error, malformed: impl FnOnce(io::Error) -> Error) -> Error {
         if error.raw_os_error().is_some() { self.unreadable(error) } else { malformed(error) }
     }
 
-    /// An empty vector with room for exactly so many. None grows while it is filled, which would take twice the memory.
+    /// An empty vector with capacity for exactly `count` values. Growing it while it is filled would take twice the
+    /// memory.
     fn vec<T>(&self, count: u64) -> Result<Vec<T>> {
         let mut empty = Vec::new();
         match empty.try_reserve_exact(usize::try_from(count).unwrap_or(usize::MAX)) {
@@ -255,10 +257,11 @@ fn unreadable(path: &Path, reason: impl ToString) -> Error {
     Error::File { action: "read", path: path.display().to_string(), reason: reason.to_string() }
 }
 
-/// Whom to tell how far a reader has come, and when next.
+/// Reports a reader's progress to a callback.
 struct Progress<F> {
     report: F,
     total: u64,
+    /// The bytes from which the next report is due.
     next: u64,
 }
 
@@ -267,15 +270,15 @@ impl<F: FnMut(ReadProgress)> Progress<F> {
         Progress { report, total, next: BLOCK }
     }
 
-    fn at(&mut self, bytes: u64) {
-        // The total is for the end, when what was read is known to be good.
+    fn update(&mut self, bytes: u64) {
+        // The total is reported at the end, once the contents are known to be valid.
         if bytes >= self.next && bytes < self.total {
             self.next = bytes.saturating_add(BLOCK);
             (self.report)(ReadProgress { bytes, total: self.total });
         }
     }
 
-    fn end(mut self) {
+    fn finish(mut self) {
         (self.report)(ReadProgress { bytes: self.total, total: self.total });
     }
 }

@@ -1,4 +1,4 @@
-//! Everything that can go wrong, as one enum: each message names the operation, the numbers, and the way out.
+//! All errors, as one enum: each message names the operation, the values, and a way out.
 
 use std::fmt;
 
@@ -8,9 +8,9 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// The shape of a matrix: `[rows, columns]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shape {
-    /// How many rows.
+    /// The number of rows.
     pub rows: u64,
-    /// How many columns.
+    /// The number of columns.
     pub columns: u64,
 }
 
@@ -24,22 +24,22 @@ impl fmt::Display for Shape {
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BufferProblem {
-    /// wgpu refused it: use one of the same device that is neither destroyed nor mapped.
+    /// wgpu refused it: use a buffer of the same device that is neither destroyed nor mapped.
     #[error("was refused by wgpu; use one of the same device, neither destroyed nor mapped: {reason}")]
     Refused {
-        /// wgpu's own words.
+        /// wgpu's message.
         reason: String,
     },
-    /// It lacks a usage: create it with that usage.
+    /// It lacks a usage: create the buffer with that usage.
     #[error("is in a buffer that lacks BufferUsages::{missing}; create it with that usage")]
     LacksUsage {
-        /// The missing usage, by wgpu's name.
+        /// wgpu's name of the missing usage.
         missing: &'static str,
     },
     /// It is too short for the rows: use fewer rows or a larger buffer.
-    #[error("needs {needed} bytes of its buffer, which has {found}; fewer rows, or a larger buffer")]
+    #[error("needs {needed} bytes of its buffer, which has {found}; use fewer rows or a larger buffer")]
     TooShort {
-        /// The bytes up to the end of the last row.
+        /// The byte offset of the end of the last row.
         needed: u64,
         /// The buffer's size in bytes.
         found: u64,
@@ -52,25 +52,25 @@ pub enum BufferProblem {
         /// Its value in bytes.
         bytes: u64,
     },
-    /// The stride is smaller than a row: raise it to `row` at least.
+    /// The stride is smaller than a row: raise it to at least `row`.
     #[error("has a stride of {stride} bytes, and a row of {width} f32 takes {row}; raise the stride")]
     StrideTooSmall {
         /// The stride in bytes.
         stride: u64,
-        /// The numbers in a row.
+        /// The values in a row.
         width: u64,
         /// The bytes of a row.
         row: u64,
     },
-    /// It is read, and the same operation writes to it: use a second buffer for what is written.
-    #[error("and {with} are in one buffer; wgpu wants a buffer of its own for what is written")]
+    /// An operation reads and writes the same buffer: use a second buffer for what it writes.
+    #[error("and {with} are in one buffer; wgpu requires a separate buffer for what is written")]
     Aliased {
         /// The operand that is written.
         with: &'static str,
     },
 }
 
-/// What can go wrong.
+/// An error of this crate.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -81,27 +81,27 @@ pub enum Error {
          Arch: vulkan-icd-loader vulkan-swrast), or let `tools/with-vulkan COMMAND` do so"
     )]
     NoAdapter {
-        /// Each backend and what became of it.
+        /// What was tried, and why it failed.
         tried: String,
     },
 
-    /// `WGPU_ADAPTER_NAME` or `WGPU_BACKEND` names nothing that there is: set it to one of those listed, or unset it.
+    /// `WGPU_ADAPTER_NAME` or `WGPU_BACKEND` names nothing that exists: set it to a listed value, or unset it.
     #[error("{variable}={value} {problem}")]
     Environment {
         /// The environment variable.
         variable: &'static str,
         /// Its value.
         value: String,
-        /// What is wrong with the value, and which ones would do.
+        /// What is wrong with the value, and which values are possible.
         problem: String,
     },
 
-    /// The adapter gave no device: choose another by `WGPU_ADAPTER_NAME`.
-    #[error("the adapter {adapter} gave no device; choose another by WGPU_ADAPTER_NAME: {reason}")]
+    /// The adapter could not open a device: choose another with `WGPU_ADAPTER_NAME`.
+    #[error("the adapter {adapter} could not open a device; choose another with WGPU_ADAPTER_NAME: {reason}")]
     NoDevice {
         /// The adapter's name.
         adapter: String,
-        /// wgpu's own words.
+        /// wgpu's message.
         reason: String,
     },
 
@@ -112,58 +112,59 @@ pub enum Error {
     LimitTooLow {
         /// The field of [`wgpu::Limits`].
         limit: &'static str,
-        /// What the kernels need.
+        /// The value that the kernels need.
         needed: u64,
-        /// What the device has.
+        /// The device's value.
         available: u64,
     },
 
-    /// The device is lost or was destroyed. Every later read says so too: make a new device, and a new
-    /// [`Gpu`](crate::Gpu) on it.
-    #[error("the GPU device was lost ({reason}): make a new device and load the parameters that you last saved")]
+    /// The device is lost or was destroyed. Every later read fails too: request a new device, and create a new
+    /// [`Gpu`](crate::Gpu) from it.
+    #[error("the GPU device was lost ({reason}): request a new device and load the parameters that you last saved")]
     DeviceLost {
-        /// What the driver or wgpu said.
+        /// The message of the driver or of wgpu.
         reason: String,
     },
 
-    /// The GPU had no memory left: use a smaller batch, network or data set. What existed before still works.
+    /// The GPU has no memory left: use a smaller batch, network or data set. Objects that exist already still work.
     #[error("the GPU has no memory left for {what}: use a smaller batch, network or data set")]
     OutOfMemory {
-        /// The object that was to be made.
+        /// The object that could not be created.
         what: String,
     },
 
-    /// wgpu refused something that is not a buffer of yours. This should not happen: please report it.
+    /// wgpu refused something other than a buffer of the app. This should not happen: please report it.
     #[error("wgpu refused {what}; please report this: {reason}")]
     Refused {
-        /// The object that was to be made.
+        /// The object that could not be created.
         what: String,
-        /// wgpu's own words.
+        /// wgpu's message.
         reason: String,
     },
 
-    /// The GPU did not finish in time: give it longer by `Gpu::with_wait_timeout`, or less work at a time.
+    /// The GPU did not finish in time: raise the timeout with `Gpu::with_wait_timeout`, or submit less work at a time.
     #[error(
-        "the GPU did not finish within {seconds} s: give it longer by Gpu::with_wait_timeout, or less work at a time"
+        "the GPU did not finish within {seconds} s: raise the timeout with Gpu::with_wait_timeout, or submit less work at \
+         a time"
     )]
     Timeout {
-        /// How long was waited.
+        /// The timeout in seconds.
         seconds: f64,
     },
 
-    /// The GPU reported work as done that it had not done: submit less at a time, or try another plan or device.
+    /// The GPU reported work as done that it did not do: submit less at a time, or try another plan or device.
     #[error(
         "{operation}: the GPU was given {expected} {what} and did {found}: a submission was refused, or was dropped \
-         for taking too long, or the device is another than it says; {way_out}"
+         for taking too long, or the driver misreports the device; {way_out}"
     )]
     WorkDropped {
-        /// The operation that noticed it.
+        /// The operation that detected it.
         operation: &'static str,
-        /// The work: `training steps`, or `readback`, of which nothing was then read.
+        /// The kind of work: `training steps`, or `readback`, after which nothing was read.
         what: &'static str,
-        /// How much of it was reported as done.
+        /// How much was reported as done.
         expected: u64,
-        /// How much of it was done.
+        /// How much was done.
         found: u64,
         /// What to do instead.
         way_out: &'static str,
@@ -171,47 +172,47 @@ pub enum Error {
 
     /// Training diverged, and the parameters are not finite: restore them, and train with a lower learning rate.
     #[error(
-        "training diverged: after {step} steps the loss is {loss}; write saved parameters back, and make a new Trainer \
+        "training diverged: after {step} steps the loss is {loss}; write saved parameters back, and create a new Trainer \
          with a lower learning rate"
     )]
     Diverged {
-        /// The step at which it was seen.
+        /// The step at which it was detected.
         step: u64,
-        /// The loss that was read: NaN or infinite.
+        /// The loss: NaN or infinite.
         loss: String,
     },
 
-    /// A part of an [`Mlp`](crate::Mlp) stands where it cannot: `.bias()` and then one activation follow `.linear(…)`.
-    #[error("{operation}: {what} stands after layer {after} (0 is the input), {rule}")]
+    /// A part of an [`Mlp`](crate::Mlp) is misplaced: `.linear(…)` is followed by `.bias()` and then one activation.
+    #[error("{operation}: {what} comes after layer {after} (0 is the input), {rule}")]
     Misplaced {
         /// The operation that refused.
         operation: &'static str,
         /// The part, for example `.bias()`.
         what: String,
-        /// How many layers stand before it.
+        /// The number of layers before it.
         after: usize,
-        /// Why it cannot stand there, and what to write instead.
+        /// Why it is not allowed there, and what to write instead.
         rule: &'static str,
     },
 
-    /// A number is outside its range: a size, a length, an index. Choose one from `least` to `most`, as `rule` says.
+    /// A size, length or index is outside its range: choose one from `least` to `most`, as `rule` says.
     #[error("{operation}: {what} is {found}; {}: {rule}", range(*.least, *.most))]
     Count {
         /// The operation that refused.
         operation: &'static str,
-        /// What the number is.
+        /// What is counted.
         what: String,
-        /// The number.
+        /// The value.
         found: u64,
-        /// The smallest number allowed.
+        /// The smallest value allowed.
         least: u64,
-        /// The largest number allowed; `u64::MAX` where there is no such bound.
+        /// The largest value allowed; `u64::MAX` if there is no upper bound.
         most: u64,
-        /// Where the range comes from, or what to do instead.
+        /// The reason for the range, or what to do instead.
         rule: String,
     },
 
-    /// Two shapes do not fit each other: change one of them as the rule says.
+    /// Two shapes do not match: change one of them as the rule says.
     #[error("{operation}: {left_name} is {left} and {right_name} is {right}; {rule}")]
     Shapes {
         /// The operation that refused.
@@ -224,40 +225,40 @@ pub enum Error {
         right_name: &'static str,
         /// Its shape.
         right: Shape,
-        /// What would fit.
+        /// What must hold.
         rule: &'static str,
     },
 
-    /// A data set of bytes where one of f32 is wanted: make it by `Dataset::from_slices` or `with_capacity`.
+    /// A data set of bytes where one of f32 is required: create it with `Dataset::from_slices` or `with_capacity`.
     #[error(
-        "{operation}: the data set is of bytes and classes; make one of f32, by Dataset::from_slices or with_capacity"
+        "{operation}: the data set holds bytes and classes; create one of f32 with Dataset::from_slices or with_capacity"
     )]
     NotFloats {
         /// The operation that refused.
         operation: &'static str,
     },
 
-    /// A number that goes to the GPU is NaN or infinite: replace it with a finite one.
-    #[error("{operation}: {what}{} is {value}; it must be a finite number, for example 0.1", place(.index))]
+    /// A value for the GPU is NaN or infinite: replace it with a finite one.
+    #[error("{operation}: {what}{} is {value}; it must be a finite number, for example 0.1", subscript(.index))]
     NotFinite {
         /// The operation that refused.
         operation: &'static str,
-        /// The number, or the slice that it is in.
+        /// The value, or the slice that contains it.
         what: &'static str,
-        /// The place in the slice, all rows counted through; `None` for a single number.
+        /// The index in the flat slice; `None` for a single value.
         index: Option<usize>,
-        /// The number found there.
+        /// The value found there.
         value: String,
     },
 
-    /// Too large for 32-bit sizes, for the device's limits, or for a bound of wgrad's own: do as `way_out` says.
+    /// Too large for 32-bit sizes, the device's limits, or a limit of wgrad: do as `way_out` says.
     #[error("{operation}: {what} needs {needed} bytes, and {limit} allows {allowed}; {way_out}")]
     TooLarge {
         /// The operation that refused.
         operation: &'static str,
         /// What is too large.
         what: &'static str,
-        /// The bytes it needs (`u64::MAX` where the count itself overflows).
+        /// The bytes that it needs (`u64::MAX` if the count itself overflows).
         needed: u64,
         /// The name of the limit.
         limit: &'static str,
@@ -267,78 +268,80 @@ pub enum Error {
         way_out: &'static str,
     },
 
-    /// A buffer cannot be used as it was given: the problem says what to change.
+    /// A buffer cannot be used as given: the problem says what to change.
     #[error("{operation}: {what} {problem}")]
     Buffer {
-        /// The operation that refused. Where wgpu refused: the kernel or the submission that uses the buffer.
+        /// The operation that refused; if wgpu refused, the kernel or the submission that uses the buffer.
         operation: String,
-        /// The operand that is in the buffer.
+        /// The operand in the buffer.
         what: &'static str,
         /// What is wrong with the buffer.
         problem: BufferProblem,
     },
 
-    /// Two things that work together belong to different [`Gpu`](crate::Gpu)s: make both from one, or from its clones.
-    #[error("{operation}: {left} and {right} belong to different Gpus; make both from one Gpu or its clones")]
+    /// Two objects used together belong to different [`Gpu`](crate::Gpu)s: create both from one, or from its clones.
+    #[error("{operation}: {left} and {right} belong to different Gpus; create both from one Gpu or its clones")]
     OtherGpu {
         /// The operation that refused.
         operation: &'static str,
-        /// The one.
+        /// The first.
         left: &'static str,
-        /// The other.
+        /// The second.
         right: &'static str,
     },
 
-    /// A name that cannot be taken: no plan has it, or no function in WGSL can. Give one that the problem describes.
+    /// A name that cannot be used: no plan has it, or it is not a valid WGSL function name. The problem says which
+    /// names are valid.
     #[error("{operation}: {name:?} {problem}")]
     Name {
         /// The operation that refused.
         operation: &'static str,
         /// The name that was given.
         name: String,
-        /// What is wrong with it, and which names would do.
+        /// What is wrong with it, and which names are valid.
         problem: String,
     },
 
-    /// The plan that was asked for by name cannot run here: let [`Plan::Auto`](crate::Plan::Auto) choose.
+    /// The plan requested by name cannot run here: let [`Plan::Auto`](crate::Plan::Auto) choose.
     #[error("the plan {plan} is not possible here: {reason}; {way_out}")]
     PlanUnavailable {
         /// The plan's name.
         plan: &'static str,
-        /// Why not; of a plan with variants, why none of them.
+        /// Why not; for a plan with variants, why none of them can run.
         reason: String,
         /// What to do instead.
         way_out: &'static str,
     },
 
-    /// A file cannot be read or written: see the reason. The network in memory is unchanged; so is any earlier file.
+    /// A file cannot be read or written: see the reason. The network in memory is unchanged, and so is an existing
+    /// file.
     #[error("cannot {action} {path}: {reason}")]
     File {
         /// `read` or `write`.
         action: &'static str,
         /// The file.
         path: String,
-        /// The system's own words.
+        /// Why not, for example the operating system's message.
         reason: String,
     },
 
-    /// A file is damaged, or not what it was taken for: correct it or take another. Nothing of it was used.
+    /// A file is damaged or not of the expected kind: correct it or use another. None of its contents was used.
     #[error("{path}: {place}: found {found}, expected {expected}")]
     Malformed {
         /// The file.
         path: String,
-        /// Where in the file.
+        /// The position in the file.
         place: String,
-        /// What is there.
+        /// What was found.
         found: String,
-        /// What should be.
+        /// What was expected.
         expected: String,
     },
 }
 
 impl Error {
-    /// The same, where what wgpu refused can only be one of the buffers.
-    pub(crate) fn of_a_buffer(self) -> Self {
+    /// Converts a refusal by wgpu that can only be due to a buffer.
+    pub(crate) fn into_buffer_error(self) -> Self {
         match self {
             Error::Refused { what, reason } => Error::buffer(what, "a buffer", BufferProblem::Refused { reason }),
             other => other,
@@ -379,13 +382,13 @@ impl Error {
 
 fn range(least: u64, most: u64) -> String {
     match (least, most) {
-        (least, most) if least > most => "no number will do".to_owned(),
+        (least, most) if least > most => "no value is possible".to_owned(),
         (least, most) if least == most => format!("it must be exactly {most}"),
         (least, u64::MAX) => format!("it must be at least {least}"),
         (least, most) => format!("it must be {least} to {most}"),
     }
 }
 
-fn place(index: &Option<usize>) -> String {
+fn subscript(index: &Option<usize>) -> String {
     index.map_or(String::new(), |index| format!("[{index}]"))
 }

@@ -1,4 +1,4 @@
-//! How good a network is on a data set.
+//! Measuring a network on a data set: loss and classification.
 
 use crate::codegen::Work;
 use crate::data::Dataset;
@@ -7,13 +7,13 @@ use crate::kernels;
 use crate::network::Network;
 use crate::trainer::{Plan, TrainConfig, Trainer};
 
-/// The samples that one network takes at a time.
+/// The batch size for evaluating a single network.
 const BATCH_SIZE: usize = 256;
 
-/// The class that a row of outputs, or of targets, stands for: the index of the largest value, of equal ones the first. A
-/// single output stands for two classes: 1 from 0.5 on, otherwise 0.
+/// The class of a row of outputs or targets: the index of the largest value, of equal ones the first. A single output
+/// distinguishes two classes: 1 from 0.5 on, otherwise 0.
 ///
-/// NaN is never the largest unless there is nothing else. A row without any values, or of NaN alone, is class 0.
+/// NaN is never the largest unless all values are NaN. An empty row, or one of NaN only, is class 0.
 ///
 /// ```
 /// use wgrad::class_of;
@@ -30,8 +30,8 @@ pub fn class_of(outputs: &[f32]) -> usize {
 
 /// How a network classifies a data set's samples.
 ///
-/// The class of a row of outputs, and of targets, is that of [`class_of`]. Counted on the GPU, where shaders may assume that
-/// no value is NaN: a row with NaN may be counted for any class.
+/// Outputs and targets map to classes as in [`class_of`]. Counted on the GPU, where shaders may assume that no value is
+/// NaN: a row with NaN may be counted for any class.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Classification {
     loss: f32,
@@ -45,27 +45,27 @@ impl Classification {
         self.loss
     }
 
-    /// How many classes there are.
+    /// The number of classes.
     pub fn classes(&self) -> usize {
         self.classes
     }
 
-    /// The confusion matrix: how many samples of class `actual` the network takes for class `predicted`; 0 for classes
-    /// that there are not.
+    /// An element of the confusion matrix: how many samples of class `actual` the network classifies as `predicted`; 0
+    /// for classes that do not exist.
     pub fn count(&self, actual: usize, predicted: usize) -> u64 {
         let is_class = actual < self.classes && predicted < self.classes;
         if is_class { self.counts[actual * self.classes + predicted].into() } else { 0 }
     }
 
-    /// How many samples.
+    /// The number of samples.
     pub fn samples(&self) -> u64 {
         self.counts.iter().map(|&count| u64::from(count)).sum()
     }
 
-    /// The samples that the network takes for what they are, from 0, none, to 1, all.
+    /// The fraction of samples that the network classifies correctly, 0 to 1.
     pub fn accuracy(&self) -> f64 {
-        let right = (0..self.classes).map(|class| self.count(class, class)).sum::<u64>();
-        right as f64 / self.samples() as f64
+        let correct = (0..self.classes).map(|class| self.count(class, class)).sum::<u64>();
+        correct as f64 / self.samples() as f64
     }
 }
 
@@ -80,42 +80,42 @@ impl Network {
         Ok(self.measure(data, Work::Evaluate)?.read_losses()?.iter().map(|report| report.loss).collect())
     }
 
-    /// How the network classifies a data set's samples: accuracy, confusion matrix, loss. Counted on the GPU, from which
-    /// only the counts come back. Waits.
+    /// How the network classifies a data set's samples: accuracy, confusion matrix, loss. Counted on the GPU; only the
+    /// counts are read back. Waits.
     ///
     /// # Errors
-    /// [`Error::Count`] for a population, [`Error::TooLarge`] for more classes than a table of counts has room for, and
-    /// those of [`Network::evaluate`].
+    /// [`Error::Count`] for a population, [`Error::TooLarge`] for too many classes for the confusion matrix, and those
+    /// of [`Network::evaluate`].
     pub fn classify(&self, data: &Dataset) -> Result<Classification> {
         self.check_single(Work::Classify.operation())?;
-        let mut measured = self.measure(data, Work::Classify)?;
-        let counts = measured.read_counts(Work::Classify.operation())?;
-        let loss = measured.read_losses()?.first().map_or(f32::NAN, |report| report.loss);
+        let mut trainer = self.measure(data, Work::Classify)?;
+        let counts = trainer.read_counts(Work::Classify.operation())?;
+        let loss = trainer.read_losses()?.first().map_or(f32::NAN, |report| report.loss);
         Ok(Classification { loss, classes: kernels::classes(self.mlp().output_width()), counts })
     }
 
-    /// Goes once through a data set.
+    /// Measures one epoch, without training.
     fn measure(&self, data: &Dataset, work: Work) -> Result<Trainer> {
         if data.samples() == 0 {
             return Err(Error::zero(work.operation(), "the number of samples"));
         }
-        // A population's networks take sample after sample, which any of them has the memory for.
-        let batch_size = if self.count() == 1 { data.samples().min(self.most_rows()) } else { 1 };
+        // A population takes one sample per step, for which there is always enough memory.
+        let batch_size = if self.count() == 1 { data.samples().min(self.max_batch_size()) } else { 1 };
         let plan = if work == Work::Classify { Plan::Plain } else { Plan::Auto };
         let config = TrainConfig { batch_size, plan, ..TrainConfig::default() };
-        let mut measured = Trainer::for_work(self, data, config, work)?;
-        match measured.train(1, |_| ()) {
-            Ok(()) | Err(Error::Diverged { .. }) => Ok(measured),
+        let mut trainer = Trainer::for_work(self, data, config, work)?;
+        match trainer.train(1, |_| ()) {
+            Ok(()) | Err(Error::Diverged { .. }) => Ok(trainer),
             Err(error) => Err(error),
         }
     }
 
-    /// The rows to take at a time: no more than have activations, of the widest layer, that fit in one binding.
-    fn most_rows(&self) -> usize {
+    /// The most samples, up to `BATCH_SIZE`, for which the activations of the widest layer fit in one binding.
+    fn max_batch_size(&self) -> usize {
         let widths = self.mlp().layers().iter().flat_map(|layer| [layer.inputs, layer.outputs]);
         let widest = widths.max().unwrap_or(1) as u64;
-        let rows = self.gpu().limits().max_storage_buffer_binding_size / (4 * widest);
-        rows.clamp(1, BATCH_SIZE as u64) as usize
+        let samples = self.gpu().limits().max_storage_buffer_binding_size / (4 * widest);
+        samples.clamp(1, BATCH_SIZE as u64) as usize
     }
 }
 
@@ -124,7 +124,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_class_is_the_first_of_the_largest_and_of_one_output_its_side_of_one_half() {
+    fn the_class_is_the_first_largest_output_and_a_single_output_is_compared_to_one_half() {
         assert_eq!(class_of(&[0.2, 0.7, 0.7, 0.1]), 1);
         assert_eq!(class_of(&[-3.0, -1.0]), 1);
         assert_eq!(class_of(&[0.0, -0.0]), 0);
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn nan_is_never_the_largest_unless_there_is_nothing_else() {
+    fn nan_is_never_the_largest_unless_all_are_nan() {
         for nan in [f32::NAN, -f32::NAN] {
             assert_eq!(class_of(&[nan, -1.0, 2.0]), 2);
             assert_eq!(class_of(&[nan, f32::NEG_INFINITY]), 1);

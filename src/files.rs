@@ -1,10 +1,9 @@
-//! Networks and training runs in files: safetensors, with the names and layouts that PyTorch's `nn.Sequential` of `Linear`
-//! and `Sigmoid` loads by `load_state_dict`: `0.weight` as `[outputs, inputs]`, `0.bias` as `[outputs]`, the number being
-//! the layer's. Of a population each has one dimension more in front, `[networks, …]`.
+//! Networks and training runs in safetensors files, with the tensor names and layouts that PyTorch's `nn.Sequential` of
+//! `Linear` and `Sigmoid` loads with `load_state_dict`: `0.weight` as `[outputs, inputs]`, `0.bias` as `[outputs]`,
+//! where 0 is the module's index. A population's tensors have one more leading dimension, `[networks, …]`.
 //!
-//! What the layers are, and of a training run its configuration, stands in the file's metadata, and so does a checksum of
-//! the whole file, which covers an app's notes there too. A file is written beside the one that it replaces, and takes its
-//! place only when it is complete and on the disk.
+//! The file's metadata holds the layers, a training run's configuration, the app's notes, and a checksum of the whole
+//! file. A new file is written beside the one that it replaces, and renamed only when it is complete and on disk.
 
 mod contents;
 
@@ -25,10 +24,10 @@ use crate::rows::check_finite;
 use crate::trainer::{Plan, TrainConfig, Trainer};
 use contents::Contents;
 
-/// The version of what stands in the metadata.
+/// The version of the metadata's format.
 const VERSION: &str = "1";
 
-/// The metadata's keys. A file that has any of them is ours, and must have all that belong to it.
+/// The metadata's keys. A file with any of them was written by wgrad, and must have all that its kind requires.
 const WGRAD: &str = "wgrad";
 const CHECKSUM: &str = "wgrad.checksum";
 const MLP: &str = "wgrad.mlp";
@@ -38,33 +37,32 @@ const SHUFFLE: &str = "wgrad.shuffle";
 const SEED: &str = "wgrad.seed";
 const PLAN: &str = "wgrad.plan";
 
-/// Before the name of a note.
+/// The prefix of a note's key.
 const NOTE: &str = "wgrad.note.";
 
 /// The tensors of a training run.
 const STATE: &str = "training.state";
 const LEARNING_RATES: &str = "training.learning_rates";
 
-/// What stands for the checksum while it is computed.
+/// Replaces the checksum while it is computed.
 const NO_CHECKSUM: &str = "00000000";
 
 impl Network {
-    /// Saves the network, or all of a population, waiting for what was submitted before. A file that is there already
-    /// is replaced when the new one is complete; until then it stands.
+    /// Saves the network, or all networks of a population, after all earlier submissions. Waits. An existing file is
+    /// replaced only when the new one is complete.
     ///
     /// # Errors
-    /// [`Error::NotFinite`] for parameters that have diverged, [`Error::File`]; those of [`Network::read_parameters`].
+    /// [`Error::NotFinite`] for diverged parameters, [`Error::File`]; those of [`Network::read_parameters`].
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         self.save_for("Network::save", path.as_ref(), &BTreeMap::new())
     }
 
-    /// Saves as [`Network::save`] does, and with it what the app wants to find beside the parameters: what the inputs
-    /// mean, how they were scaled, where they came from. Any text will do, under any name. [`Network::load_with_notes`]
-    /// gives it back; other programs find a note in the file's metadata as `wgrad.note.NAME`.
+    /// Saves as [`Network::save`] does, together with notes of the app: what the inputs mean, how they were scaled,
+    /// where they came from. Names and texts are arbitrary. [`Network::load_with_notes`] returns the notes; other
+    /// programs find them in the file's metadata as `wgrad.note.NAME`.
     ///
     /// # Errors
-    /// Those of [`Network::save`]; [`Error::File`] also for notes of more than 100 MB together, which is all that a
-    /// safetensors file has room for.
+    /// Those of [`Network::save`]; [`Error::File`] also for notes of more than 100 MB together, safetensors' limit.
     pub fn save_with_notes(&self, path: impl AsRef<Path>, notes: &BTreeMap<String, String>) -> Result<()> {
         self.save_for("Network::save_with_notes", path.as_ref(), notes)
     }
@@ -75,7 +73,7 @@ impl Network {
         write(path, tensors, notes.chain([(MLP.to_owned(), self.mlp().to_string())]).collect())
     }
 
-    /// A network, or a population, from a file that [`Network::save`] or [`Trainer::save`] wrote.
+    /// Loads a network, or a population, from a file that [`Network::save`] or [`Trainer::save`] wrote.
     ///
     /// # Errors
     /// [`Error::File`], [`Error::Malformed`]; those of [`Network::from_parameters`].
@@ -84,7 +82,7 @@ impl Network {
         Contents::new(path.as_ref(), &bytes)?.network(gpu)
     }
 
-    /// A network as [`Network::load`] gives it, and the notes that were saved with it: none where there were none.
+    /// Loads a network as [`Network::load`] does, and the notes that were saved with it, if any.
     ///
     /// # Errors
     /// Those of [`Network::load`].
@@ -94,8 +92,8 @@ impl Network {
         Ok((contents.network(gpu)?, contents.notes()))
     }
 
-    /// Replaces this network's parameters by those of a file: one of ours with the same layers, or any safetensors
-    /// file that has just the tensors of these layers, such as one that PyTorch wrote.
+    /// Replaces this network's parameters with those of a file: one written by wgrad with the same layers, or any
+    /// safetensors file with exactly the tensors of these layers, for example from PyTorch.
     ///
     /// # Errors
     /// [`Error::File`], [`Error::Malformed`]: the parameters are then unchanged. Those of
@@ -103,7 +101,7 @@ impl Network {
     pub fn restore(&self, path: impl AsRef<Path>) -> Result<()> {
         let bytes = read(path.as_ref())?;
         let contents = Contents::new(path.as_ref(), &bytes)?;
-        if contents.is_ours() {
+        if contents.is_from_wgrad() {
             let (found, count) = (contents.mlp()?, contents.count()?);
             if found != *self.mlp() || count != self.count() {
                 return Err(contents.malformed(
@@ -118,8 +116,8 @@ impl Network {
 }
 
 impl Trainer {
-    /// Saves the training run with its network, waiting for what was submitted before: parameters, learning rates,
-    /// configuration, and where it stands. [`Trainer::resume`] goes on from there with the same bits.
+    /// Saves the training run and its network after all earlier submissions: parameters, learning rates, configuration
+    /// and training state. Waits. [`Trainer::resume`] continues from there, bit for bit.
     ///
     /// # Errors
     /// Those of [`Network::save`].
@@ -144,11 +142,11 @@ impl Trainer {
         write(path.as_ref(), tensors, metadata.map(|(key, value)| (key.to_owned(), value)).into())
     }
 
-    /// Goes on with a training run that [`Trainer::save`] wrote, on the same data set: on the same device and build
-    /// with the same bits as if it had never stopped.
+    /// Resumes a training run that [`Trainer::save`] wrote, on the same data set. On the same device and build, the
+    /// results are bit for bit those of an uninterrupted run.
     ///
     /// # Errors
-    /// [`Error::File`], [`Error::Malformed`], also for a data set of another number of samples; those of
+    /// [`Error::File`]; [`Error::Malformed`], also for a data set with another number of samples; those of
     /// [`Trainer::new`].
     pub fn resume(data: &Dataset, path: impl AsRef<Path>) -> Result<(Network, Self)> {
         let bytes = read(path.as_ref())?;
@@ -162,7 +160,7 @@ impl Trainer {
             ..TrainConfig::default()
         };
         let count = network.count();
-        let learning_rates = contents.numbers(LEARNING_RATES, &[count])?;
+        let learning_rates = contents.f32s(LEARNING_RATES, &[count])?;
         let words = contents.state(count)?;
         let mut trainer = Trainer::new(&network, data, config)?;
         let samples = contents.value::<usize>(SAMPLES)?;
@@ -172,8 +170,8 @@ impl Trainer {
             return Err(contents.malformed(format!("metadata {SAMPLES}"), found, expected));
         }
         if !trainer.is_valid(&words) {
-            let expected = format!("a place in an epoch of {samples} samples");
-            return Err(contents.malformed(format!("tensor {STATE}"), "another place", expected));
+            let expected = format!("a position in an epoch of {samples} samples");
+            return Err(contents.malformed(format!("tensor {STATE}"), "another position", expected));
         }
         trainer.write_learning_rates(&learning_rates)?;
         trainer.write_state(&words)?;
@@ -184,18 +182,18 @@ impl Trainer {
 /// A tensor: its name, type, shape and bytes.
 type Tensor = (String, Dtype, Vec<usize>, Vec<u8>);
 
-/// The dense layers: the number of the linear map among PyTorch's modules, of which an activation is one too, the shape,
-/// whether there is a bias, and the index of the first parameter.
+/// The dense layers: the index of the linear map among PyTorch's modules (an activation is a module too), its inputs
+/// and outputs, whether it has a bias, and the index of its first parameter.
 fn linear_layers(mlp: &Mlp) -> impl Iterator<Item = (usize, [usize; 2], bool, usize)> {
     let layers = mlp.layers().iter().zip(mlp.parameter_ranges());
-    layers.scan(0, |modules, (layer, range)| {
-        let module = *modules;
-        *modules += 1 + usize::from(layer.activation != Activation::Identity);
+    layers.scan(0, |next_module, (layer, range)| {
+        let module = *next_module;
+        *next_module += 1 + usize::from(layer.activation != Activation::Identity);
         Some((module, [layer.inputs, layer.outputs], layer.bias, range.start))
     })
 }
 
-/// The dimensions of a tensor, with one in front for the networks of a population.
+/// The shape of a tensor: for a population, the number of networks comes before its dimensions.
 fn shape(count: usize, dimensions: &[usize]) -> Vec<usize> {
     if count == 1 { dimensions.to_vec() } else { [&[count], dimensions].concat() }
 }
@@ -212,7 +210,7 @@ fn parameter_tensors(network: &Network, operation: &'static str) -> Result<Vec<T
             weights.extend((0..outputs).flat_map(|output| (0..inputs).map(move |input| w[input * outputs + output])));
             biases.extend_from_slice(&w[inputs * outputs..][..if bias { outputs } else { 0 }]);
         }
-        let bytes = |numbers: &[f32]| bytemuck::cast_slice(numbers).to_vec();
+        let bytes = |values: &[f32]| bytemuck::cast_slice(values).to_vec();
         tensors.push((format!("{layer}.weight"), Dtype::F32, shape(count, &[outputs, inputs]), bytes(&weights)));
         if bias {
             tensors.push((format!("{layer}.bias"), Dtype::F32, shape(count, &[outputs]), bytes(&biases)));
@@ -229,9 +227,9 @@ fn read(path: &Path) -> Result<Vec<u8>> {
     fs::read(path).map_err(|error| file_error("read", path, error))
 }
 
-/// Writes a file with its checksum, whole or not at all.
+/// Writes a file with its checksum, atomically.
 fn write(path: &Path, tensors: Vec<Tensor>, mut metadata: HashMap<String, String>) -> Result<()> {
-    // What takes a file's place would take a device's or a socket's too.
+    // The rename would replace a device or a socket, too.
     if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
         return Err(file_error("write", path, "it is not a regular file"));
     }
@@ -242,30 +240,30 @@ fn write(path: &Path, tensors: Vec<Tensor>, mut metadata: HashMap<String, String
         tensors.iter().map(|(name, dtype, shape, bytes)| Ok((name, TensorView::new(*dtype, shape.clone(), bytes)?)));
     let views = views.collect::<Result<Vec<_>, safetensors::SafeTensorError>>().map_err(refused)?;
     let mut bytes = safetensors::serialize(views, Some(metadata)).map_err(refused)?;
-    let place =
-        checksum_place(&bytes, NO_CHECKSUM).ok_or_else(|| file_error("write", path, "no place for a checksum"))?;
+    let offset =
+        checksum_offset(&bytes, NO_CHECKSUM).ok_or_else(|| file_error("write", path, "no room for a checksum"))?;
     let checksum = format!("{:08x}", crc32fast::hash(&bytes));
-    bytes[place..place + checksum.len()].copy_from_slice(checksum.as_bytes());
+    bytes[offset..offset + checksum.len()].copy_from_slice(checksum.as_bytes());
 
     let failed = |error: std::io::Error| file_error("write", path, error);
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     };
-    // In the same folder, since a file changes its name at once only within a file system.
+    // In the same folder, since a rename is atomic only within a file system.
     let mut file = tempfile::Builder::new().prefix(".wgrad-").tempfile_in(folder).map_err(failed)?;
     file.write_all(&bytes).and_then(|()| file.as_file().sync_all()).map_err(failed)?;
     file.persist(path).map_err(|error| failed(error.error))?;
-    // The new name is on the disk when the folder is. Not every system lets a folder be opened.
+    // The new name is on disk once the folder is. Not every system can open a folder.
     if let Ok(folder) = File::open(folder) {
         _ = folder.sync_all();
     }
     Ok(())
 }
 
-/// Where a checksum's digits stand in a file.
-fn checksum_place(bytes: &[u8], checksum: &str) -> Option<usize> {
+/// The offset of a checksum's digits in a file.
+fn checksum_offset(bytes: &[u8], checksum: &str) -> Option<usize> {
     let before = format!("\"{CHECKSUM}\":\"");
     let entry = format!("{before}{checksum}\"");
-    bytes.windows(entry.len()).position(|window| window == entry.as_bytes()).map(|place| place + before.len())
+    bytes.windows(entry.len()).position(|window| window == entry.as_bytes()).map(|start| start + before.len())
 }

@@ -1,7 +1,7 @@
 //! The device that everything runs on: the app's own, or one found for a script.
 //!
-//! All GPU objects of the crate are made here, through a few methods that check sizes first, catch wgpu's errors
-//! without touching the app's handlers, label everything `wgrad …`, and count.
+//! A few methods here create all GPU objects of the crate. They check sizes first, catch wgpu's errors without touching
+//! the app's handlers, label every object `wgrad …`, and count the objects.
 
 mod adapter;
 mod pipeline;
@@ -16,25 +16,25 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 pub(crate) use pipeline::{Kernel, Pipeline};
-pub(crate) use timestamps::Stopwatch;
+pub(crate) use timestamps::PassTimer;
 use timestamps::Timestamps;
 
 use crate::error::{Error, Result};
 
-/// How long a wait may take unless [`Gpu::with_wait_timeout`] says otherwise.
+/// The default of [`Gpu::with_wait_timeout`].
 const WAIT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How much longer a wait may take in which a driver may compile a kernel.
-pub(crate) const COMPILING: u32 = 6;
+/// The timeout is multiplied by this for a wait during which a driver may compile shaders.
+pub(crate) const COMPILE_TIMEOUT_FACTOR: u32 = 6;
 
-/// The bytes that are uploaded at a time.
-const PART_OF_AN_UPLOAD: usize = 4 << 20;
+/// Large uploads are written in chunks of this many bytes.
+const UPLOAD_CHUNK: usize = 4 << 20;
 
-/// A limit's name in [`wgpu::Limits`], what the kernels need of it, and where it is.
-type NeededLimit = (&'static str, u64, fn(&wgpu::Limits) -> u64);
+/// A limit's name in [`wgpu::Limits`], the value that the kernels need, and the function that reads the device's value.
+type RequiredLimit = (&'static str, u64, fn(&wgpu::Limits) -> u64);
 
-/// The limits that the kernels need; wgpu's defaults have enough of each.
-const NEEDED_LIMITS: [NeededLimit; 7] = [
+/// The limits that the kernels need; wgpu's default limits satisfy them all.
+const REQUIRED_LIMITS: [RequiredLimit; 7] = [
     ("max_bind_groups", 1, |limits| limits.max_bind_groups.into()),
     ("max_bindings_per_bind_group", 9, |limits| limits.max_bindings_per_bind_group.into()),
     ("max_storage_buffers_per_shader_stage", 8, |limits| limits.max_storage_buffers_per_shader_stage.into()),
@@ -44,18 +44,18 @@ const NEEDED_LIMITS: [NeededLimit; 7] = [
     ("max_compute_workgroup_size_x", 256, |limits| limits.max_compute_workgroup_size_x.into()),
 ];
 
-/// A handle to the wgpu device and queue that networks, data sets and trainers live on. Cheap to clone.
+/// A handle to the wgpu device and queue that networks, data sets and trainers use. Cheap to clone.
 ///
-/// The crate sets neither the device's error handler nor its loss callback: both are the app's.
+/// The crate sets neither the device's error handler nor its device-lost callback: both belong to the app.
 #[derive(Clone, Debug)]
 pub struct Gpu {
     shared: Arc<Shared>,
     wait_timeout: Duration,
-    /// Whether a driver computes on a processor.
+    /// Whether the adapter is a software driver, which runs on the CPU.
     is_cpu: bool,
 }
 
-/// A compiled kernel's entry point, workgroup and source.
+/// A compiled kernel's entry point, workgroup size and source.
 type PipelineKey = (&'static str, Option<u32>, String);
 
 #[derive(Debug)]
@@ -72,14 +72,14 @@ struct Shared {
 }
 
 impl Gpu {
-    /// Finds an adapter and opens a device on it with wgpu's default limits, and the feature `SUBGROUP` where the adapter
-    /// has it.
+    /// Finds an adapter and opens a device on it, with wgpu's default limits and, where the adapter has it, the feature
+    /// `SUBGROUP`.
     ///
-    /// `WGPU_BACKEND` (`vulkan`, `metal`, `dx12`, `gl`) and `WGPU_ADAPTER_NAME` (a part of the name) choose among
-    /// several.
+    /// The environment variables `WGPU_BACKEND` (`vulkan`, `metal`, `dx12`, `gl`) and `WGPU_ADAPTER_NAME` (a part of
+    /// the name) select an adapter.
     ///
     /// # Errors
-    /// [`Error::NoAdapter`], [`Error::Environment`] for one of these variables, [`Error::NoDevice`],
+    /// [`Error::NoAdapter`], [`Error::Environment`] for a wrong value of these variables, [`Error::NoDevice`],
     /// [`Error::LimitTooLow`].
     pub fn headless() -> Result<Self> {
         pollster::block_on(adapter::request())
@@ -91,8 +91,8 @@ impl Gpu {
     /// [`Error::LimitTooLow`] if the device was requested with lower limits than the kernels need.
     pub fn from_wgpu(device: &wgpu::Device, queue: &wgpu::Queue) -> Result<Self> {
         let limits = device.limits();
-        for (limit, needed, of) in NEEDED_LIMITS {
-            let available = of(&limits);
+        for (limit, needed, value) in REQUIRED_LIMITS {
+            let available = value(&limits);
             if available < needed {
                 return Err(Error::LimitTooLow { limit, needed, available });
             }
@@ -112,15 +112,16 @@ impl Gpu {
         Ok(Gpu { shared: Arc::new(shared), wait_timeout: WAIT_TIMEOUT, is_cpu })
     }
 
-    /// The same device, by a handle whose waits (and those of all that is made from it) may take `timeout`, not 10 s; a
-    /// [`Trainer`](crate::Trainer)'s first, and a first prediction, in which some drivers compile shaders, six times as long.
+    /// A handle to the same device with another timeout, for its waits and those of everything made from it; the
+    /// default is 10 s. A [`Trainer`](crate::Trainer)'s first wait and a first prediction may take six times as long,
+    /// since some drivers compile shaders then.
     pub fn with_wait_timeout(self, timeout: Duration) -> Self {
         Gpu { wait_timeout: timeout, ..self }
     }
 
-    /// The same device, by a handle whose waits may take so many times longer.
-    pub(crate) fn with_patience(self, times: u32) -> Self {
-        Gpu { wait_timeout: self.wait_timeout.saturating_mul(times), ..self }
+    /// A handle to the same device with its timeout multiplied by `factor`.
+    pub(crate) fn with_timeout_factor(self, factor: u32) -> Self {
+        Gpu { wait_timeout: self.wait_timeout.saturating_mul(factor), ..self }
     }
 
     /// The wgpu device.
@@ -133,37 +134,37 @@ impl Gpu {
         &self.shared.queue
     }
 
-    /// Whether both are handles to one device, made by one call (and clones of it).
+    /// Whether both come from one call of [`Gpu::from_wgpu`] or [`Gpu::headless`].
     pub(crate) fn is_same(&self, other: &Gpu) -> bool {
-        // wgpu's own comparison takes devices of two instances for one.
+        // wgpu's own comparison can treat devices of two instances as equal.
         Arc::ptr_eq(&self.shared, &other.shared)
     }
 
-    /// The adapter that the device is on.
+    /// The device's adapter.
     pub fn adapter_info(&self) -> &wgpu::AdapterInfo {
         &self.shared.adapter_info
     }
 
-    /// Whether the device is a driver's that computes on a processor.
+    /// Whether the adapter is a software driver, which runs on the CPU.
     pub(crate) fn is_cpu(&self) -> bool {
         self.is_cpu
     }
 
-    /// The same device, taken for one with a GPU: what is made for those can run anywhere.
+    /// Treats a software driver as a GPU, so that tests can run the kernels for GPUs on it.
     #[cfg(test)]
-    pub(crate) fn taken_for_a_gpu(self) -> Self {
+    pub(crate) fn assume_gpu(self) -> Self {
         Gpu { is_cpu: false, ..self }
     }
 
-    /// The adapter in words: its name, backend and driver.
+    /// The adapter's name, backend and driver, as text.
     pub fn description(&self) -> String {
         let wgpu::AdapterInfo { name, backend, driver, driver_info, .. } = self.adapter_info();
-        let driver = [driver, driver_info].into_iter().filter(|words| !words.is_empty()).cloned().collect::<Vec<_>>();
+        let driver = [driver, driver_info].into_iter().filter(|part| !part.is_empty()).cloned().collect::<Vec<_>>();
         format!("{name}, {backend}, {}", driver.join(" "))
     }
 
-    /// How many GPU objects (buffers, bind groups, pipelines, query sets) the crate has made on this device so far.
-    /// Recording makes none.
+    /// How many GPU objects (buffers, bind groups, pipelines, query sets) the crate has created on this device so far.
+    /// Recording creates none.
     pub fn created_objects(&self) -> u64 {
         self.shared.created_objects.load(Ordering::Relaxed)
     }
@@ -172,7 +173,7 @@ impl Gpu {
         &self.shared.limits
     }
 
-    /// A storage buffer of `bytes` bytes that can be copied from and to.
+    /// A storage buffer of `bytes` bytes, with `COPY_SRC` and `COPY_DST`.
     pub(crate) fn storage_buffer(
         &self,
         operation: &'static str,
@@ -184,7 +185,7 @@ impl Gpu {
         self.create_buffer(operation, what, bytes, usage)
     }
 
-    /// Refuses what one binding of a storage buffer cannot hold.
+    /// Refuses sizes above the limit of a storage buffer binding.
     pub(crate) fn check_binding_size(&self, operation: &'static str, what: &'static str, needed: u64) -> Result<()> {
         let allowed = self.limits().max_storage_buffer_binding_size.min(u64::from(u32::MAX));
         check_size(operation, what, needed, "max_storage_buffer_binding_size", allowed)
@@ -209,17 +210,17 @@ impl Gpu {
         self.create(&label, |device| device.create_query_set(&descriptor))
     }
 
-    /// Writes to a buffer, before whatever is submitted next.
+    /// Writes to a buffer, before the next submission runs.
     pub(crate) fn write_buffer(&self, buffer: &wgpu::Buffer, offset: u64, bytes: &[u8]) -> Result<()> {
         self.checked("an upload", || self.queue().write_buffer(buffer, offset, bytes))
     }
 
-    /// Writes what may be large, before whatever is submitted next, part by part: wgpu keeps a copy of each until it is
-    /// done.
+    /// Writes data of any size, before the next submission runs. Waits after each full chunk, since wgpu keeps a copy
+    /// of each until it is written.
     pub(crate) fn upload(&self, buffer: &wgpu::Buffer, offset: u64, bytes: &[u8]) -> Result<()> {
-        for (part, bytes) in (0..).zip(bytes.chunks(PART_OF_AN_UPLOAD)) {
-            self.write_buffer(buffer, offset + part * PART_OF_AN_UPLOAD as u64, bytes)?;
-            if bytes.len() == PART_OF_AN_UPLOAD {
+        for (chunk, bytes) in (0..).zip(bytes.chunks(UPLOAD_CHUNK)) {
+            self.write_buffer(buffer, offset + chunk * UPLOAD_CHUNK as u64, bytes)?;
+            if bytes.len() == UPLOAD_CHUNK {
                 let submission = self.submit("wgrad upload", &mut |_| ())?;
                 self.wait(&submission, || true)?;
             }
@@ -227,7 +228,7 @@ impl Gpu {
         Ok(())
     }
 
-    /// The compiled kernel: compiled once a device.
+    /// The compiled kernel; each is compiled once per device.
     pub(crate) fn pipeline(&self, kernel: &Kernel<'_>) -> Result<Arc<Pipeline>> {
         let key = (kernel.entry_point, kernel.workgroup, kernel.source.to_owned());
         let mut pipelines = self.shared.pipelines.lock().unwrap_or_else(PoisonError::into_inner);
@@ -253,17 +254,17 @@ impl Gpu {
     ) -> Result<wgpu::BindGroup> {
         let descriptor = wgpu::BindGroupDescriptor { label: Some(label), layout, entries };
         let create = AssertUnwindSafe(|| self.create(label, |device| device.create_bind_group(&descriptor)));
-        // wgpu panics at some buffers of another instance.
+        // wgpu panics for some buffers of another instance.
         let refused = |panic: Box<dyn Any + Send>| {
-            Err(Error::Refused { what: label.to_owned(), reason: wait::panic_words(&*panic).to_owned() })
+            Err(Error::Refused { what: label.to_owned(), reason: wait::panic_message(&*panic).to_owned() })
         };
-        catch_unwind(create).unwrap_or_else(refused).map_err(Error::of_a_buffer)
+        catch_unwind(create).unwrap_or_else(refused).map_err(Error::into_buffer_error)
     }
 
-    /// The one place where GPU objects are made, and counted.
-    fn create<T>(&self, what: &str, make: impl FnOnce(&wgpu::Device) -> T) -> Result<T> {
+    /// Creates and counts a GPU object; every creation goes through here.
+    fn create<T>(&self, what: &str, create: impl FnOnce(&wgpu::Device) -> T) -> Result<T> {
         self.shared.created_objects.fetch_add(1, Ordering::Relaxed);
-        self.checked(what, || make(self.device()))
+        self.checked(what, || create(self.device()))
     }
 }
 
@@ -282,12 +283,12 @@ fn check_size(
     Err(Error::TooLarge { operation, what, needed, limit, allowed, way_out })
 }
 
-/// The bytes of 32-bit words, as a GPU reads them.
+/// 32-bit words as bytes, in the GPU's byte order.
 pub(crate) fn words_as_bytes(words: &[u32]) -> &[u8] {
     bytemuck::cast_slice(words)
 }
 
-/// The 32-bit values that a GPU wrote as these bytes.
+/// The values that the GPU wrote as these bytes.
 pub(crate) fn values<T: bytemuck::AnyBitPattern>(bytes: &[u8]) -> Vec<T> {
     bytes.chunks_exact(size_of::<T>()).map(bytemuck::pod_read_unaligned).collect()
 }

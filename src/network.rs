@@ -6,7 +6,7 @@ mod wgsl;
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
-use crate::gpu::{COMPILING, Gpu};
+use crate::gpu::{COMPILE_TIMEOUT_FACTOR, Gpu};
 use crate::mlp::Mlp;
 use crate::rows::{Rows, check_finite};
 pub use passes::{Backward, Forward};
@@ -196,8 +196,8 @@ impl Network {
         let compiled = self.gpu.compiled_kernels();
         let forward = self.forward(&input, &output)?;
         // Some drivers compile a kernel only when it first runs.
-        let patience = if self.gpu.compiled_kernels() > compiled { COMPILING } else { 1 };
-        let gpu = self.gpu.clone().with_patience(patience);
+        let factor = if self.gpu.compiled_kernels() > compiled { COMPILE_TIMEOUT_FACTOR } else { 1 };
+        let gpu = self.gpu.clone().with_timeout_factor(factor);
         gpu.read_f32(operation, output.buffer(), &|encoder| forward.record(encoder))
     }
 

@@ -1,36 +1,36 @@
-//! Readings of the training that arrive when they arrive: nothing waits for them.
+//! Loss reports during training, read back asynchronously: nothing waits for them.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result};
-use crate::gpu::{Gpu, Stopwatch};
+use crate::gpu::{Gpu, PassTimer};
 use crate::kernels::TrainingState;
 
-/// The reports that can be under way at once: an app that is three frames ahead of the GPU still gets one each frame.
+/// How many reports can be pending: an app that is three frames ahead of the GPU still gets one per frame.
 const SLOTS: usize = 4;
 
-/// Readings of a training state: each recording copies the state into a free slot, a small buffer that is mapped once
-/// the recording was submitted and done; and with it how long the recorded steps took.
+/// Readback slots: each recording copies the training state, and how long the recorded steps took, into a free slot. A
+/// slot is a small buffer that is mapped once the recording was submitted and is done.
 ///
-/// A slot is taken when recorded, and free again when read, or when the app drops its encoder unsubmitted. With no free
-/// slot there is no report this time.
+/// Recording takes a slot. Reading it, or dropping the app's encoder unsubmitted, frees it. Without a free slot, a
+/// recording has no report.
 #[derive(Debug)]
 pub(crate) struct Ring {
     gpu: Gpu,
     slots: Vec<Slot>,
-    /// The steps of all recordings whose slots have arrived: the GPU must have done them.
+    /// The total steps of the recordings whose slots have arrived: the GPU must have done them.
     confirmed_steps: Arc<AtomicU64>,
-    /// The steps that the GPU counted in the latest of all reports.
+    /// The GPU's step count in the latest report.
     seen_steps: u64,
 }
 
 #[derive(Debug)]
 struct Slot {
     buffer: wgpu::Buffer,
-    /// Shared with what is recorded: nobody else may have it before that is done.
-    stopwatch: Option<Arc<Stopwatch>>,
+    /// Shared with the pending recording: its queries must not be reused before that is done.
+    timer: Option<Arc<PassTimer>>,
     status: Arc<Mutex<Status>>,
 }
 
@@ -44,10 +44,10 @@ impl Slot {
 enum Status {
     Free,
     Recorded,
-    /// The steps of the recording, and how long after it the arrival was noticed.
+    /// The steps of the recording, and the time from the recording to the callback.
     Arrived {
         steps: u64,
-        after: Duration,
+        elapsed: Duration,
     },
     Failed,
 }
@@ -57,20 +57,20 @@ fn lock(status: &Mutex<Status>) -> MutexGuard<'_, Status> {
 }
 
 impl Ring {
-    /// A ring for states of as many bytes as this one's; `None` for one that never has a report.
+    /// Slots for states of this state's size; with `None`, no slots and so no reports.
     pub fn new(gpu: &Gpu, state: Option<&TrainingState>) -> Result<Self> {
         let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
         let slot = |state: &TrainingState| {
-            let stopwatch = gpu.stopwatch().map(Arc::new);
-            let bytes = state.buffer().size() + stopwatch.as_ref().map_or(0, |_| Stopwatch::BYTES);
+            let timer = gpu.pass_timer().map(Arc::new);
+            let bytes = state.buffer().size() + timer.as_ref().map_or(0, |_| PassTimer::BYTES);
             let buffer = gpu.create_buffer("Trainer::new", "readback slot", bytes, usage)?;
-            Ok(Slot { buffer, stopwatch, status: Arc::new(Mutex::new(Status::Free)) })
+            Ok(Slot { buffer, timer, status: Arc::new(Mutex::new(Status::Free)) })
         };
         let slots = std::iter::repeat_n(state, SLOTS).flatten().map(slot).collect::<Result<_>>()?;
         Ok(Ring { gpu: gpu.clone(), slots, confirmed_steps: Arc::default(), seen_steps: 0 })
     }
 
-    /// Records a pass of `steps` steps, and a report of `state` after them, if there is a free slot.
+    /// Records a pass of `steps` steps and, if a slot is free, a report of `state` after them.
     pub fn record(
         &self,
         encoder: &mut wgpu::CommandEncoder,
@@ -80,71 +80,72 @@ impl Ring {
     ) {
         let recorded = Instant::now();
         let free = self.slots.iter().find(|slot| matches!(*slot.status(), Status::Free));
-        let stopwatch = free.and_then(|slot| slot.stopwatch.as_ref());
+        let timer = free.and_then(|slot| slot.timer.as_ref());
         record_steps(&mut encoder.begin_compute_pass(&wgpu::ComputePassDescriptor {
             label: Some("wgrad training"),
-            timestamp_writes: stopwatch.map(|stopwatch| stopwatch.writes()),
+            timestamp_writes: timer.map(|timer| timer.writes()),
         }));
         let Some(Slot { buffer, status, .. }) = free else { return };
         encoder.copy_buffer_to_buffer(state.buffer(), 0, buffer, 0, state.buffer().size());
-        if let Some(stopwatch) = stopwatch {
-            stopwatch.record(encoder, buffer, state.buffer().size());
+        if let Some(timer) = timer {
+            timer.record(encoder, buffer, state.buffer().size());
         }
         *lock(status) = Status::Recorded;
-        let ticket = Ticket {
+        let report = PendingReport {
             status: Some(status.clone()),
             confirmed_steps: self.confirmed_steps.clone(),
             steps,
             recorded,
-            _stopwatch: stopwatch.cloned(),
+            _timer: timer.cloned(),
         };
-        encoder.map_buffer_on_submit(buffer, wgpu::MapMode::Read, .., move |result| ticket.arrive(result.is_ok()));
+        encoder.map_buffer_on_submit(buffer, wgpu::MapMode::Read, .., move |result| report.arrive(result.is_ok()));
     }
 
-    /// The words of the latest report, if one has arrived since the last call. Tells `timed` of each that has: its
-    /// steps, and how long they took by the GPU's clock; without that clock, in how long they were done, which is no less.
-    pub fn latest(&mut self, mut timed: impl FnMut(u64, Duration)) -> Result<Option<Vec<u32>>> {
+    /// The words of the latest report, if one has arrived since the last call. Calls `on_timing` for each that has,
+    /// with its steps and how long they took by the GPU's clock; without that clock, the time until completion was
+    /// noticed (an upper bound).
+    pub fn latest(&mut self, mut on_timing: impl FnMut(u64, Duration)) -> Result<Option<Vec<u32>>> {
         self.gpu.poll_once()?;
-        // Loaded before the slots are looked at: whatever is counted in it has arrived in a slot.
+        // Loaded before the slots are checked: every step that it counts has arrived in a slot.
         let confirmed = self.confirmed_steps();
         let mut latest = None;
         let mut idle = true;
         for slot in &self.slots {
             let status = *slot.status();
             match status {
-                Status::Arrived { steps, after } => {
+                Status::Arrived { steps, elapsed } => {
                     let mut words = self.gpu.mapped_words(&slot.buffer)?;
                     slot.buffer.unmap();
                     *slot.status() = Status::Free;
                     idle = false;
-                    let by_the_clock = slot.stopwatch.as_ref().and_then(|stopwatch| {
-                        let state = words.len() - Stopwatch::BYTES as usize / 4;
-                        stopwatch.duration(&words.split_off(state))
+                    let gpu_time = slot.timer.as_ref().and_then(|timer| {
+                        let state = words.len() - PassTimer::BYTES as usize / 4;
+                        timer.duration(&words.split_off(state))
                     });
                     let counted = TrainingState::steps(&words);
-                    // What the GPU has not done took no time.
+                    // Dropped steps have no valid timing.
                     if counted > self.seen_steps {
-                        timed(steps, by_the_clock.unwrap_or(after));
+                        on_timing(steps, gpu_time.unwrap_or(elapsed));
                     }
                     if counted >= self.seen_steps {
                         self.seen_steps = counted;
                         latest = Some(words);
                     }
                 }
-                Status::Failed => return Err(self.gpu.lose("a readback failed")),
+                Status::Failed => return Err(self.gpu.mark_lost("a readback failed")),
                 Status::Recorded => idle = false,
                 Status::Free => {}
             }
         }
         if idle {
-            // Nothing is under way that would tell of a lost device.
-            self.gpu.notice_loss()?;
+            // No pending report would reveal a lost device.
+            self.gpu.detect_loss()?;
         }
         self.check_steps(confirmed)?;
         Ok(latest)
     }
 
-    /// The GPU's counter begins with this many steps, done before.
+    /// Sets the GPU's step count to that of a resumed run.
     #[cfg(feature = "files")]
     pub fn resume_at(&mut self, steps: u64) {
         self.confirmed_steps.store(steps, Ordering::Release);
@@ -156,13 +157,13 @@ impl Ring {
         self.confirmed_steps.load(Ordering::Acquire)
     }
 
-    /// Holds a state that was read otherwise to the steps that were confirmed before.
+    /// Checks a state that was read by other means against the steps that were confirmed before.
     pub fn check(&mut self, words: &[u32], confirmed: u64) -> Result<()> {
         self.seen_steps = self.seen_steps.max(TrainingState::steps(words));
         self.check_steps(confirmed)
     }
 
-    /// Refuses reports that count fewer steps than were confirmed; but once, since the steps stay lost.
+    /// Fails if the reports count fewer steps than were confirmed. Fails once only, since the steps stay lost.
     fn check_steps(&self, confirmed: u64) -> Result<()> {
         let missing = confirmed.saturating_sub(self.seen_steps);
         if missing == 0 {
@@ -179,21 +180,21 @@ pub(crate) fn steps_dropped(operation: &'static str, expected: u64, found: u64) 
     Error::WorkDropped { operation, what: "training steps", expected, found, way_out }
 }
 
-/// Held by a recording's callback: frees the slot if the callback never runs.
-struct Ticket {
-    /// The slot's, until the callback runs.
+/// Owned by a recording's callback: frees the slot if the callback never runs.
+struct PendingReport {
+    /// The slot's status, until the callback runs.
     status: Option<Arc<Mutex<Status>>>,
     confirmed_steps: Arc<AtomicU64>,
     steps: u64,
     recorded: Instant,
-    /// Kept until then.
-    _stopwatch: Option<Arc<Stopwatch>>,
+    /// Keeps the timer's queries in use until then.
+    _timer: Option<Arc<PassTimer>>,
 }
 
-impl Ticket {
+impl PendingReport {
     fn arrive(mut self, mapped: bool) {
         let Some(status) = self.status.take() else { return };
-        let arrived = Status::Arrived { steps: self.steps, after: self.recorded.elapsed() };
+        let arrived = Status::Arrived { steps: self.steps, elapsed: self.recorded.elapsed() };
         *lock(&status) = if mapped { arrived } else { Status::Failed };
         if mapped {
             self.confirmed_steps.fetch_add(self.steps, Ordering::AcqRel);
@@ -201,7 +202,7 @@ impl Ticket {
     }
 }
 
-impl Drop for Ticket {
+impl Drop for PendingReport {
     fn drop(&mut self) {
         if let Some(status) = &self.status {
             *lock(status) = Status::Free;

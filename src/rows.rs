@@ -1,4 +1,4 @@
-//! Matrices in GPU buffers, the app's own included: rows of f32 at an offset, a stride apart.
+//! Matrices in GPU buffers, the app's own included: rows of f32 with an offset and a stride.
 
 use crate::error::{BufferProblem, Error, Result, Shape};
 use crate::gpu::Gpu;
@@ -7,14 +7,14 @@ use crate::gpu::Gpu;
 ///
 /// ```no_run
 /// # fn rows(vertices: wgpu::Buffer) {
-/// // The position (2 numbers) of each vertex of 32 bytes, which stands 8 bytes into it.
+/// // The position (2 values) of each vertex: vertices take 32 bytes, and the position begins at byte 8.
 /// let positions = wgrad::Rows::new(&vertices, 2).offset(8).stride(32);
 /// # }
 /// ```
 ///
-/// Building one checks nothing; what takes it does. Three things wgpu does not tell in time: a buffer that the app
-/// destroys after it was bound, or has mapped while work on it is submitted, is wgpu's error at that submission; and a
-/// buffer of another `wgpu::Instance` may be taken for one of this.
+/// Constructors check nothing; the functions that take rows do. They cannot detect three mistakes: if the app destroys
+/// a buffer after it was bound, or keeps it mapped while work on it is submitted, wgpu reports an error at that
+/// submission; and a buffer of another `wgpu::Instance` may be mistaken for one of this instance.
 #[derive(Clone, Debug)]
 pub struct Rows {
     buffer: wgpu::Buffer,
@@ -22,22 +22,22 @@ pub struct Rows {
     offset: u64,
     stride: Option<u64>,
     rows: Option<u64>,
-    /// Whether rows are padded to whole `vec4`: then the last row too has room for a whole stride.
+    /// Whether rows are padded to whole `vec4`: then the last row, too, takes a full stride.
     padded: bool,
 }
 
 impl Rows {
-    /// As many rows of `width` numbers as the buffer holds, one right after the other from the buffer's start.
+    /// As many rows of `width` values as the buffer holds, contiguous from the buffer's start.
     pub fn new(buffer: &wgpu::Buffer, width: usize) -> Self {
         Rows { buffer: buffer.clone(), width: width as u64, offset: 0, stride: None, rows: None, padded: false }
     }
 
-    /// Rows of `width` values each, in a buffer of their own that shaders can read and write and that can be copied from and
-    /// to (`STORAGE`, `COPY_SRC`, `COPY_DST`). From 4 MiB on it waits for each part of the upload.
+    /// Rows of `width` values each, uploaded to a new buffer with the usages `STORAGE`, `COPY_SRC` and `COPY_DST`.
+    /// Waits for each full 4 MiB of the upload.
     ///
     /// # Errors
-    /// [`Error::Count`] for a width of 0, no rows, or a length that is not whole rows,
-    /// [`Error::NotFinite`] for NaN or infinity, [`Error::TooLarge`] where the device's limits are too low,
+    /// [`Error::Count`] for a width of 0, no rows, or a length that is not a multiple of `width`,
+    /// [`Error::NotFinite`] for NaN or infinity, [`Error::TooLarge`] if the device's limits are too low,
     /// [`Error::OutOfMemory`], [`Error::Timeout`], [`Error::DeviceLost`].
     pub fn from_slice(gpu: &Gpu, width: usize, values: &[f32]) -> Result<Rows> {
         let operation = "Rows::from_slice";
@@ -57,12 +57,12 @@ impl Rows {
         Ok(rows)
     }
 
-    /// The values as they are after all that was submitted before, one row after the other, without the gaps that a stride
-    /// leaves. Waits. Copies the buffer from the first row to the end of the last, gaps included.
+    /// The values after all earlier submissions, row-major, without the gaps that a stride leaves. Waits. Copies the
+    /// buffer from the first row to the end of the last, gaps included.
     ///
     /// # Errors
-    /// [`Error::Buffer`] for a buffer without `COPY_SRC`, or one that is destroyed, mapped or of another device, what
-    /// [`Rows`] are refused for elsewhere, [`Error::TooLarge`],
+    /// [`Error::Buffer`] for a buffer without `COPY_SRC`, or one that is destroyed, mapped or of another device, and
+    /// for rows that do not fit it; [`Error::Count`] for no rows or a width of 0; [`Error::TooLarge`],
     /// [`Error::OutOfMemory`], [`Error::Timeout`], [`Error::DeviceLost`].
     pub fn read(&self, gpu: &Gpu) -> Result<Vec<f32>> {
         let operation = "Rows::read";
@@ -74,7 +74,7 @@ impl Rows {
             encoder.copy_buffer_to_buffer(&self.buffer, self.offset, &copy, 0, self.bytes());
         })?;
         let width = self.width as usize;
-        // Of a single row, any stride.
+        // A single row may have any stride.
         let stride = (self.stride_bytes() / 4).min(values.len() as u64) as usize;
         if stride > width {
             values = values.chunks(stride).flat_map(|row| &row[..width]).copied().collect();
@@ -82,22 +82,23 @@ impl Rows {
         Ok(values)
     }
 
-    /// The first row begins this many bytes into the buffer, a multiple of 4.
+    /// Sets the byte offset of the first row in the buffer, a multiple of 4.
     pub fn offset(self, bytes: u64) -> Self {
         Rows { offset: bytes, ..self }
     }
 
-    /// Each row begins this many bytes after the one before, a multiple of 4 and no less than a row.
+    /// Sets the bytes from the start of one row to the start of the next: a multiple of 4, and at least the size of a
+    /// row.
     pub fn stride(self, bytes: u64) -> Self {
         Rows { stride: Some(bytes), ..self }
     }
 
-    /// Only this many rows.
+    /// Sets the number of rows.
     pub fn rows(self, rows: usize) -> Self {
         Rows { rows: Some(rows as u64), ..self }
     }
 
-    /// The buffer that the rows are in.
+    /// The buffer that holds the rows.
     pub fn buffer(&self) -> &wgpu::Buffer {
         &self.buffer
     }
@@ -108,7 +109,7 @@ impl Rows {
     }
 
     fn row_bytes(&self) -> u64 {
-        // A multiple of 4 even where it does not fit.
+        // Saturates to a multiple of 4.
         self.width.saturating_mul(4) & !3
     }
 
@@ -117,7 +118,7 @@ impl Rows {
     }
 
     fn rows_that_fit(&self) -> u64 {
-        // The last row needs no full stride.
+        // The last row takes no full stride.
         let available = self.buffer.size().saturating_sub(self.offset);
         match available.checked_sub(self.row_bytes()) {
             Some(after_first) => 1 + after_first.checked_div(self.stride_bytes()).unwrap_or(0),
@@ -125,12 +126,12 @@ impl Rows {
         }
     }
 
-    /// Refuses rows that are not as wide as the network's input or output.
+    /// Refuses rows that are not as wide as `other_name`, the network's input or output.
     pub(crate) fn check_width(
         &self,
         operation: &'static str,
         what: &'static str,
-        of_network: &'static str,
+        other_name: &'static str,
         width: usize,
     ) -> Result<()> {
         let left = self.shape();
@@ -139,11 +140,11 @@ impl Rows {
             return Ok(());
         }
         let rule = "both must have the same number of columns";
-        Err(Error::Shapes { operation, left_name: what, left, right_name: of_network, right, rule })
+        Err(Error::Shapes { operation, left_name: what, left, right_name: other_name, right, rule })
     }
 
-    /// Some of these rows, of which there are as many.
-    pub(crate) fn part(&self, first: usize, rows: usize) -> Self {
+    /// The rows `first..first + rows`, which must exist.
+    pub(crate) fn range(&self, first: usize, rows: usize) -> Self {
         let stride = self.stride_bytes();
         Rows { offset: self.offset + first as u64 * stride, rows: Some(rows as u64), ..self.clone() }
     }
@@ -153,19 +154,19 @@ impl Rows {
         (self.shape().rows.max(1) - 1).saturating_mul(self.stride_bytes()).saturating_add(self.row_bytes())
     }
 
-    /// Writes whole rows of f32 from row `first` on, before whatever is submitted next.
-    pub(crate) fn write(&self, gpu: &Gpu, first: usize, numbers: &[f32]) -> Result<()> {
-        let place = self.offset + first as u64 * self.stride_bytes();
+    /// Writes whole rows from row `first` on, before the next submission runs.
+    pub(crate) fn write(&self, gpu: &Gpu, first: usize, values: &[f32]) -> Result<()> {
+        let offset = self.offset + first as u64 * self.stride_bytes();
         if self.stride_bytes() == self.row_bytes() {
-            return gpu.write_buffer(&self.buffer, place, bytemuck::cast_slice(numbers));
+            return gpu.write_buffer(&self.buffer, offset, bytemuck::cast_slice(values));
         }
-        for (row, numbers) in (0..).zip(numbers.chunks_exact(self.width as usize)) {
-            gpu.write_buffer(&self.buffer, place + row * self.stride_bytes(), bytemuck::cast_slice(numbers))?;
+        for (row, values) in (0..).zip(values.chunks_exact(self.width as usize)) {
+            gpu.write_buffer(&self.buffer, offset + row * self.stride_bytes(), bytemuck::cast_slice(values))?;
         }
         Ok(())
     }
 
-    /// A matrix of our own, one row right after the other.
+    /// A matrix in a new buffer, its rows contiguous.
     pub(crate) fn create(
         gpu: &Gpu,
         operation: &'static str,
@@ -178,7 +179,7 @@ impl Rows {
         Ok(Rows { buffer, width, offset: 0, stride: None, rows: Some(rows), padded: false })
     }
 
-    /// A matrix of our own whose rows are padded to whole `vec4`.
+    /// A matrix in a new buffer, its rows padded to whole `vec4`.
     pub(crate) fn create_padded(
         gpu: &Gpu,
         operation: &'static str,
@@ -191,8 +192,8 @@ impl Rows {
         Ok(Rows { width, stride: Some(padded_width * 4), padded: true, ..rows })
     }
 
-    /// Checks the rows, as the operand `what` of `operation`, whose buffer must have `usage`; gives the byte at which they
-    /// end.
+    /// Checks the rows as the operand `what` of `operation`; their buffer must have `usage`. Returns the byte offset of
+    /// their end.
     fn check(&self, operation: &'static str, what: &'static str, usage: wgpu::BufferUsages) -> Result<u64> {
         let (row, stride) = (self.row_bytes(), self.stride_bytes());
         let shape = self.shape();
@@ -223,14 +224,14 @@ impl Rows {
         Ok(needed)
     }
 
-    /// Checks the rows, as the operand `what` of `operation`, and gives the place of their binding.
+    /// Checks the rows as the operand `what` of `operation`, and computes their binding.
     pub(crate) fn operand(&self, gpu: &Gpu, operation: &'static str, what: &'static str) -> Result<Operand<'_>> {
         let needed = self.check(operation, what, wgpu::BufferUsages::STORAGE)?;
-        // A binding must begin at a multiple of the device's alignment: the rest of the offset is the shader's.
+        // A binding's offset must be a multiple of the device's alignment: the shader adds the rest.
         let alignment = u64::from(gpu.limits().min_storage_buffer_offset_alignment).max(4);
         let start = self.offset - self.offset % alignment;
         gpu.check_binding_size(operation, what, needed - start)?;
-        // All of these fit in 32 bits, since the binding does; but for the stride of a single row, which is never used.
+        // All of these fit in 32 bits, since the binding does, except the stride of a single row, which is never used.
         let word = |bytes: u64| (bytes / 4) as u32;
         Ok(Operand {
             what,
@@ -245,14 +246,14 @@ impl Rows {
     }
 }
 
-/// Rows that were checked: what a kernel binds.
+/// Checked rows, as a kernel binds them.
 #[derive(Clone, Copy)]
 pub(crate) struct Operand<'a> {
     what: &'static str,
     buffer: &'a wgpu::Buffer,
     start: u64,
     bytes: u64,
-    /// The first number's place in the binding and the stride, counted in numbers.
+    /// The offset in the binding and the stride, in values.
     pub view: [u32; 2],
     pub rows: u32,
     pub width: u32,
@@ -265,16 +266,17 @@ impl Operand<'_> {
         Shape { rows: self.rows.into(), columns: self.width.into() }
     }
 
-    /// How many numbers the matrix has: fits in 32 bits, since its bytes do.
+    /// How many values the matrix has: fits in 32 bits, since its bytes do.
     pub fn len(&self) -> u32 {
         self.rows * self.width
     }
 
-    /// How many numbers of a row a shader can read at once: 4 or 2 where every row's place and the width are multiples.
+    /// The load width, the values that a shader can read with one load: 4 or 2 if the offset, the stride and the width
+    /// are multiples of it, otherwise 1.
     pub fn load_width(&self) -> u32 {
         let [first, stride] = self.view;
         let width = if self.padded { stride } else { self.width };
-        let fits = |numbers: &u32| [first, stride, width].iter().all(|place| place.is_multiple_of(*numbers));
+        let fits = |load_width: &u32| [first, stride, width].iter().all(|values| values.is_multiple_of(*load_width));
         [4, 2].into_iter().find(fits).unwrap_or(1)
     }
 
@@ -286,7 +288,7 @@ impl Operand<'_> {
         })
     }
 
-    /// Refuses shapes that do not fit each other: `fits` says whether they do, `rule` what would.
+    /// Refuses shapes that do not match: `fits` is whether they do, `rule` what must hold.
     pub fn check_fit(&self, operation: &'static str, other: &Self, fits: bool, rule: &'static str) -> Result<()> {
         if fits {
             return Ok(());
@@ -311,7 +313,7 @@ impl Operand<'_> {
         self.what
     }
 
-    /// Refuses to write to a buffer that the same dispatch reads: wgpu would, even where the ranges are apart.
+    /// Refuses to write to a buffer that the same dispatch reads: wgpu refuses it even if the ranges are disjoint.
     pub fn check_written_alone(&self, operation: &'static str, read: &[&Self]) -> Result<()> {
         match read.iter().find(|read| read.is_in(self.buffer)) {
             Some(read) => Err(Error::aliased(operation, read.what, self.what)),
@@ -321,9 +323,9 @@ impl Operand<'_> {
 }
 
 /// Refuses NaN and infinity.
-pub(crate) fn check_finite(operation: &'static str, what: &'static str, numbers: &[f32]) -> Result<()> {
-    match numbers.iter().position(|number| !number.is_finite()) {
-        Some(index) => Err(Error::NotFinite { operation, what, index: Some(index), value: numbers[index].to_string() }),
+pub(crate) fn check_finite(operation: &'static str, what: &'static str, values: &[f32]) -> Result<()> {
+    match values.iter().position(|value| !value.is_finite()) {
+        Some(index) => Err(Error::NotFinite { operation, what, index: Some(index), value: values[index].to_string() }),
         None => Ok(()),
     }
 }

@@ -1,4 +1,4 @@
-//! What samples are on the GPU: rows in an encoding, and how many of them there are.
+//! Samples on the GPU: encoded rows, and the number of samples.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -9,7 +9,7 @@ use crate::rows::Rows;
 /// A data set's inputs or targets, one row per sample.
 #[derive(Clone, Debug)]
 pub(crate) struct EncodedRows {
-    /// The rows as they lie in their buffer, in words of 32 bits.
+    /// The rows in their buffer, in words of 32 bits.
     pub rows: Rows,
     pub encoding: Encoding,
     /// How many values a sample has.
@@ -28,18 +28,18 @@ impl EncodedRows {
 pub(crate) enum Encoding {
     /// One f32 each.
     Floats,
-    /// Four bytes each, the first the lowest; a byte stands for `byte · scale + offset`.
+    /// Four bytes each, the lowest first; a byte's value is `byte · scale + offset`.
     Bytes { scale: f32, offset: f32 },
-    /// The sample's class, the only word: the value of that index is `on`, all others are `off`.
+    /// A single word, the sample's class: the value with that index is `on`, all others are `off`.
     Class { off: f32, on: f32 },
 }
 
-/// How many samples there are, on the host and on the GPU: more as an app adds rows, up to as many as there is room for.
+/// The number of samples, on the host and on the GPU: it grows as the app adds rows, up to `capacity`.
 #[derive(Clone, Debug)]
 pub(crate) struct SampleCount {
     buffer: wgpu::Buffer,
     count: Arc<Mutex<u32>>,
-    /// How many samples there is room for.
+    /// The most samples that fit in the buffers.
     pub capacity: u32,
 }
 
@@ -54,7 +54,7 @@ impl SampleCount {
         *self.lock()
     }
 
-    /// The count, which nobody else changes meanwhile.
+    /// The count, locked against changes by other threads.
     pub fn lock(&self) -> MutexGuard<'_, u32> {
         self.count.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -63,7 +63,7 @@ impl SampleCount {
         self.buffer.as_entire_binding()
     }
 
-    /// Sets the count, from the next submission on.
+    /// Sets the count, effective from the next submission. `count` is the locked count.
     pub fn write(&self, gpu: &Gpu, count: &mut u32, new: u32) -> Result<()> {
         gpu.write_buffer(&self.buffer, 0, words_as_bytes(&[new]))?;
         *count = new;

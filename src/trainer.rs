@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use crate::codegen::Work;
 use crate::data::Dataset;
 use crate::error::{Error, Result};
-use crate::gpu::{COMPILING, Gpu};
+use crate::gpu::{COMPILE_TIMEOUT_FACTOR, Gpu};
 use crate::kernels::TrainingState;
 use crate::network::Network;
 use crate::readback::{Ring, steps_dropped};
@@ -331,7 +331,7 @@ impl Trainer {
     /// first runs.
     fn gpu_for_a_wait(&self) -> Gpu {
         let has_run = self.latest.as_ref().is_some_and(|latest| latest.step > self.first_step);
-        self.gpu.clone().with_patience(if has_run { 1 } else { COMPILING })
+        self.gpu.clone().with_timeout_factor(if has_run { 1 } else { COMPILE_TIMEOUT_FACTOR })
     }
 }
 

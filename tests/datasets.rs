@@ -356,7 +356,7 @@ fn refuses_tables_by_line_and_column() {
         (b"1,2\n1,1e39\n", Header::No, ["line 2, column \"column 2\"", "\"1e39\"", finite]),
         (b"x,2\ny\xff,2\n", Header::No, ["line 2, column \"column 1\"", "\"y\u{fffd}\"", "words in UTF-8"]),
         (b"a,\xff\n1,2\n", Header::Auto, ["line 1, field 2", "\"\u{fffd}\"", "a name in UTF-8"]),
-        (b"a,a\n1,2\n", Header::Auto, ["line 1, field 2", "a second column \"a\"", "a name of its own"]),
+        (b"a,a\n1,2\n", Header::Auto, ["line 1, field 2", "a second column \"a\"", "a unique name"]),
     ] {
         folder.assert_malformed(folder.read_table(text, header), "table.csv", words);
     }

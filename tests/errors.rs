@@ -172,7 +172,7 @@ fn refuses_data_that_is_no_data_set() {
     let no_width = Dataset::new(&gpu, &[[0.0; 0]; 3], &[[0.0]; 3]);
     assert_refused!(no_width, count!(0, 1, u64::MAX), "Dataset::new", "width");
     let unlike = Dataset::new(&gpu, &XOR_INPUTS, &XOR_TARGETS[..3]);
-    assert_refused!(unlike, Error::Shapes { .. }, "Dataset::new", "[4, 2]", "[3, 2]", "one row a sample");
+    assert_refused!(unlike, Error::Shapes { .. }, "Dataset::new", "[4, 2]", "[3, 2]", "one row per sample");
     let ragged = Dataset::from_slices(&gpu, 3, &[0.0; 6], &[0.0; 4]);
     assert_refused!(ragged, count!(4, 6, 6), "Dataset::from_slices", "targets");
     let nan = Dataset::from_slices(&gpu, 2, &[0.0, 1.0, f32::NAN, 3.0], &[0.0; 2]);

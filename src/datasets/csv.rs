@@ -1,4 +1,4 @@
-//! CSV: images a row each, and tables. The crate `csv` splits the fields.
+//! CSV: images, one per row, and tables. The crate `csv` splits the fields.
 
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
@@ -9,9 +9,9 @@ use csv::{ByteRecord, Reader, ReaderBuilder};
 use super::{BLOCK, Column, Header, LabelColumn, LabelledImages, Progress, ReadProgress, Source, Table, Values};
 use crate::error::{Error, Result};
 
-/// How long a row may be, in bytes. The crate `csv` keeps a whole row, and 8 bytes for the end of each field: of a file
-/// of commas, or with a quote left open, it would keep many times the file.
-const LONGEST_ROW: u64 = 1 << 20;
+/// The maximum size of a row, in bytes. The crate `csv` keeps a whole row, and 8 bytes per field: for a file of commas,
+/// or one with an unclosed quote, that would be many times the file's size.
+const MAX_ROW_BYTES: u64 = 1 << 20;
 
 pub(super) fn read_images<F: FnMut(ReadProgress)>(
     source: &Source,
@@ -28,10 +28,10 @@ pub(super) fn read_images<F: FnMut(ReadProgress)>(
     if !has_first_row || is_header && !rows.advance()? {
         return Err(no_rows(source, is_header));
     }
-    // A field takes two bytes at least, a digit and what separates it from the next.
-    let most_rows = source.bytes.div_ceil(2) / fields as u64 + 1;
-    let mut pixels = source.vec(most_rows.saturating_mul(fields as u64 - 1))?;
-    let mut labels = source.vec(most_rows)?;
+    // A field takes at least two bytes: a digit and a separator.
+    let max_rows = source.bytes.div_ceil(2) / fields as u64 + 1;
+    let mut pixels = source.vec(max_rows.saturating_mul(fields as u64 - 1))?;
+    let mut labels = source.vec(max_rows)?;
     let label = if label == LabelColumn::First { 0 } else { fields - 1 };
     loop {
         for (index, field) in rows.record.iter().enumerate() {
@@ -41,10 +41,10 @@ pub(super) fn read_images<F: FnMut(ReadProgress)>(
             };
             match byte(field) {
                 Some(byte) => bytes.push(byte),
-                None => return Err(rows.malformed(&format!(", field {}", index + 1), shown(field), expected)),
+                None => return Err(rows.malformed(&format!(", field {}", index + 1), quoted(field), expected)),
             }
         }
-        progress.at(rows.bytes());
+        progress.update(rows.bytes());
         if !rows.advance()? {
             break;
         }
@@ -62,14 +62,14 @@ pub(super) fn read_table<F: FnMut(ReadProgress)>(
     progress: &mut Progress<F>,
 ) -> Result<Table> {
     let layout = Layout::read(source, header)?;
-    let rows = layout.each_field(|bytes| progress.at(bytes), |column, field| layout.kinds[column].fits(field))?;
+    let rows = layout.each_field(|bytes| progress.update(bytes), |column, field| layout.kinds[column].fits(field))?;
     let cells = layout.kinds.iter().map(|kind| match kind {
         Kind::Number => Ok(Cells::Numbers(source.vec(rows)?)),
         Kind::Word => Ok(Cells::Words { classes: HashMap::new(), rows: source.vec(rows)? }),
     });
     let mut cells = cells.collect::<Result<Vec<_>>>()?;
-    let after_the_first = |bytes| progress.at(source.bytes.saturating_add(bytes));
-    if layout.each_field(after_the_first, |column, field| cells[column].push(field))? != rows {
+    let second_pass = |bytes| progress.update(source.bytes.saturating_add(bytes));
+    if layout.each_field(second_pass, |column, field| cells[column].push(field))? != rows {
         return Err(source.unreadable("it changed while it was read"));
     }
     let columns = cells.into_iter().enumerate();
@@ -77,10 +77,10 @@ pub(super) fn read_table<F: FnMut(ReadProgress)>(
     Ok(Table { columns, rows: usize::try_from(rows).unwrap_or(usize::MAX) })
 }
 
-/// What the first rows of a table tell.
+/// A table's columns, from its first rows.
 struct Layout<'a> {
     source: &'a Source<'a>,
-    /// Empty where there is no header.
+    /// Empty without a header.
     names: Vec<String>,
     kinds: Vec<Kind>,
 }
@@ -111,10 +111,11 @@ impl<'a> Layout<'a> {
         self.names.get(column).cloned().unwrap_or_else(|| format!("column {}", column + 1))
     }
 
-    /// Goes through the rows of data, gives each field to `fits`, with the number of its column, and counts the rows.
-    fn each_field(&self, mut progress: impl FnMut(u64), mut fits: impl FnMut(usize, &[u8]) -> bool) -> Result<u64> {
+    /// Calls `accept` for each field of the rows of data, with its column's index, and counts the rows. A field that it
+    /// refuses is an error.
+    fn each_field(&self, mut progress: impl FnMut(u64), mut accept: impl FnMut(usize, &[u8]) -> bool) -> Result<u64> {
         let mut rows = Rows::new(self.source)?;
-        // The file may be another by now, but not with fewer columns or more unnoticed.
+        // The file may have changed since; this detects another number of columns.
         rows.fields = self.kinds.len();
         if !self.names.is_empty() {
             rows.advance()?;
@@ -122,9 +123,9 @@ impl<'a> Layout<'a> {
         let mut count = 0;
         while rows.advance()? {
             for (column, field) in rows.record.iter().enumerate() {
-                if !fits(column, field) {
-                    let place = format!(", column {:?}", self.name(column));
-                    return Err(rows.malformed(&place, shown(field), self.kinds[column].expected()));
+                if !accept(column, field) {
+                    let position = format!(", column {:?}", self.name(column));
+                    return Err(rows.malformed(&position, quoted(field), self.kinds[column].expected()));
                 }
             }
             count += 1;
@@ -138,10 +139,10 @@ impl<'a> Layout<'a> {
 fn names(rows: &Rows) -> Result<Vec<String>> {
     let (mut names, mut seen) = (Vec::new(), HashSet::new());
     for (index, field) in rows.record.iter().enumerate() {
-        let place = format!(", field {}", index + 1);
-        let name = word(field).ok_or_else(|| rows.malformed(&place, shown(field), "a name in UTF-8"))?;
+        let position = format!(", field {}", index + 1);
+        let name = word(field).ok_or_else(|| rows.malformed(&position, quoted(field), "a name in UTF-8"))?;
         if !seen.insert(name) {
-            return Err(rows.malformed(&place, format!("a second column {name:?}"), "a name of its own"));
+            return Err(rows.malformed(&position, format!("a second column {name:?}"), "a unique name"));
         }
         names.push(name.to_owned());
     }
@@ -181,7 +182,7 @@ enum Cells {
 }
 
 impl Cells {
-    /// Whether the field was one for this column.
+    /// Appends the field; false if it does not fit the column.
     fn push(&mut self, field: &[u8]) -> bool {
         match self {
             Cells::Numbers(numbers) => number(field).map(|number| numbers.push(number)).is_some(),
@@ -217,10 +218,10 @@ impl From<Cells> for Values {
     }
 }
 
-/// What most fields of images are: one to three digits.
+/// One to three digits, which most fields of images are: the fast path.
 fn digits(field: &[u8]) -> Option<u16> {
     let all_digits = (1..=3).contains(&field.len()) && field.iter().all(u8::is_ascii_digit);
-    all_digits.then(|| field.iter().fold(0, |all, &digit| 10 * all + u16::from(digit - b'0')))
+    all_digits.then(|| field.iter().fold(0, |value, &digit| 10 * value + u16::from(digit - b'0')))
 }
 
 /// A whole number from 0 to 255.
@@ -231,11 +232,12 @@ fn byte(field: &[u8]) -> Option<u8> {
     }
 }
 
-/// A number, were it infinite or NaN.
+/// A number, which may be infinite or NaN.
 fn parse(field: &[u8]) -> Option<f32> {
     word(field)?.parse().ok()
 }
 
+/// A finite number.
 fn number(field: &[u8]) -> Option<f32> {
     digits(field).map(f32::from).or_else(|| parse(field).filter(|number| number.is_finite()))
 }
@@ -244,8 +246,8 @@ fn word(field: &[u8]) -> Option<&str> {
     str::from_utf8(field.trim_ascii()).ok()
 }
 
-/// A field as an error shows it.
-fn shown(field: &[u8]) -> String {
+/// A field, as error messages show it.
+fn quoted(field: &[u8]) -> String {
     if field.trim_ascii().is_empty() {
         return "an empty field".to_owned();
     }
@@ -262,13 +264,13 @@ fn no_rows(source: &Source, is_header: bool) -> Error {
     source.malformed("the end of the file", found, "at least one row of data")
 }
 
-/// A file's rows, all of as many fields as the first.
+/// Reads a file's rows, which must all have as many fields as the first.
 struct Rows<'a> {
     source: &'a Source<'a>,
-    reader: Reader<Window<'a>>,
-    /// The row at hand.
+    reader: Reader<RowLimit<'a>>,
+    /// The current row.
     record: ByteRecord,
-    /// The fields of a row; 0 before the first.
+    /// The number of fields per row; 0 before the first row.
     fields: usize,
 }
 
@@ -276,21 +278,21 @@ impl<'a> Rows<'a> {
     fn new(source: &'a Source<'a>) -> Result<Self> {
         let mut file = &source.file;
         file.rewind().map_err(|error| source.unreadable(error))?;
-        let window = Window { file: file.take(source.bytes), given: 0, row: 0 };
-        let mut reader = ReaderBuilder::new().flexible(true).buffer_capacity(BLOCK as usize).from_reader(window);
-        // With a header that is set, the first row is a row like others; else it would be kept, three times over.
+        let limited = RowLimit { file: file.take(source.bytes), position: 0, row_start: 0 };
+        let mut reader = ReaderBuilder::new().flexible(true).buffer_capacity(BLOCK as usize).from_reader(limited);
+        // An empty header makes the first row an ordinary one; otherwise the reader would keep three copies of it.
         reader.set_byte_headers(ByteRecord::new());
         Ok(Rows { source, reader, record: ByteRecord::new(), fields: 0 })
     }
 
-    /// How far the file was read.
+    /// How many bytes of the file were read.
     fn bytes(&self) -> u64 {
         self.reader.position().byte()
     }
 
-    /// Goes on to the next row; `false` at the end.
+    /// Reads the next row; `false` at the end.
     fn advance(&mut self) -> Result<bool> {
-        self.reader.get_mut().row = self.bytes();
+        self.reader.get_mut().row_start = self.bytes();
         match self.reader.read_byte_record(&mut self.record) {
             Ok(true) => {}
             Ok(false) => return Ok(false),
@@ -309,7 +311,7 @@ impl<'a> Rows<'a> {
 
     fn failed(&self, error: csv::Error) -> Error {
         let too_long = || {
-            let found = format!("a row of more than {LONGEST_ROW} bytes");
+            let found = format!("a row of more than {MAX_ROW_BYTES} bytes");
             self.malformed("", found, "a shorter one, or the end of a quoted field")
         };
         match error.into_kind() {
@@ -318,14 +320,14 @@ impl<'a> Rows<'a> {
         }
     }
 
-    fn malformed(&self, place_in_line: &str, found: impl ToString, expected: impl ToString) -> Error {
-        self.source.malformed(format!("line {}{place_in_line}", self.line()), found, expected)
+    fn malformed(&self, position_in_line: &str, found: impl ToString, expected: impl ToString) -> Error {
+        self.source.malformed(format!("line {}{position_in_line}", self.line()), found, expected)
     }
 
-    /// The line on which the row at hand begins.
+    /// The line on which the current row begins.
     ///
-    /// The crate `csv` counts the lines up to the end of the row before; between the two lie the second byte of a line's
-    /// end and blank lines, for which the file is read again there. So nothing can be read after this.
+    /// The crate `csv` counts lines up to the end of the previous row. This counts the line breaks between the two, by
+    /// reading that part of the file again. No row can be read after this.
     fn line(&self) -> u64 {
         let Some(position) = self.record.position() else { return 1 };
         let mut file = &self.source.file;
@@ -338,24 +340,24 @@ impl<'a> Rows<'a> {
     }
 }
 
-/// A file of which no more is handed out than one row may have.
-struct Window<'a> {
+/// Reads a file, and fails when a row exceeds `MAX_ROW_BYTES`.
+struct RowLimit<'a> {
     file: Take<&'a File>,
-    /// How many bytes were handed out.
-    given: u64,
-    /// Where the row at hand begins.
-    row: u64,
+    /// How many bytes were read.
+    position: u64,
+    /// The byte offset of the current row.
+    row_start: u64,
 }
 
-impl Read for Window<'_> {
+impl Read for RowLimit<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let left = self.row.saturating_add(LONGEST_ROW).saturating_sub(self.given);
+        let left = self.row_start.saturating_add(MAX_ROW_BYTES).saturating_sub(self.position);
         if left == 0 && self.file.limit() > 0 {
             return Err(io::Error::other("the row is too long"));
         }
         let length = buffer.len().min(usize::try_from(left).unwrap_or(usize::MAX));
         let read = self.file.read(&mut buffer[..length])?;
-        self.given += read as u64;
+        self.position += read as u64;
         Ok(read)
     }
 }

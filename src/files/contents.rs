@@ -1,11 +1,11 @@
-//! What stands in a file that was read: checked, and taken apart.
+//! Checking and parsing a file that was read.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
-use super::{CHECKSUM, MLP, NO_CHECKSUM, NOTE, STATE, VERSION, WGRAD, checksum_place, linear_layers, shape};
+use super::{CHECKSUM, MLP, NO_CHECKSUM, NOTE, STATE, VERSION, WGRAD, checksum_offset, linear_layers, shape};
 use crate::activation::Activation;
 use crate::error::{Error, Result};
 use crate::gpu::{Gpu, values};
@@ -21,11 +21,11 @@ pub(super) struct Contents<'a> {
 }
 
 impl<'a> Contents<'a> {
-    /// Checks that the file is whole: of ours also by version and checksum.
+    /// Checks that the file is complete; for one written by wgrad, also its version and checksum.
     pub fn new(path: &'a Path, bytes: &'a [u8]) -> Result<Self> {
-        let malformed = |place: &str, found: String, expected: &str| Error::Malformed {
+        let malformed = |position: &str, found: String, expected: &str| Error::Malformed {
             path: path.display().to_string(),
-            place: place.to_owned(),
+            place: position.to_owned(),
             found,
             expected: expected.to_owned(),
         };
@@ -35,10 +35,10 @@ impl<'a> Contents<'a> {
         let (_, header) = SafeTensors::read_metadata(bytes).map_err(no_header)?;
         let tensors = SafeTensors::deserialize(bytes).map_err(no_header)?;
         let contents = Contents { path, tensors, metadata: header.metadata().clone().unwrap_or_default() };
-        if !contents.is_ours() {
+        if !contents.is_from_wgrad() {
             return Ok(contents);
         }
-        let version = contents.text(WGRAD)?;
+        let version = contents.metadata(WGRAD)?;
         if version != VERSION {
             return Err(contents.malformed(
                 format!("metadata {WGRAD}"),
@@ -46,12 +46,12 @@ impl<'a> Contents<'a> {
                 format!("version {VERSION}"),
             ));
         }
-        let checksum = contents.text(CHECKSUM)?;
-        let place = checksum_place(bytes, checksum)
+        let checksum = contents.metadata(CHECKSUM)?;
+        let offset = checksum_offset(bytes, checksum)
             .filter(|_| checksum.len() == NO_CHECKSUM.len())
             .ok_or_else(|| contents.malformed(format!("metadata {CHECKSUM}"), checksum, "eight digits"))?;
         let mut hash = crc32fast::Hasher::new();
-        for part in [&bytes[..place], NO_CHECKSUM.as_bytes(), &bytes[place + checksum.len()..]] {
+        for part in [&bytes[..offset], NO_CHECKSUM.as_bytes(), &bytes[offset + checksum.len()..]] {
             hash.update(part);
         }
         let found = format!("{:08x}", hash.finalize());
@@ -65,26 +65,28 @@ impl<'a> Contents<'a> {
         Ok(contents)
     }
 
-    pub fn malformed(&self, place: impl ToString, found: impl ToString, expected: impl ToString) -> Error {
+    pub fn malformed(&self, position: impl ToString, found: impl ToString, expected: impl ToString) -> Error {
         Error::Malformed {
             path: self.path.display().to_string(),
-            place: place.to_string(),
+            place: position.to_string(),
             found: found.to_string(),
             expected: expected.to_string(),
         }
     }
 
-    pub fn is_ours(&self) -> bool {
+    pub fn is_from_wgrad(&self) -> bool {
         self.metadata.keys().any(|key| key.starts_with(WGRAD))
     }
 
-    fn text(&self, key: &str) -> Result<&str> {
-        let text = self.metadata.get(key).map(String::as_str);
-        text.ok_or_else(|| self.malformed("the metadata", format!("no {key}"), "a file that wgrad wrote for this"))
+    /// A metadata entry, as text.
+    fn metadata(&self, key: &str) -> Result<&str> {
+        let value = self.metadata.get(key).map(String::as_str);
+        value.ok_or_else(|| self.malformed("the metadata", format!("no {key}"), "a file that wgrad wrote for this"))
     }
 
+    /// A metadata entry, parsed.
     pub fn value<T: std::str::FromStr>(&self, key: &str) -> Result<T> {
-        let text = self.text(key)?;
+        let text = self.metadata(key)?;
         text.parse().map_err(|_| self.malformed(format!("metadata {key}"), text, std::any::type_name::<T>()))
     }
 
@@ -94,12 +96,12 @@ impl<'a> Contents<'a> {
     }
 
     pub fn mlp(&self) -> Result<Mlp> {
-        let text = self.text(MLP)?;
+        let text = self.metadata(MLP)?;
         let mlp = parse_mlp(text).filter(|mlp| mlp.check("Network::load").is_ok());
         mlp.ok_or_else(|| self.malformed(format!("metadata {MLP}"), text, "layers, such as 2 → linear 30 → sigmoid"))
     }
 
-    /// How many networks: those that the first weights are of.
+    /// The number of networks: the leading dimension of the first weights, if there is one.
     pub fn count(&self) -> Result<usize> {
         let mlp = self.mlp()?;
         let Some((layer, ..)) = linear_layers(&mlp).next() else { return Ok(1) };
@@ -112,7 +114,7 @@ impl<'a> Contents<'a> {
         tensor.map_err(|error| self.malformed(format!("tensor {name}"), error, "that tensor"))
     }
 
-    /// The bytes of a tensor that must have this type and shape.
+    /// The bytes of a tensor, which must have this type and shape.
     fn bytes(&self, name: &str, dtype: Dtype, shape: &[usize]) -> Result<Vec<u8>> {
         let tensor = self.tensor(name)?;
         if tensor.dtype() != dtype || tensor.shape() != shape {
@@ -122,11 +124,12 @@ impl<'a> Contents<'a> {
         Ok(tensor.data().to_vec())
     }
 
-    pub fn numbers(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
+    /// The values of an f32 tensor, which must have this shape.
+    pub fn f32s(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
         Ok(values(&self.bytes(name, Dtype::F32, shape)?))
     }
 
-    /// The words of a training run's state.
+    /// The words of the training states.
     pub fn state(&self, count: usize) -> Result<Vec<u32>> {
         Ok(values(&self.bytes(STATE, Dtype::U32, &[count, Trainer::STATE_WORDS])?))
     }
@@ -134,9 +137,9 @@ impl<'a> Contents<'a> {
     pub fn parameters(&self, mlp: &Mlp, count: usize) -> Result<Vec<f32>> {
         let mut parameters = vec![0.0; count * mlp.parameter_count()];
         for (layer, [inputs, outputs], bias, start) in linear_layers(mlp) {
-            let weights = self.numbers(&format!("{layer}.weight"), &shape(count, &[outputs, inputs]))?;
+            let weights = self.f32s(&format!("{layer}.weight"), &shape(count, &[outputs, inputs]))?;
             let biases = match bias {
-                true => self.numbers(&format!("{layer}.bias"), &shape(count, &[outputs]))?,
+                true => self.f32s(&format!("{layer}.bias"), &shape(count, &[outputs]))?,
                 false => Vec::new(),
             };
             for (network, parameters) in parameters.chunks_exact_mut(mlp.parameter_count()).enumerate() {
@@ -164,13 +167,13 @@ impl<'a> Contents<'a> {
     }
 }
 
-/// The network that [`Mlp`]'s `Display` wrote.
+/// Parses the output of [`Mlp`]'s `Display`.
 fn parse_mlp(text: &str) -> Option<Mlp> {
-    let mut words = text.split(" → ");
-    let mut mlp = Mlp::inputs(words.next()?.parse().ok()?);
-    for word in words {
-        mlp = match word.strip_prefix("linear ") {
-            None => mlp.activation(Activation::ALL.into_iter().find(|activation| activation.name() == word)?),
+    let mut parts = text.split(" → ");
+    let mut mlp = Mlp::inputs(parts.next()?.parse().ok()?);
+    for part in parts {
+        mlp = match part.strip_prefix("linear ") {
+            None => mlp.activation(Activation::ALL.into_iter().find(|activation| activation.name() == part)?),
             Some(linear) => match linear.strip_suffix(" with bias") {
                 Some(outputs) => mlp.linear(outputs.parse().ok()?).bias(),
                 None => mlp.linear(linear.parse().ok()?),

@@ -1,4 +1,4 @@
-//! A device of our own, for scripts and tests.
+//! Opening a device for scripts and tests.
 
 use super::Gpu;
 use crate::error::{Error, Result};
@@ -16,15 +16,15 @@ pub(super) async fn request() -> Result<Gpu> {
             return Err(Error::Environment { variable: "WGPU_BACKEND", value, problem });
         }
         Some(backends) => find_adapter(backends).await?,
-        // OpenGL, which tries to reach a display, only where nothing else is found.
+        // OpenGL tries to connect to a display, so it is tried only if there is nothing else.
         None => match find_adapter(wgpu::Backends::PRIMARY).await {
             Ok(adapter) => adapter,
             Err(_) => find_adapter(wgpu::Backends::all()).await?,
         },
     };
-    // Subgroups where there are any: they only add speed.
+    // Nothing requires subgroups; they only add speed.
     let required_features = adapter.features() & wgpu::Features::SUBGROUP;
-    // The default limits even where the adapter has more, so that what runs here runs everywhere.
+    // The default limits even if the adapter has more, so that programs written here run everywhere.
     let descriptor = wgpu::DeviceDescriptor {
         label: Some("wgrad device"),
         required_features,
@@ -50,8 +50,8 @@ async fn find_adapter(backends: wgpu::Backends) -> Result<wgpu::Adapter> {
     };
     let adapters = instance.enumerate_adapters(backends).await;
     let names = adapters.iter().map(|adapter| adapter.get_info().name).collect::<Vec<_>>();
-    let place = names.iter().position(|name| name.to_lowercase().contains(&wanted.to_lowercase()));
-    match place.and_then(|place| adapters.into_iter().nth(place)) {
+    let index = names.iter().position(|name| name.to_lowercase().contains(&wanted.to_lowercase()));
+    match index.and_then(|index| adapters.into_iter().nth(index)) {
         Some(adapter) => Ok(adapter),
         None if names.is_empty() => Err(Error::NoAdapter { tried: format!("none found on {backends:?}") }),
         None => {

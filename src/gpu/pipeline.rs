@@ -6,9 +6,9 @@ pub(crate) struct Kernel<'a> {
     pub entry_point: &'static str,
     /// The WGSL source.
     pub source: &'a str,
-    /// The value of the constant `WORKGROUP`, if the source has it.
+    /// The value of the override constant `WORKGROUP`, if the source has it.
     pub workgroup: Option<u32>,
-    /// Of the storage buffers, bindings 1, 2, …, which are only read; binding 0 is a uniform.
+    /// Whether each storage buffer (bindings 1, 2, …) is read-only; binding 0 is a uniform.
     pub read_only: &'a [bool],
 }
 

@@ -1,4 +1,4 @@
-//! Submitting, waiting, reading back, and noticing when something goes wrong meanwhile.
+//! Submitting, waiting and reading back, and detecting errors and lost devices.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -9,55 +9,56 @@ use std::time::{Duration, Instant};
 use super::{Gpu, values, words_as_bytes};
 use crate::error::{Error, Result};
 
-/// A wait is cut into slices of this length, so that a lost device is noticed between them.
+/// A wait is cut into slices of this length; between them it checks whether the device is lost.
 const WAIT_SLICE: Duration = Duration::from_millis(250);
 
-/// Comes along with everything that is read back, to show that the GPU did copy it.
+/// Appended to every readback: proves that the GPU performed the copy.
 const MARKER: u32 = 0x7767_7264;
 
 const DESTROYED: &str = "it was destroyed, or its driver gave up";
 
 impl Gpu {
-    /// Runs `action` and returns the error that wgpu reports of it, if any, instead of leaving it to the app's handler.
+    /// Runs `action` and returns the error that wgpu reports for it, if any, instead of leaving it to the app's
+    /// handler.
     pub(super) fn checked<T>(&self, what: &str, action: impl FnOnce() -> T) -> Result<T> {
         self.check_lost()?;
-        let scopes = self.begin_scopes();
-        let done = action();
-        self.judge(what, end_scopes(scopes))?;
-        Ok(done)
+        let scopes = self.push_error_scopes();
+        let output = action();
+        self.check_error(what, pop_error_scopes(scopes))?;
+        Ok(output)
     }
 
-    /// What an error of wgpu's means.
-    fn judge(&self, what: &str, error: Option<wgpu::Error>) -> Result<()> {
+    /// Converts an error of wgpu.
+    fn check_error(&self, what: &str, error: Option<wgpu::Error>) -> Result<()> {
         match error {
             None => Ok(()),
             Some(wgpu::Error::OutOfMemory { .. }) => Err(Error::OutOfMemory { what: what.to_owned() }),
             Some(error) => {
-                self.notice_loss()?;
+                self.detect_loss()?;
                 Err(Error::Refused { what: what.to_owned(), reason: error.to_string() })
             }
         }
     }
 
-    fn begin_scopes(&self) -> [wgpu::ErrorScopeGuard; 3] {
+    fn push_error_scopes(&self) -> [wgpu::ErrorScopeGuard; 3] {
         [wgpu::ErrorFilter::OutOfMemory, wgpu::ErrorFilter::Validation, wgpu::ErrorFilter::Internal]
             .map(|filter| self.device().push_error_scope(filter))
     }
 
-    /// Looks whether the device is lost: wgpu says so to the app's callback alone, and then makes objects that do not
-    /// work.
-    pub(crate) fn notice_loss(&self) -> Result<()> {
+    /// Checks whether the device is lost, by creating a mapped buffer: wgpu reports the loss only to the app's
+    /// callback, and then returns invalid objects.
+    pub(crate) fn detect_loss(&self) -> Result<()> {
         self.check_lost()?;
         let usage = wgpu::BufferUsages::MAP_WRITE | wgpu::BufferUsages::COPY_SRC;
         let descriptor =
             wgpu::BufferDescriptor { label: Some("wgrad probe"), size: 4, usage, mapped_at_creation: true };
-        let scopes = self.begin_scopes();
+        let scopes = self.push_error_scopes();
         let mapped = self.device().create_buffer(&descriptor).get_mapped_range(..).is_ok();
-        if end_scopes(scopes).is_some() || mapped { Ok(()) } else { Err(self.lose(DESTROYED)) }
+        if pop_error_scopes(scopes).is_some() || mapped { Ok(()) } else { Err(self.mark_lost(DESTROYED)) }
     }
 
-    /// Notes that the device is lost; what was noted first stays.
-    pub(crate) fn lose(&self, reason: &str) -> Error {
+    /// Marks the device as lost; the first reason is kept.
+    pub(crate) fn mark_lost(&self, reason: &str) -> Error {
         Error::DeviceLost { reason: self.shared.lost.get_or_init(|| reason.to_owned()).clone() }
     }
 
@@ -68,7 +69,7 @@ impl Gpu {
         }
     }
 
-    /// Records into an encoder of our own and submits it.
+    /// Records into a new encoder and submits it.
     pub(crate) fn submit(
         &self,
         label: &str,
@@ -80,12 +81,12 @@ impl Gpu {
             record(&mut encoder);
             self.queue().submit([encoder.finish()])
         });
-        // All that can be wrong with it is a buffer of the app's that is mapped or destroyed since it was bound.
-        submission.map_err(Error::of_a_buffer)
+        // Only a buffer of the app can be wrong here: one mapped or destroyed since it was bound.
+        submission.map_err(Error::into_buffer_error)
     }
 
-    /// Waits until `submission` is done, and `arrived` says that what it brings has arrived: its callbacks may be under
-    /// way in another thread that polls the device too.
+    /// Waits until `submission` is done and `arrived` returns true: another thread that polls the device may still be
+    /// running the submission's callbacks.
     pub(crate) fn wait(&self, submission: &wgpu::SubmissionIndex, arrived: impl Fn() -> bool) -> Result<()> {
         let start = Instant::now();
         loop {
@@ -104,23 +105,23 @@ impl Gpu {
         }
     }
 
-    /// Lets callbacks run that are due, without waiting.
+    /// Runs the callbacks that are due, without waiting.
     pub(crate) fn poll_once(&self) -> Result<()> {
         self.check_lost()?;
-        // Without a wait there is no time-out, and so no error but the loss that `poll` reports.
+        // Without a wait there is no timeout: the only error is the loss that `poll` reports.
         self.poll(wgpu::PollType::Poll).map(|_| ())
     }
 
-    /// wgpu's poll panics when the driver reports a lost device: here that becomes an error. A panic of the app's own,
-    /// in a callback that the poll ran, goes on.
+    /// Polls, and turns wgpu's panic when the driver reports a lost device into an error. A panic of a callback of the
+    /// app is resumed.
     fn poll(&self, poll: wgpu::PollType) -> Result<Result<wgpu::PollStatus, wgpu::PollError>> {
         catch_unwind(AssertUnwindSafe(|| self.device().poll(poll))).or_else(|panic| {
-            self.notice_loss()?;
+            self.detect_loss()?;
             resume_unwind(panic)
         })
     }
 
-    /// Records into an encoder of our own, submits it, waits, and reads a whole buffer of f32.
+    /// Records into a new encoder, submits it, waits, and reads a whole buffer of f32.
     pub(crate) fn read_f32(
         &self,
         operation: &'static str,
@@ -130,7 +131,7 @@ impl Gpu {
         Ok(self.read_words(operation, buffer, record)?.into_iter().map(f32::from_bits).collect())
     }
 
-    /// Records into an encoder of our own, submits it, waits, and reads a whole buffer of 32-bit words.
+    /// Records into a new encoder, submits it, waits, and reads a whole buffer of 32-bit words.
     pub(crate) fn read_words(
         &self,
         operation: &'static str,
@@ -140,19 +141,19 @@ impl Gpu {
         let marker = self.marker()?;
         let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
         let staging = self.create_buffer(operation, "readback", buffer.size() + marker.size(), usage)?;
-        let status = Arc::new(AtomicU8::new(UNDER_WAY));
+        let status = Arc::new(AtomicU8::new(PENDING));
         let submission = self.submit("wgrad readback", &mut |encoder| {
             record(encoder);
             encoder.copy_buffer_to_buffer(buffer, 0, &staging, 0, buffer.size());
             encoder.copy_buffer_to_buffer(&marker, 0, &staging, buffer.size(), marker.size());
-            let arriving = status.clone();
+            let callback_status = status.clone();
             encoder.map_buffer_on_submit(&staging, wgpu::MapMode::Read, .., move |result| {
-                arriving.store(if result.is_ok() { MAPPED } else { NOT_MAPPED }, Ordering::Release);
+                callback_status.store(if result.is_ok() { MAPPED } else { NOT_MAPPED }, Ordering::Release);
             });
         })?;
-        self.wait(&submission, || status.load(Ordering::Acquire) != UNDER_WAY)?;
+        self.wait(&submission, || status.load(Ordering::Acquire) != PENDING)?;
         if status.load(Ordering::Acquire) == NOT_MAPPED {
-            return Err(self.lose("a readback failed"));
+            return Err(self.mark_lost("a readback failed"));
         }
         let mut words = self.mapped_words(&staging)?;
         match words.pop() {
@@ -167,9 +168,9 @@ impl Gpu {
         }
     }
 
-    /// The words of a buffer that is mapped.
+    /// The words of a mapped buffer.
     pub(crate) fn mapped_words(&self, buffer: &wgpu::Buffer) -> Result<Vec<u32>> {
-        let view = buffer.get_mapped_range(..).map_err(|error| self.lose(&error.to_string()))?;
+        let view = buffer.get_mapped_range(..).map_err(|error| self.mark_lost(&error.to_string()))?;
         Ok(values(&view))
     }
 
@@ -183,21 +184,21 @@ impl Gpu {
     }
 }
 
-/// The first error of what was done since the scopes began.
-fn end_scopes(scopes: [wgpu::ErrorScopeGuard; 3]) -> Option<wgpu::Error> {
-    // Scopes end in the reverse order of their beginning. On native, the error is there at once.
+/// The first error since the scopes were pushed.
+fn pop_error_scopes(scopes: [wgpu::ErrorScopeGuard; 3]) -> Option<wgpu::Error> {
+    // Scopes are popped in reverse order. On native platforms, the error is available immediately.
     let errors = scopes.into_iter().rev().map(|scope| pollster::block_on(scope.pop())).collect::<Vec<_>>();
     errors.into_iter().flatten().next()
 }
 
-const UNDER_WAY: u8 = 0;
+const PENDING: u8 = 0;
 const MAPPED: u8 = 1;
 const NOT_MAPPED: u8 = 2;
 
-/// What a panic said.
-pub(super) fn panic_words(panic: &(dyn Any + Send)) -> &str {
-    let words = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
-    words.unwrap_or("it panicked without words")
+/// The message of a panic.
+pub(super) fn panic_message(panic: &(dyn Any + Send)) -> &str {
+    let message = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
+    message.unwrap_or("it panicked without a message")
 }
 
 #[cfg(test)]
@@ -212,21 +213,21 @@ mod tests {
     }
 
     #[test]
-    fn a_wait_for_what_never_arrives_ends_with_the_time_out() {
-        let (_, _, patient) = noop();
-        let submission = patient.submit("nothing", &mut |_| ()).unwrap();
-        patient.wait(&submission, || true).unwrap();
+    fn a_wait_for_what_never_arrives_ends_with_a_timeout() {
+        let (_, _, gpu) = noop();
+        let submission = gpu.submit("nothing", &mut |_| ()).unwrap();
+        gpu.wait(&submission, || true).unwrap();
 
-        let gpu = patient.with_wait_timeout(Duration::from_millis(300));
+        let gpu = gpu.with_wait_timeout(Duration::from_millis(300));
         let start = Instant::now();
         assert_eq!(gpu.wait(&submission, || false), Err(Error::Timeout { seconds: 0.3 }));
         assert!(start.elapsed() >= Duration::from_millis(300));
-        // The device is not lost by that.
+        // The timeout did not lose the device.
         gpu.wait(&submission, || true).unwrap();
     }
 
     #[test]
-    fn a_panic_of_wgpus_poll_is_a_lost_device_from_then_on() {
+    fn a_panic_of_wgpus_poll_marks_the_device_as_lost() {
         let (device, queue, gpu) = noop();
         let submission = gpu.submit("nothing", &mut |_| ()).unwrap();
         queue.on_submitted_work_done(|| panic!("as wgpu does when the driver reports a loss"));
@@ -238,12 +239,12 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_of_the_apps_own_callback_stays_the_apps() {
+    fn a_panic_of_the_apps_callback_is_resumed() {
         let (_, queue, gpu) = noop();
         gpu.submit("nothing", &mut |_| ()).unwrap();
         queue.on_submitted_work_done(|| panic!("the app's own"));
         let panic = catch_unwind(AssertUnwindSafe(|| gpu.poll_once())).unwrap_err();
-        assert_eq!(panic_words(&*panic), "the app's own");
+        assert_eq!(panic_message(&*panic), "the app's own");
         gpu.poll_once().unwrap();
     }
 
@@ -258,13 +259,13 @@ mod tests {
             error,
             Error::WorkDropped { operation: "a test", what: "readback", expected: 1, found: 0, .. }
         ));
-        let words = error.to_string();
-        assert!(words.starts_with("a test: the GPU was given 1 readback and did 0"), "{words}");
-        assert!(words.contains("nothing was read; submit less work at a time"), "{words}");
+        let message = error.to_string();
+        assert!(message.starts_with("a test: the GPU was given 1 readback and did 0"), "{message}");
+        assert!(message.contains("nothing was read; submit less work at a time"), "{message}");
     }
 
     #[test]
-    fn what_wgpu_refuses_is_an_error_and_never_the_apps() {
+    fn what_wgpu_refuses_is_an_error_and_does_not_reach_the_apps_handler() {
         let (_, _, gpu) = noop();
         let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::MAP_WRITE | wgpu::BufferUsages::STORAGE;
         let error = gpu.create_buffer("a test", "words", 8, usage).unwrap_err();

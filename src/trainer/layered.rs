@@ -129,7 +129,7 @@ mod tests {
     /// The tiles chosen for a GPU compute the same: here they run on whatever driver there is.
     #[test]
     fn tiles_for_gpus_train_as_the_plain_kernels_do() {
-        let gpu = Gpu::headless().unwrap().taken_for_a_gpu();
+        let gpu = Gpu::headless().unwrap().assume_gpu();
         let mut shapes = std::collections::BTreeSet::new();
         for (mlp, samples, batch_size, shuffle) in [
             (Mlp::inputs(784).linear(200).sigmoid().linear(10).sigmoid(), 100, 64, true),

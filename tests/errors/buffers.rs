@@ -73,7 +73,7 @@ fn refuses_an_apps_buffers_that_cannot_be_bound() {
 
     let shared = buffer(&gpu, 1_024);
     let [front, back] = [Rows::new(&shared, 2).rows(4), Rows::new(&shared, 2).offset(256).rows(4)];
-    assert_refused!(forward(&front, &back), buffer!(Aliased { .. }), "input", "output", "a buffer of its own");
+    assert_refused!(forward(&front, &back), buffer!(Aliased { .. }), "input", "output", "a separate buffer");
     let parameters = Rows::new(network.parameters(), 2).rows(4);
     assert_refused!(forward(&good(), &parameters), buffer!(Aliased { .. }), "the parameters", "output");
 
