@@ -35,7 +35,7 @@ pub(super) const STEP_OF_PARTIALS: Shader<'static> = Shader {
 /// Source: [`reference::Training`](crate::reference::Training).
 ///
 /// # Errors
-/// [`Error::OutOfMemory`].
+/// [`Error::OutOfMemory`](crate::Error::OutOfMemory).
 pub fn step(gpu: &Gpu, state: &TrainingState) -> Result<Dispatch> {
     let uniform = Uniform::default().u32("batch_size", state.batch_size);
     let storage = [state.loss().as_entire_binding(), state.buffer().as_entire_binding(), state.samples().binding()];
