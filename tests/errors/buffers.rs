@@ -41,6 +41,14 @@ fn refuses_an_apps_buffers_that_cannot_be_bound() {
         Error::Buffer { what: "output", problem: Misaligned { field: "stride", bytes: 10 }, .. },
         "output has 10 bytes as its stride"
     );
+}
+
+#[test]
+fn refuses_an_apps_rows_that_are_none() {
+    let gpu = noop();
+    let network = Network::new(&gpu, &xor_mlp(), 0).unwrap();
+    let good = || rows(&gpu, 4, 2);
+    let forward = |input: &Rows, output: &Rows| network.forward(input, output);
     assert_refused!(
         forward(&good().stride(4), &good()),
         buffer!(StrideTooSmall { stride: 4, width: 2, row: 8 }),
@@ -70,7 +78,14 @@ fn refuses_an_apps_buffers_that_cannot_be_bound() {
     assert_refused!(forward(&good().stride(u64::MAX - 3).rows(3), &good()), buffer!(TooShort { .. }), "input");
     assert_refused!(forward(&good().rows(usize::MAX), &good()), buffer!(TooShort { .. }), "input");
     assert_refused!(forward(&Rows::new(good().buffer(), usize::MAX), &good()), buffer!(TooShort { .. }), "input");
+}
 
+#[test]
+fn refuses_an_apps_rows_that_do_not_fit_each_other() {
+    let gpu = noop();
+    let network = Network::new(&gpu, &xor_mlp(), 0).unwrap();
+    let good = || rows(&gpu, 4, 2);
+    let forward = |input: &Rows, output: &Rows| network.forward(input, output);
     let shared = buffer(&gpu, 1_024);
     let [front, back] = [Rows::new(&shared, 2).rows(4), Rows::new(&shared, 2).offset(256).rows(4)];
     assert_refused!(forward(&front, &back), buffer!(Aliased { .. }), "input", "output", "a separate buffer");
@@ -89,6 +104,7 @@ fn refuses_an_apps_buffers_that_cannot_be_bound() {
 
     let unlike = Dataset::from_buffers(&gpu, good(), rows(&gpu, 3, 2));
     assert_refused!(unlike, Error::Shapes { .. }, "Dataset::from_buffers", "[4, 2]", "[3, 2]");
+    let uniform = buffer_for(&gpu, 8, wgpu::BufferUsages::UNIFORM);
     let unusable = Dataset::from_buffers(&gpu, good(), Rows::new(&uniform, 2));
     assert_refused!(unusable, buffer!(LacksUsage { .. }), "Dataset::from_buffers", "targets");
 }

@@ -6,7 +6,7 @@ use wgrad::{BytesConfig, Dataset, Error, Network, Rows, TrainConfig, Trainer, wg
 use super::{noop, xor_mlp};
 
 #[test]
-fn refuses_data_sets_that_cannot_be() {
+fn refuses_bytes_that_are_no_data_set() {
     let gpu = noop();
     // As f32 sixty thousand digits do not fit in a binding, as bytes they do.
     let (pixels, labels) = (vec![0u8; 60_000 * 784], vec![9u8; 60_000]);
@@ -39,7 +39,11 @@ fn refuses_data_sets_that_cannot_be() {
     assert_refused!(from_bytes(1, &[1], &[0], none), count!(0, 1, u64::MAX), "number of classes");
     let infinite = BytesConfig { inputs: [0.0, f32::INFINITY], ..ten };
     assert_refused!(from_bytes(1, &[1], &[0], infinite), Error::NotFinite { index: Some(1), .. }, "config.inputs[1]");
+}
 
+#[test]
+fn refuses_rows_that_a_data_set_has_no_room_for() {
+    let gpu = noop();
     for (capacity, inputs, targets) in [(0, 1, 1), (1, 0, 1), (1, 1, 0)] {
         assert_refused!(
             Dataset::with_capacity(&gpu, capacity, inputs, targets),
@@ -62,10 +66,14 @@ fn refuses_data_sets_that_cannot_be() {
     assert_refused!(data.write_rows(2, &[1.0; 6], &[1.0; 3]), count!(5, 0, 4), "3 rows from 2 on is 5", "has 3");
     assert_refused!(data.write_rows(usize::MAX, &[1.0; 2], &[1.0]), count!(u64::MAX, 0, 3), "room for 4");
     assert_eq!(data.samples(), 3);
-    let of_bytes = from_bytes(1, &[1], &[0], ten).unwrap();
+    let of_bytes = Dataset::from_bytes(&gpu, 1, &[1], &[0], BytesConfig::default()).unwrap();
     assert_refused!(of_bytes.write_rows(0, &[1.0], &[1.0; 10]), Error::NotFloats { .. }, "from_slices");
+}
 
-    // An app's buffer that cannot be copied to.
+#[test]
+fn refuses_samples_that_an_apps_buffer_does_not_hold() {
+    let gpu = noop();
+    // A buffer that cannot be copied to.
     let usage = wgpu::BufferUsages::STORAGE;
     let buffer =
         gpu.device().create_buffer(&wgpu::BufferDescriptor { label: None, size: 16, usage, mapped_at_creation: false });
@@ -89,7 +97,11 @@ fn refuses_data_sets_that_cannot_be() {
         "0 to 4"
     );
     assert_eq!((growing.samples(), app.samples()), (1, 4));
+}
 
+#[test]
+fn refuses_to_evaluate_without_samples() {
+    let gpu = noop();
     let empty = Dataset::with_capacity(&gpu, 4, 2, 2).unwrap();
     let network = Network::new(&gpu, &xor_mlp(), 0).unwrap();
     assert_refused!(
