@@ -105,7 +105,7 @@ impl App {
         self.steps = 0;
         let mut trainer = self.training.trainer();
         if let Some(report) = trainer.latest_loss()? {
-            self.curve.push(reading);
+            self.curve.push(report);
             self.report = Some(report);
         }
         if self.settings.running {
@@ -131,7 +131,7 @@ impl App {
     fn panel(&mut self, ui: &mut Ui) -> Option<Action> {
         let status = Status {
             points: self.training.points(),
-            network: self.training.in_words(),
+            network: self.training.description(),
             plan: self.training.trainer().plan(),
             report: self.report,
             steps: self.steps,

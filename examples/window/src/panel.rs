@@ -75,7 +75,7 @@ pub struct Status<'a> {
     pub network: String,
     /// The plan in words.
     pub plan: String,
-    /// The training's last reading.
+    /// The latest loss report.
     pub report: Option<LossReport>,
     /// The steps of this frame.
     pub steps: u64,
@@ -150,10 +150,10 @@ fn training(ui: &mut Ui, settings: &mut Settings, status: &Status) {
         ui.add(value).labelled_by(label.id);
         ui.label("a frame");
     });
-    readings(ui, status);
+    reports(ui, status);
 }
 
-fn readings(ui: &mut Ui, status: &Status) {
+fn reports(ui: &mut Ui, status: &Status) {
     let report = |of: fn(LossReport) -> String| status.report.map_or("–".to_owned(), of);
     let rows = [
         ("step", report(|report| report.step.to_string())),
@@ -161,7 +161,7 @@ fn readings(ui: &mut Ui, status: &Status) {
         ("loss", report(|report| format!("{:.6}", report.loss))),
         ("steps a frame", status.steps.to_string()),
     ];
-    Grid::new("readings").show(ui, |ui| {
+    Grid::new("reports").show(ui, |ui| {
         for (name, value) in rows {
             ui.label(name);
             ui.monospace(value);

@@ -74,15 +74,13 @@ impl Training {
 
     /// The units of each hidden layer.
     pub fn hidden(&self) -> Vec<usize> {
-        // Only linear layers have parameters.
-        let layers = self.network.mlp().layers().iter().filter(|layer| layer.parameter_shape() != [0, 0]);
-        let mut widths = layers.map(|layer| layer.output_width()).collect::<Vec<_>>();
-        widths.pop(); // the output's
-        widths
+        let layers = self.network.mlp().layers();
+        // The last layer's units are the outputs.
+        layers.iter().rev().skip(1).rev().map(|layer| layer.outputs).collect()
     }
 
-    /// The network in words, such as `2-32-32-1, 1185 parameters`.
-    pub fn in_words(&self) -> String {
+    /// A description of the network, such as `2-32-32-1, 1185 parameters`.
+    pub fn description(&self) -> String {
         let hidden = self.hidden().iter().map(|width| format!("{width}-")).collect::<String>();
         format!("2-{hidden}1, {} parameters", self.network.mlp().parameter_count())
     }
