@@ -1,15 +1,15 @@
 // confusion   counts[class(t), class(y)] += 1 for each sample of the batch     reference: confusion
 //
-//   y, t    [rows, outputs], of which the first batch.rows are samples
+//   y, t    [rows, outputs]; the first batch.rows rows are samples
 //   counts  [classes, classes]
 //
-// The class of a row is the place of its largest number, of equal ones the first; of a row of one number, whether it is 0.5
-// or more. One invocation counts one sample.
+// The class of a row is the index of its largest value, the first if several are equal; with one output, 1 from 0.5 on,
+// else 0. One invocation counts one sample.
 
 override WORKGROUP: u32;
 
 struct Confusion {
-    y_view: vec2<u32>, // the matrix's first place in its buffer, and its stride from row to row
+    y_view: vec2<u32>, // the index of the matrix's first element, and the stride between rows
     t_view: vec2<u32>,
     rows: u32,
     outputs: u32,
@@ -32,15 +32,15 @@ fn confusion(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgrou
     let t_row = p.t_view.x + row * p.t_view.y;
     var predicted = select(0u, 1u, p.outputs == 1u && y[y_row] >= 0.5);
     var actual = select(0u, 1u, p.outputs == 1u && t[t_row] >= 0.5);
-    var most = vec2(y[y_row], t[t_row]);
+    var largest = vec2(y[y_row], t[t_row]);
     for (var output = 1u; output < p.outputs; output++) {
-        let numbers = vec2(y[y_row + output], t[t_row + output]);
-        if numbers.x > most.x {
-            most.x = numbers.x;
+        let values = vec2(y[y_row + output], t[t_row + output]);
+        if values.x > largest.x {
+            largest.x = values.x;
             predicted = output;
         }
-        if numbers.y > most.y {
-            most.y = numbers.y;
+        if values.y > largest.y {
+            largest.y = values.y;
             actual = output;
         }
     }

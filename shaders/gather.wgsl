@@ -2,14 +2,14 @@
 //
 //   inputs   [samples, input_width]     x  [batch_size, input_width]
 //   targets  [samples, target_width]    t  [batch_size, target_width]
-//   sample_count  [1], how many samples there are: an app may add some
+//   sample_count  [1], the number of samples, which the app may increase
 //
-// One invocation makes one number of x or of t: a copy, a byte scaled, or of a class its own output and the others. Rows
-// past the batch's end, which the last batch of an epoch may have, become 0.
+// One invocation writes one value of x or t: an f32 copied, a byte scaled, or a class one-hot encoded. Rows past the end of
+// the batch, which the last batch of an epoch may have, become 0.
 
 override WORKGROUP: u32;
 
-// The place in its buffer of one number of a matrix; `view` is the matrix's first place, and its stride from row to row.
+// The index of an element in its buffer. `view`: the index of the matrix's first element, and the stride between rows.
 fn at(view: vec2<u32>, row: u32, column: u32) -> u32 {
     return view.x + row * view.y + column;
 }
@@ -20,11 +20,11 @@ struct Gather {
     x_view: vec2<u32>,
     t_view: vec2<u32>,
     seed: vec2<u32>, // low and high word
-    inputs_scale: vec2<f32>, // of bytes: factor and offset; of classes: the output of a sample's own, and of the others
+    inputs_scale: vec2<f32>, // of bytes: factor and offset; of classes: on and off value
     targets_scale: vec2<f32>,
     inputs_encoding: u32, // FLOATS, BYTES or CLASS
     targets_encoding: u32,
-    shuffle: u32, // 1 for a new order each epoch, 0 for the data set's own
+    shuffle: u32, // 1: a new order each epoch; 0: the data set's order
     batch_size: u32,
     input_width: u32,
     target_width: u32,
@@ -38,19 +38,20 @@ struct Gather {
 @group(0) @binding(5) var<storage, read_write> t: array<f32>;
 @group(0) @binding(6) var<storage, read> sample_count: array<u32>;
 
-const FLOATS = 0u; // a number a word
-const BYTES = 1u; // four a word, the first the lowest
-const CLASS = 2u; // a row is one word
+const FLOATS = 0u; // one f32 per word
+const BYTES = 1u; // four bytes per word, the first the lowest
+const CLASS = 2u; // one class per row, one word
 
-// The place of the word that a number stands in.
-fn word_at(encoding: u32, view: vec2<u32>, row: u32, column: u32) -> u32 {
+// The index of the word that holds a value.
+fn word_index(encoding: u32, view: vec2<u32>, row: u32, column: u32) -> u32 {
     if encoding == CLASS {
         return at(view, row, 0u);
     }
     return at(view, row, select(column, column / 4u, encoding == BYTES));
 }
 
-fn number_of(encoding: u32, word: u32, column: u32, scale: vec2<f32>) -> f32 {
+// The value in a word.
+fn decode(encoding: u32, word: u32, column: u32, scale: vec2<f32>) -> f32 {
     if encoding == FLOATS {
         return bitcast<f32>(word);
     }
@@ -69,9 +70,9 @@ fn gather(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups)
     }
     let row = i / width;
     let column = i % width;
-    let inside = row < batch.rows;
+    let in_batch = row < batch.rows;
     var sample = 0u;
-    if inside {
+    if in_batch {
         sample = batch.position + row;
         if p.shuffle == 1u {
             sample = permutation(sample, sample_count[0], p.seed, batch.epoch);
@@ -79,13 +80,13 @@ fn gather(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups)
     }
 
     if column < p.input_width {
-        let word = inputs[word_at(p.inputs_encoding, p.inputs_view, sample, column)];
-        let number = number_of(p.inputs_encoding, word, column, p.inputs_scale);
-        x[at(p.x_view, row, column)] = select(0.0, number, inside);
+        let word = inputs[word_index(p.inputs_encoding, p.inputs_view, sample, column)];
+        let value = decode(p.inputs_encoding, word, column, p.inputs_scale);
+        x[at(p.x_view, row, column)] = select(0.0, value, in_batch);
     } else {
         let target_column = column - p.input_width;
-        let word = targets[word_at(p.targets_encoding, p.targets_view, sample, target_column)];
-        let number = number_of(p.targets_encoding, word, target_column, p.targets_scale);
-        t[at(p.t_view, row, target_column)] = select(0.0, number, inside);
+        let word = targets[word_index(p.targets_encoding, p.targets_view, sample, target_column)];
+        let value = decode(p.targets_encoding, word, target_column, p.targets_scale);
+        t[at(p.t_view, row, target_column)] = select(0.0, value, in_batch);
     }
 }

@@ -2,15 +2,15 @@
 // matmul_transposed  d_input = d_output · wᵀ      reference: matmul_transposed
 //
 //   x, d_input   [rows, inputs]
-//   w            [inputs, outputs]; with a bias one row more, the last, which `matmul` adds to every row of y
+//   w            [inputs, outputs]; with a bias one more row, the last, which `matmul` adds to every row of y
 //   y, d_output  [rows, outputs]
 //
-// One invocation computes one number of the result: the terms first..last of its sum. A later dispatch, with a `first`
-// above 0, goes on with the sum that the one before it left.
+// One invocation computes one element of the result: it adds the terms first..last of the sum. A later dispatch, with
+// `first` above 0, adds to the result of the one before.
 
 override WORKGROUP: u32;
 
-// The place in its buffer of one number of a matrix; `view` is the matrix's first place, and its stride from row to row.
+// The index of an element in its buffer. `view`: the index of the matrix's first element, and the stride between rows.
 fn at(view: vec2<u32>, row: u32, column: u32) -> u32 {
     return view.x + row * view.y + column;
 }

@@ -1,15 +1,15 @@
 // outer_product   d_weights = xᵀ · d_output     reference: outer_product
 //
-//   x          [rows, inputs]     one sample a row
+//   x          [rows, inputs]; one row per sample
 //   d_output   [rows, outputs]
-//   d_weights  [inputs, outputs]; with a bias one row more, the last: as if x had a last column of ones
+//   d_weights  [inputs, outputs]; with a bias one more row, the last: as if x had a last column of ones
 //
-// One invocation computes one number of d_weights: a sum over the samples first..last of the batch. A later dispatch, with a
-// `first` above 0, goes on with the sum that the one before it left.
+// One invocation computes one element of d_weights: it sums over the samples first..last of the batch. A later dispatch,
+// with `first` above 0, adds to the result of the one before.
 
 override WORKGROUP: u32;
 
-// The place in its buffer of one number of a matrix; `view` is the matrix's first place, and its stride from row to row.
+// The index of an element in its buffer. `view`: the index of the matrix's first element, and the stride between rows.
 fn at(view: vec2<u32>, row: u32, column: u32) -> u32 {
     return view.x + row * view.y + column;
 }
@@ -23,7 +23,7 @@ struct OuterProduct {
     bias: u32, // 1 if d_weights has a bias row
     first: u32,
     last: u32,
-    block: u32, // the rows that are summed on their own, and the blocks
+    block: u32, // rows per block, and blocks per block of blocks
 }
 
 @group(0) @binding(0) var<uniform> p: OuterProduct;
@@ -44,7 +44,7 @@ fn outer_product(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_work
     if p.first > 0u {
         sum = d_weights[at(p.d_weights_view, input, output)];
     }
-    // A batch may be a whole data set: summed in blocks, and these in blocks, rounding does not grow with every row.
+    // Summed in blocks, and blocks of blocks: a batch may be a whole data set, and a long running f32 sum loses digits.
     for (var row = p.first; row < p.last;) {
         let blocks_end = min(row + p.block * p.block, p.last);
         var blocks_sum = 0.0;

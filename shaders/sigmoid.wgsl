@@ -3,11 +3,11 @@
 //
 //   x, y, d_output, d_input  [rows, width]
 //
-// One invocation computes one value of the result, by the functions of activations/sigmoid.wgsl.
+// One invocation computes one element of the result, with the functions of activations/sigmoid.wgsl.
 
 override WORKGROUP: u32;
 
-// The place in its buffer of one number of a matrix; `view` is the matrix's first place, and its stride from row to row.
+// The index of an element in its buffer. `view`: the index of the matrix's first element, and the stride between rows.
 fn at(view: vec2<u32>, row: u32, column: u32) -> u32 {
     return view.x + row * view.y + column;
 }

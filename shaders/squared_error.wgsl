@@ -1,14 +1,15 @@
-// squared_error      d_output = y - t, and a batch's loss Σ_samples ½ Σ_outputs (y - t)²     reference: squared_error
+// squared_error      d_output = y - t, and partial sums of the loss                 reference: squared_error
+// squared_error_sum  the batch's loss, Σ_samples ½ Σ_outputs (y - t)²               reference: squared_error
 //
-//   y, t, d_output  [rows, outputs], of which the first batch.rows are samples; the rest of d_output becomes 0
-//   partial_losses  [partials], one a workgroup
-//   loss           [1]
+//   y, t, d_output  [rows, outputs]; the first batch.rows rows are samples, the other rows of d_output become 0
+//   partial_losses  [partials], one per workgroup
+//   loss            [1]
 //
-// squared_error: one invocation computes one number of d_output, one workgroup the loss of its numbers.
-// squared_error_sum: one workgroup adds the partial losses up, each invocation every WORKGROUP-th of them.
-// Both add by tree_sum.
+// squared_error: one invocation computes one element of d_output, one workgroup the loss of its elements.
+// squared_error_sum: one workgroup sums the partial losses, each invocation every WORKGROUP-th of them.
+// Both use tree_sum.
 
-// The place in its buffer of one number of a matrix; `view` is the matrix's first place, and its stride from row to row.
+// The index of an element in its buffer. `view`: the index of the matrix's first element, and the stride between rows.
 fn at(view: vec2<u32>, row: u32, column: u32) -> u32 {
     return view.x + row * view.y + column;
 }

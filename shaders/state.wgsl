@@ -1,21 +1,21 @@
-// state   where training stands, as kernels read it and as a training step leaves it     reference: Training, Order
+// state   the training state, and its update at the end of a training step     reference: Training, Order
 //
-// No kernel of its own: stands before the text of every kernel that takes a batch. Steps and epochs are counted in two
-// words, low and high: one would overflow within minutes. The losses of an epoch's batches are added up on three levels of
-// 256 each, since tens of thousands of f32 added in a row lose digits.
+// No kernel of its own: included before the source of every kernel that reads the batch. Steps and epochs are counted in
+// two words, low and high: one would overflow within minutes. The losses of an epoch's batches are summed on three levels
+// of 256 terms each: a running f32 sum of tens of thousands of terms loses digits.
 
 // The samples of the current training step.
 struct Batch {
-    rows: u32, // how many
-    position: u32, // the first one's place in the epoch's order
-    epoch: vec2<u32>, // the epochs completed
-    step: vec2<u32>, // the steps done
-    number: u32, // the batches done of the current epoch
+    rows: u32, // the number of samples
+    position: u32, // of the first sample, in the epoch's order
+    epoch: vec2<u32>, // completed epochs
+    step: vec2<u32>, // completed steps
+    number: u32, // completed batches of the current epoch
 }
 
 struct Losses {
-    epoch: f32, // of the last complete epoch, the mean over its samples
-    partial: array<f32, 3>, // of the current one
+    epoch: f32, // the mean over the samples of the last complete epoch
+    partial: array<f32, 3>, // sums over the current epoch
 }
 
 struct State {
@@ -43,7 +43,7 @@ fn next_batch(batch: Batch, samples: u32, batch_size: u32) -> Batch {
     return next;
 }
 
-// The losses with this batch's added.
+// The losses after adding this batch's.
 fn add_loss(losses: Losses, batch: Batch, samples: u32, loss: f32) -> Losses {
     var sum = losses;
     sum.partial[0] += loss;

@@ -1,12 +1,12 @@
-// step              the end of a training step: adds the batch's loss up, and moves on to the next batch
-// step_of_partials  the same, from a batch's loss in parts                               reference: Training, Order
+// step              ends a training step: adds the batch's loss, advances to the next batch     reference: Training, Order
+// step_of_partials  the same, from partial losses
 //
-//   loss           [1], the batch's, as squared_error_sum left it
-//   partial_losses  [partials], whose sum is the batch's loss
-//   state           the GPU's own record of where training stands
-//   sample_count    [1], how many samples there are: an app may add some
+//   loss            [1], the batch's loss, from squared_error_sum
+//   partial_losses  [partials]; their sum is the batch's loss
+//   state           the training state
+//   sample_count    [1], the number of samples, which the app may increase
 //
-// One workgroup; step does with one invocation of it.
+// One workgroup; step uses one invocation.
 
 struct Step {
     batch_size: u32,

@@ -1,6 +1,6 @@
 // weight_update   w -= learning_rate · d_weights / batch.rows     reference: weight_update
 //
-//   w, d_weights   [parameters], all layers' weights and biases
+//   w, d_weights   [parameters], the weights and biases of all layers
 //   learning_rate  [1]
 //
 // One invocation updates one parameter.

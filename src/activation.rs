@@ -1,8 +1,8 @@
-//! The activations: what a dense layer does with its pre-activations `z`, one entry each.
+//! The table of activations.
 
 use std::fmt;
 
-/// What a dense layer computes from each of its pre-activations `z`.
+/// The function that a dense layer applies to each of its pre-activations `z`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Activation {
@@ -13,21 +13,21 @@ pub enum Activation {
     Sigmoid,
 }
 
-/// An activation that is not the identity: the formulas of its value and derivative, for the reference and for shaders.
+/// The value and derivative of an activation other than the identity, for the reference and for shaders.
 pub(crate) struct Formula {
-    /// Its name, in words, in files, and in WGSL: the functions there are `name_value` and `name_derivative`.
+    /// Its name in messages, files and WGSL, where the functions are `name_value` and `name_derivative`.
     pub name: &'static str,
     /// `y`, from `z`.
     pub value: fn(f64) -> f64,
     /// `dy/dz`, from `y`.
     pub derivative: fn(f64) -> f64,
-    /// The same in WGSL, for f32.
+    /// Both functions in WGSL, for f32.
     pub wgsl: &'static str,
 }
 
 const SIGMOID: Formula = Formula {
     name: "sigmoid",
-    // e is never raised to a positive power, which could overflow: for a negative z, e^z / (1 + e^z) is the same.
+    // For a negative z, e^z / (1 + e^z) is the same: e is never raised to a positive power, which could overflow.
     value: |z| {
         let e = (-z.abs()).exp();
         if z < 0.0 { e / (1.0 + e) } else { 1.0 / (1.0 + e) }
@@ -37,10 +37,10 @@ const SIGMOID: Formula = Formula {
 };
 
 impl Activation {
-    /// All activations, each once.
+    /// All activations.
     pub const ALL: [Activation; 2] = [Activation::Identity, Activation::Sigmoid];
 
-    /// The entry of the table; the identity needs none.
+    /// The activation's formulas; `None` for the identity.
     pub(crate) fn formula(self) -> Option<&'static Formula> {
         match self {
             Activation::Identity => None,

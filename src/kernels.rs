@@ -1,21 +1,21 @@
-//! The GPU kernels, one family a file, each beside its WGSL file in `shaders/` and its function in
+//! The GPU kernels: one file per family, with its WGSL in `shaders/` and its specification in
 //! [`reference`](crate::reference).
 //!
-//! A function here checks its operands, makes what a dispatch needs, and gives [`Dispatch`]es that an app can record
-//! into its own compute pass as often as it likes. All operands are row-major [`Rows`](crate::Rows) of f32.
+//! Each function checks its operands, creates the bind group and pipeline, and returns [`Dispatch`]es that an app can
+//! record into its own compute pass any number of times. All operands are row-major [`Rows`](crate::Rows) of f32.
 //!
-//! The rest of the crate is made of these; faster ones may take their place, so expect more change here than elsewhere.
+//! The rest of the crate is built on these. Faster ones may replace them: expect more change here than elsewhere.
 //!
 //! | family | kernels |
 //! | --- | --- |
 //! | [`matmul`](fn@matmul) | `y = x · w`; [`matmul_transposed`]: `d_input = d_output · wᵀ` |
 //! | [`sigmoid`](fn@sigmoid) | `y = 1 / (1 + e^-x)`; [`sigmoid_backward`]: `d_input = d_output · y · (1 - y)` |
-//! | [`squared_error`](fn@squared_error) | `d_output = y - t`, and the batch's error |
+//! | [`squared_error`](fn@squared_error) | `d_output = y - t`, and the batch's loss |
 //! | [`outer_product`](fn@outer_product) | `d_weights = xᵀ · d_output` |
 //! | [`weight_update`](fn@weight_update) | `w -= learning_rate · d_weights / batch size` |
-//! | [`gather`](fn@gather) | the samples of a batch |
-//! | [`step`](fn@step) | the end of a training step |
-//! | [`confusion`](fn@confusion) | the samples of each class that the network takes for each class |
+//! | [`gather`](fn@gather) | copies the samples of a batch |
+//! | [`step`](fn@step) | ends a training step |
+//! | [`confusion`](fn@confusion) | counts the samples per class and predicted class |
 
 mod confusion;
 mod dispatch;
@@ -34,7 +34,7 @@ pub(crate) use confusion::classes;
 pub use confusion::confusion;
 pub use dispatch::{Dispatch, Shader};
 pub(crate) use dispatch::{Resource, begin_pass};
-use dispatch::{WORKGROUP, dispatches_of, grid, has_bias};
+use dispatch::{WORKGROUP, grid, has_bias, term_ranges};
 pub(crate) use gather::gather_encoded;
 pub use gather::{GatherConfig, gather};
 pub use matmul::{matmul, matmul_transposed};
@@ -49,7 +49,7 @@ pub use weight_update::weight_update;
 
 pub use crate::codegen::{Access, UniformType};
 
-/// The kernels of `shaders/`: their sources and what they bind.
+/// The kernels of `shaders/`: sources and bindings.
 pub const SHADERS: [&Shader<'static>; 12] = [
     &matmul::MATMUL,
     &matmul::MATMUL_TRANSPOSED,

@@ -1,4 +1,4 @@
-//! What a network is: its layers and their sizes, without a GPU and without numbers.
+//! A network's description: its layers and their sizes, without parameter values and without a GPU.
 //!
 //! ```
 //! use wgrad::Mlp;
@@ -17,7 +17,7 @@ use rand_distr::{Distribution, StandardNormal};
 use crate::activation::Activation;
 use crate::error::{Error, Result};
 
-/// A dense layer: a linear map, and what an [`Activation`] makes of each of its results.
+/// A dense layer: a linear map, then an [`Activation`] of each of its results.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Dense {
@@ -25,15 +25,15 @@ pub struct Dense {
     pub inputs: usize,
     /// The width of its pre-activations `z` and of its output `y`.
     pub outputs: usize,
-    /// Whether `z = x · w + b`, not `z = x · w`: then the parameters have one row more, the last.
+    /// Whether `z = x · w + b` instead of `z = x · w`. The bias is one more row of the parameters, the last.
     pub bias: bool,
-    /// `y` from `z`.
+    /// The activation that gives `y` from `z`.
     pub activation: Activation,
 }
 
 impl Dense {
-    /// The shape of the layer's parameters as a row-major matrix `[inputs, outputs]`, a bias being one row more, the
-    /// last.
+    /// The shape of the layer's parameters, a row-major matrix: `[inputs, outputs]`, or with a bias, the last row,
+    /// `[inputs + 1, outputs]`.
     pub fn parameter_shape(&self) -> [usize; 2] {
         [self.inputs.saturating_add(usize::from(self.bias)), self.outputs]
     }
@@ -46,23 +46,23 @@ impl Dense {
 
 /// A multilayer perceptron: the width of its input and its dense layers in order.
 ///
-/// Building one cannot fail; what takes it ([`Network::new`](crate::Network::new), [`Mlp::initial_parameters`]) checks
-/// it.
+/// Building one cannot fail; the functions that take it ([`Network::new`](crate::Network::new),
+/// [`Mlp::initial_parameters`]) check it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mlp {
     inputs: usize,
     layers: Vec<Dense>,
-    /// The first bias or activation that no layer before it could take, as it is written, and how many layers there were.
+    /// The source of the first bias or activation that no layer could take, and the number of layers before it.
     misplaced: Option<(String, usize)>,
 }
 
 impl Mlp {
-    /// A network that takes `inputs` values per sample and has no layers yet.
+    /// A network of `inputs` values per sample, without layers yet.
     pub fn inputs(inputs: usize) -> Self {
         Mlp { inputs, layers: Vec::new(), misplaced: None }
     }
 
-    /// The notebook's kind of network: for each width after the first a linear layer without bias, and a sigmoid.
+    /// The notebook's network: per width after the first, a linear layer without bias and a sigmoid.
     /// `Mlp::widths(&[2, 30, 2])` is `Mlp::inputs(2).linear(30).sigmoid().linear(2).sigmoid()`.
     pub fn widths(widths: &[usize]) -> Self {
         let (inputs, outputs) = widths.split_first().map_or((0, widths), |(&inputs, outputs)| (inputs, outputs));
@@ -76,7 +76,7 @@ impl Mlp {
         self
     }
 
-    /// Gives the linear layer just added a bias.
+    /// Adds a bias to the last layer, which must have no activation yet.
     pub fn bias(mut self) -> Self {
         match self.layers.last_mut() {
             Some(layer) if layer.activation == Activation::Identity => layer.bias = true,
@@ -85,12 +85,12 @@ impl Mlp {
         self
     }
 
-    /// Gives the linear layer just added, which has none yet, a sigmoid as its activation.
+    /// Makes a sigmoid the activation of the last layer, which must have none yet.
     pub fn sigmoid(self) -> Self {
         self.activation(Activation::Sigmoid)
     }
 
-    /// Gives the linear layer just added, which has none yet, this activation.
+    /// Sets the activation of the last layer, which must have none yet.
     pub fn activation(mut self, activation: Activation) -> Self {
         match self.layers.last_mut() {
             Some(layer) if layer.activation == Activation::Identity => layer.activation = activation,
@@ -99,17 +99,17 @@ impl Mlp {
         self
     }
 
-    /// Notes what no layer can take, for [`Mlp::check`] to refuse; the first counts.
+    /// Records a bias or activation without its layer, for [`Mlp::check`] to refuse. Only the first is kept.
     fn misplace(&mut self, what: String) {
         self.misplaced.get_or_insert((what, self.layers.len()));
     }
 
-    /// The values per sample that the network takes.
+    /// Input values per sample.
     pub fn input_width(&self) -> usize {
         self.inputs
     }
 
-    /// The values per sample that the network gives.
+    /// Output values per sample.
     pub fn output_width(&self) -> usize {
         self.layers.last().map_or(self.inputs, |layer| layer.outputs)
     }
@@ -119,12 +119,12 @@ impl Mlp {
         &self.layers
     }
 
-    /// How many parameters (weights and biases) all layers have together; `usize::MAX` if that overflows.
+    /// The number of parameters (weights and biases) of all layers; `usize::MAX` if that overflows.
     pub fn parameter_count(&self) -> usize {
         self.layers.iter().fold(0, |count, layer| count.saturating_add(layer.parameter_count()))
     }
 
-    /// Where each layer's parameters lie in the flat parameters: layer after layer, each a row-major matrix of its
+    /// The range of each layer in the parameters of the network: layer after layer, each a row-major matrix of its
     /// [`Dense::parameter_shape`].
     pub fn parameter_ranges(&self) -> Vec<Range<usize>> {
         let mut end = 0usize;
@@ -138,11 +138,11 @@ impl Mlp {
             .collect()
     }
 
-    /// Refuses what is not a network, for `operation`'s sake.
+    /// Refuses a description that is not a network. Errors name `operation`.
     ///
     /// # Errors
     /// [`Error::Count`] for a width of 0 or no layers, [`Error::Misplaced`] for a bias or an activation without its linear
-    /// layer, [`Error::TooLarge`] for more parameters than 32 bits can count the bytes of.
+    /// layer, [`Error::TooLarge`] for parameters of 4 GiB or more.
     pub fn check(&self, operation: &'static str) -> Result<()> {
         if self.inputs == 0 {
             return Err(Error::zero(operation, "the width of the input"));
@@ -175,7 +175,7 @@ impl Mlp {
         Ok(())
     }
 
-    /// Refuses another number of parameters than `networks` such networks have.
+    /// Refuses a number of parameters that is not that of `networks` such networks.
     pub(crate) fn check_parameter_count(
         &self,
         operation: &'static str,
@@ -190,9 +190,9 @@ impl Mlp {
         Err(Error::length(operation, "parameters", [parameters.len(), expected], rule))
     }
 
-    /// The parameters that a new network starts from: each weight drawn from N(0, inputs^-0.5), as in the notebook,
-    /// each bias 0. Drawn in f64 from Xoshiro256++, in the order of [`Mlp::parameter_ranges`], and rounded to f32: a
-    /// seed means the same numbers on every machine.
+    /// The parameters of a new network: LeCun normal weights (mean 0, standard deviation `inputs^-0.5`), as in the
+    /// notebook, and biases of 0. Weights are drawn in f64 from Xoshiro256++, in the order of [`Mlp::parameter_ranges`],
+    /// and rounded to f32: a seed gives the same values on every machine.
     ///
     /// # Errors
     /// Those of [`Mlp::check`].

@@ -1,4 +1,4 @@
-//! A network's parameters on the GPU, and the passes through it: forward, and backward.
+//! A network's parameters on the GPU, and its forward and backward passes.
 
 pub(crate) mod passes;
 mod wgsl;
@@ -11,8 +11,8 @@ use crate::mlp::Mlp;
 use crate::rows::{Rows, check_finite};
 pub use passes::{Backward, Forward};
 
-/// A multilayer perceptron whose parameters are on the GPU, or a population of such. Cheap to clone: clones are handles
-/// to the same parameters.
+/// A multilayer perceptron with its parameters on the GPU, or a population of such networks. Cheap to clone: clones are
+/// handles to the same parameters.
 #[derive(Clone, Debug)]
 pub struct Network {
     gpu: Gpu,
@@ -27,16 +27,16 @@ impl Network {
     /// # Errors
     /// Those of [`Mlp::check`]; [`Error::TooLarge`] where the device's limits are too low, [`Error::OutOfMemory`].
     pub fn new(gpu: &Gpu, mlp: &Mlp, seed: u64) -> Result<Self> {
-        let network = Network::without_parameters("Network::new", gpu, mlp, 1)?;
+        let network = Network::uninitialized("Network::new", gpu, mlp, 1)?;
         network.write_parameters(&mlp.initial_parameters(seed)?)?;
         Ok(network)
     }
 
-    /// A population: `count` networks of one kind, to be trained at once on the same data. Network `i` begins with the
-    /// parameters that [`Network::new`] gives for `seed + i`.
+    /// A population: `count` networks of the same shape, trained together on the same data. Network `i` starts with the
+    /// parameters of [`Network::new`] for `seed + i`.
     ///
-    /// [`Trainer`](crate::Trainer) and [`Network::evaluate`] take a population as they take a network;
-    /// [`Network::extract`] takes one network out of it, for all else.
+    /// [`Trainer`](crate::Trainer) and [`Network::evaluate`] accept a population; for everything else,
+    /// [`Network::extract`] copies one network out of it.
     ///
     /// # Errors
     /// [`Error::Count`] for 0 networks, and those of [`Network::new`]: the parameters of all must fit in one binding,
@@ -56,7 +56,7 @@ impl Network {
                 way_out: "use fewer networks, or request a device with a higher limit",
             });
         }
-        let network = Network::without_parameters(operation, gpu, mlp, count)?;
+        let network = Network::uninitialized(operation, gpu, mlp, count)?;
         let mut parameters = Vec::with_capacity(count * mlp.parameter_count());
         for i in 0..count as u64 {
             parameters.extend(mlp.initial_parameters(seed.wrapping_add(i))?);
@@ -65,7 +65,7 @@ impl Network {
         Ok(network)
     }
 
-    /// Network `index` of a population, from 0, as a network of its own: a copy of its parameters as they are now.
+    /// Network `index` (from 0) of a population as a separate network, with a copy of its current parameters.
     ///
     /// # Errors
     /// [`Error::Count`] for an `index` past the last network; [`Error::OutOfMemory`], [`Error::DeviceLost`].
@@ -75,7 +75,7 @@ impl Network {
             let rule = format!("there are {} networks, numbered from 0", self.count());
             return Err(Error::count("Network::extract", "index", index as u64, [0, most], &rule));
         }
-        let network = Network::without_parameters("Network::extract", &self.gpu, &self.mlp, 1)?;
+        let network = Network::uninitialized("Network::extract", &self.gpu, &self.mlp, 1)?;
         let bytes = 4 * self.mlp.parameter_count() as u64;
         self.gpu.submit("wgrad extract", &mut |encoder| {
             encoder.copy_buffer_to_buffer(&self.parameters, index as u64 * bytes, &network.parameters, 0, bytes);
@@ -83,7 +83,7 @@ impl Network {
         Ok(network)
     }
 
-    /// How many networks: 1, or as many as the population has.
+    /// The number of networks: 1, or the size of the population.
     pub fn count(&self) -> usize {
         self.population as usize
     }
@@ -104,29 +104,29 @@ impl Network {
     /// # Errors
     /// Those of [`Network::new`] and of [`Network::write_parameters`].
     pub fn from_parameters(gpu: &Gpu, mlp: &Mlp, parameters: &[f32]) -> Result<Self> {
-        let network = Network::without_parameters("Network::from_parameters", gpu, mlp, 1)?;
+        let network = Network::uninitialized("Network::from_parameters", gpu, mlp, 1)?;
         network.write_parameters(parameters)?;
         Ok(network)
     }
 
-    /// A population with these parameters, network after network.
+    /// A population with these parameters, one network after the other.
     #[cfg(feature = "files")]
     pub(crate) fn population_from_parameters(gpu: &Gpu, mlp: &Mlp, count: usize, parameters: &[f32]) -> Result<Self> {
-        let network = Network::without_parameters("Network::load", gpu, mlp, count)?;
+        let network = Network::uninitialized("Network::load", gpu, mlp, count)?;
         network.write_parameters(parameters)?;
         Ok(network)
     }
 
-    fn without_parameters(operation: &'static str, gpu: &Gpu, mlp: &Mlp, count: usize) -> Result<Self> {
+    fn uninitialized(operation: &'static str, gpu: &Gpu, mlp: &Mlp, count: usize) -> Result<Self> {
         mlp.check(operation)?;
         if count == 0 {
             return Err(Error::zero(operation, "the number of networks"));
         }
-        // Shaders of the app read vectors of four.
+        // The app's shaders may read the parameters as `vec4`.
         let values = (mlp.parameter_count() as u64).saturating_mul(count as u64);
         let bytes = values.div_ceil(4).saturating_mul(16);
         let parameters = gpu.storage_buffer(operation, "parameters", bytes)?;
-        // The number fits in 32 bits, since the buffer's bytes do.
+        // The count fits in 32 bits, since the buffer's bytes do.
         Ok(Network { gpu: gpu.clone(), mlp: Arc::new(mlp.clone()), population: count as u32, parameters })
     }
 
@@ -135,23 +135,23 @@ impl Network {
         &self.gpu
     }
 
-    /// What the network is.
+    /// The network's layers and their sizes.
     pub fn mlp(&self) -> &Mlp {
         &self.mlp
     }
 
     /// The buffer of the parameters, for the app to bind read-only: f32 in the order of [`Mlp::parameter_ranges`], layer
-    /// after layer, each a row-major matrix `[inputs, outputs]`, a bias one row more; of a population, network after
-    /// network. The buffer's size is the next multiple of 16 bytes, a vector of four. Usages: `STORAGE`, `COPY_SRC`,
+    /// after layer, each a row-major matrix `[inputs, outputs]`, with a bias `[inputs + 1, outputs]`; for a population,
+    /// network after network. The buffer's size is a multiple of 16 bytes, a `vec4`. Usages: `STORAGE`, `COPY_SRC`,
     /// `COPY_DST`.
     pub fn parameters(&self) -> &wgpu::Buffer {
         &self.parameters
     }
 
-    /// Replaces all parameters, of a population network after network, before whatever is submitted next.
+    /// Replaces all parameters, for a population network after network, before the next submission.
     ///
     /// # Errors
-    /// [`Error::Count`] for another number of parameters, [`Error::NotFinite`] for NaN or infinity among them: the
+    /// [`Error::Count`] for a wrong number of parameters, [`Error::NotFinite`] for NaN or infinity among them: the
     /// network's parameters are then unchanged.
     pub fn write_parameters(&self, parameters: &[f32]) -> Result<()> {
         let operation = "Network::write_parameters";
@@ -160,7 +160,7 @@ impl Network {
         self.gpu.write_buffer(&self.parameters, 0, bytemuck::cast_slice(parameters))
     }
 
-    /// Reads all parameters, of a population network after network, waiting for what was submitted before.
+    /// Reads all parameters, for a population network after network, after everything submitted before. Waits.
     ///
     /// # Errors
     /// [`Error::DeviceLost`], [`Error::Timeout`], [`Error::OutOfMemory`].
@@ -170,12 +170,12 @@ impl Network {
         Ok(parameters)
     }
 
-    /// The network's outputs for the samples `x`, one row of inputs after the other; one row of outputs after the
-    /// other. Waits. With how many samples one comes may change its last bits: kernels are chosen by that.
+    /// The network's outputs for the samples `x`: row-major `[samples, inputs]` in, `[samples, outputs]` out. Waits. The
+    /// number of samples may change the last bits of a sample's outputs: kernels are chosen by it.
     ///
     /// # Errors
-    /// [`Error::Count`] unless `x` is whole rows, or for a population; [`Error::NotFinite`] for NaN or infinity in it,
-    /// [`Error::TooLarge`] for more rows than the device's limits allow at a time, [`Error::DeviceLost`],
+    /// [`Error::Count`] for a population, or if `x` is not whole rows; [`Error::NotFinite`] for NaN or infinity in it,
+    /// [`Error::TooLarge`] for more samples per call than the device's limits allow, [`Error::DeviceLost`],
     /// [`Error::Timeout`], [`Error::OutOfMemory`].
     pub fn predict(&self, x: &[f32]) -> Result<Vec<f32>> {
         let operation = "Network::predict";
@@ -195,21 +195,20 @@ impl Network {
         self.gpu.write_buffer(input.buffer(), 0, bytemuck::cast_slice(x))?;
         let compiled = self.gpu.compiled_kernels();
         let forward = self.forward(&input, &output)?;
-        // Some drivers compile a kernel only when it first runs.
+        // Some drivers compile a kernel only on its first run.
         let factor = if self.gpu.compiled_kernels() > compiled { COMPILE_TIMEOUT_FACTOR } else { 1 };
         let gpu = self.gpu.clone().with_timeout_factor(factor);
         gpu.read_f32(operation, output.buffer(), &|encoder| forward.record(encoder))
     }
 
-    /// The matrix of a layer's parameters, or of the gradient with respect to them, in a buffer laid out like the
-    /// parameters.
+    /// The matrix of a layer's parameters, or of their gradient, in a buffer with the layout of the parameters.
     pub(crate) fn layer_rows(&self, flat: &wgpu::Buffer, layer: usize) -> Rows {
         let start = self.mlp.parameter_ranges()[layer].start as u64;
         let [rows, columns] = self.mlp.layers()[layer].parameter_shape();
         Rows::new(flat, columns).offset(start * 4).rows(rows)
     }
 
-    /// All parameters, or the gradient with respect to them, as one row.
+    /// All parameters, or their gradient, as one row.
     pub(crate) fn row(&self, flat: &wgpu::Buffer) -> Rows {
         Rows::new(flat, self.mlp.parameter_count()).rows(1)
     }

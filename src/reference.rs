@@ -1,15 +1,15 @@
-//! The specification: every kernel's function in plain f64 Rust, written for reading, without wgpu.
+//! The specification: every kernel as a function in plain f64 Rust, written for reading, without wgpu.
 //!
-//! Each function here has the name of the WGSL entry point that computes the same, and the tests hold the GPU to it.
-//! [`Linear`], [`Sigmoid`] and [`NeuralNetwork`] put the functions together by the notebook's [`Layer`] contract, and
-//! [`Training`] runs the training steps whose numbers every plan must give.
+//! Each function has the name of the WGSL entry point that computes the same; tests compare the GPU's results with it.
+//! [`Linear`], [`Sigmoid`] and [`NeuralNetwork`] combine the functions by the notebook's [`Layer`] contract, and
+//! [`Training`] runs the training steps whose results every plan must reproduce.
 //!
-//! | letter | meaning |
+//! | name | meaning |
 //! | --- | --- |
-//! | `x`, `y` | a layer's input and output, one sample a row |
-//! | `w` | a linear layer's weights, `[inputs, outputs]`, with a bias one row more |
+//! | `x`, `y` | a layer's input and output, one row per sample |
+//! | `w` | a linear layer's weights, `[inputs, outputs]`; with a bias `[inputs + 1, outputs]` |
 //! | `t` | the targets |
-//! | `d_output`, `d_input`, `d_weights` | the derivative of a sample's error by `y`, by `x`; of the batch's, by `w` |
+//! | `d_output`, `d_input`, `d_weights` | the gradients with respect to `y` and `x` of a sample's loss; with respect to `w` of the batch's loss |
 //!
 //! ```
 //! use wgrad::reference::{Matrix, matmul, outer_product};
@@ -43,7 +43,7 @@ use crate::error::{Error, Result, Shape};
 
 /// `y = x · w`: `x` is `[rows, inputs]`, `w` is `[inputs, outputs]`, `y` is `[rows, outputs]`.
 ///
-/// With one row more in `w`, that row is a bias, added to every row of `y`.
+/// If `w` has one more row, that row is a bias, added to every row of `y`.
 ///
 /// # Errors
 /// [`Error::Shapes`] unless `w` has as many rows as `x` has columns, or one more.
@@ -68,7 +68,7 @@ pub fn matmul(x: &Matrix, w: &Matrix) -> Result<Matrix> {
 /// `d_input = d_output · wᵀ`: `d_output` is `[rows, outputs]`, `w` is `[inputs, outputs]`, `d_input` is `[rows,
 /// inputs]`.
 ///
-/// `inputs` is the width of the layer's input: a bias row of `w` after it takes no part.
+/// `inputs` is the width of the layer's input; a bias row of `w` after these rows is not read.
 ///
 /// # Errors
 /// [`Error::Shapes`] unless `w` has `d_output`'s columns, and `inputs` rows or one more.
@@ -89,9 +89,9 @@ pub fn matmul_transposed(d_output: &Matrix, w: &Matrix, inputs: usize) -> Result
 }
 
 /// `d_weights = xᵀ · d_output`: `x` is `[rows, inputs]`, `d_output` is `[rows, outputs]`, `d_weights` is
-/// `[inputs, outputs]`: a sum over the batch of outer products, one a sample.
+/// `[inputs, outputs]`: the sum over the batch of one outer product per sample.
 ///
-/// With `bias`, one row more: the sum of `d_output`'s rows, as if `x` had a last column of ones.
+/// With `bias`, `d_weights` has one more row: the sum of `d_output`'s rows, as if `x` had a last column of ones.
 ///
 /// # Errors
 /// [`Error::Shapes`] unless `x` and `d_output` have the same number of rows.
@@ -103,61 +103,61 @@ pub fn outer_product(x: &Matrix, d_output: &Matrix, bias: bool) -> Result<Matrix
             left: x.shape(),
             right_name: "d_output",
             right: d_output.shape(),
-            rule: "both must have one row a sample",
+            rule: "both must have one row per sample",
         });
     }
     Ok(Matrix::from_fn(x.columns() + usize::from(bias), d_output.columns(), |input, output| {
-        let x_at = |row| if input < x.columns() { x.at(row, input) } else { 1.0 };
-        (0..x.rows()).map(|row| x_at(row) * d_output.at(row, output)).sum()
+        let factor = |row| if input < x.columns() { x.at(row, input) } else { 1.0 };
+        (0..x.rows()).map(|row| factor(row) * d_output.at(row, output)).sum()
     }))
 }
 
-/// `y = 1 / (1 + e^-x)`, number by number, without ever raising e to a positive power, which could overflow:
-/// for a negative x, `e^x / (1 + e^x)` is the same.
+/// `y = 1 / (1 + e^-x)`, element by element. For a negative x, `e^x / (1 + e^x)` is the same: e is never raised to a
+/// positive power, which could overflow.
 pub fn sigmoid(x: &Matrix) -> Matrix {
     x.map(|x| Activation::Sigmoid.value(x))
 }
 
-/// `d_input = d_output · y · (1 - y)`, number by number, from the sigmoid's *output* `y`.
+/// `d_input = d_output · y · (1 - y)`, element by element, from the sigmoid's *output* `y`.
 ///
-/// # Where it comes from
+/// # Derivation
 /// With `y = (1 + e^-x)^-1`, the chain rule gives
 ///
 /// ```text
 /// dy/dx = -(1 + e^-x)^-2 · (-e^-x) = e^-x / (1 + e^-x)² = 1/(1 + e^-x) · e^-x/(1 + e^-x) = y · (1 - y)
 /// ```
 ///
-/// since `e^-x / (1 + e^-x) = 1 - 1 / (1 + e^-x)`. And a change of x moves the error by `d_output · dy/dx`.
+/// since `e^-x / (1 + e^-x) = 1 - 1 / (1 + e^-x)`. The gradient of the loss with respect to x is `d_output · dy/dx`.
 /// So the layer needs to keep only its output, not its input.
 ///
 /// # Errors
-/// [`Error::Shapes`] unless both have one shape.
+/// [`Error::Shapes`] unless both have the same shape.
 pub fn sigmoid_backward(d_output: &Matrix, y: &Matrix) -> Result<Matrix> {
-    same_shape("sigmoid_backward", "d_output", d_output, "y", y)?;
+    check_same_shape("sigmoid_backward", "d_output", d_output, "y", y)?;
     Ok(Matrix::from_fn(y.rows(), y.columns(), |row, column| {
         d_output.at(row, column) * Activation::Sigmoid.derivative(y.at(row, column))
     }))
 }
 
-/// The error of a batch and its derivative: a sample's error is `½ Σ_outputs (y - t)²`, the first result is the sum
-/// over all samples, the second `d_output = y - t`.
+/// The loss of a batch and its gradient with respect to `y`: a sample's loss is `½ Σ_outputs (y - t)²`, the first result
+/// is the sum over all samples, the second is `d_output = y - t`. `y`, `t` and `d_output` are `[rows, outputs]`.
 ///
 /// # Errors
-/// [`Error::Shapes`] unless both have one shape.
+/// [`Error::Shapes`] unless both have the same shape.
 pub fn squared_error(y: &Matrix, t: &Matrix) -> Result<(f64, Matrix)> {
-    same_shape("squared_error", "y", y, "t", t)?;
+    check_same_shape("squared_error", "y", y, "t", t)?;
     let d_output = Matrix::from_fn(y.rows(), y.columns(), |row, column| y.at(row, column) - t.at(row, column));
-    let error = d_output.as_slice().iter().map(|difference| 0.5 * difference * difference).sum();
-    Ok((error, d_output))
+    let loss = d_output.as_slice().iter().map(|difference| 0.5 * difference * difference).sum();
+    Ok((loss, d_output))
 }
 
-/// Stochastic gradient descent: `w - learning_rate · d_weights / batch_size`, where `d_weights` is a sum over the
-/// batch.
+/// Stochastic gradient descent: the new weights `w - learning_rate · d_weights / batch_size`, where `d_weights` is a sum
+/// over the batch.
 ///
 /// # Errors
-/// [`Error::Shapes`] unless both have one shape; [`Error::Count`] for a `batch_size` of 0.
+/// [`Error::Shapes`] unless both have the same shape; [`Error::Count`] for a `batch_size` of 0.
 pub fn weight_update(w: &Matrix, d_weights: &Matrix, learning_rate: f64, batch_size: usize) -> Result<Matrix> {
-    same_shape("weight_update", "w", w, "d_weights", d_weights)?;
+    check_same_shape("weight_update", "w", w, "d_weights", d_weights)?;
     if batch_size == 0 {
         return Err(Error::zero("weight_update", "batch_size"));
     }
@@ -166,20 +166,20 @@ pub fn weight_update(w: &Matrix, d_weights: &Matrix, learning_rate: f64, batch_s
     }))
 }
 
-/// How many rows of each class are taken for each class: `[classes, classes]`, a row for each class of `t` and a column
-/// for each of `y`, which are `[rows, outputs]`.
+/// The confusion matrix `[classes, classes]`: the number of samples with each pair of classes, one row per class of `t`,
+/// one column per class of `y`. `y` and `t` are `[rows, outputs]`.
 ///
-/// The class of a row is the place of its largest number, of equal ones the first; of a row of one number, whether it is
-/// 0.5 or more.
+/// The class of a row is the index of its largest value, the first if several are equal; with one output, 1 from 0.5 on,
+/// else 0.
 ///
 /// # Errors
 /// [`Error::Shapes`] where the two have different shapes.
 pub fn confusion(y: &Matrix, t: &Matrix) -> Result<Matrix> {
-    same_shape("confusion", "y", y, "t", t)?;
+    check_same_shape("confusion", "y", y, "t", t)?;
     let classes = y.columns().max(2);
     let class = |row: &[f64]| match *row {
-        [number] => usize::from(number >= 0.5),
-        _ => (1..row.len()).fold(0, |most, i| if row[i] > row[most] { i } else { most }),
+        [value] => usize::from(value >= 0.5),
+        _ => (1..row.len()).fold(0, |largest, i| if row[i] > row[largest] { i } else { largest }),
     };
     let mut counts = Matrix::from_fn(classes, classes, |_, _| 0.0);
     for row in 0..y.rows() {
@@ -189,17 +189,17 @@ pub fn confusion(y: &Matrix, t: &Matrix) -> Result<Matrix> {
     Ok(counts)
 }
 
-/// The rows of `source` whose numbers `samples` lists, in that order.
+/// The rows of `source` with the indices `samples`, in that order.
 ///
 /// # Errors
-/// [`Error::Shapes`] for a number past the last row.
+/// [`Error::Shapes`] for an index past the last row.
 pub fn gather(source: &Matrix, samples: &[usize]) -> Result<Matrix> {
     if let Some(&sample) = samples.iter().find(|&&sample| sample >= source.rows()) {
         return Err(Error::Shapes {
             operation: "gather",
             left_name: "source",
             left: source.shape(),
-            right_name: "the rows that samples names",
+            right_name: "the rows that samples lists",
             right: Shape { rows: (sample as u64).saturating_add(1), columns: source.shape().columns },
             rule: "every sample must be a row of source",
         });
@@ -207,12 +207,12 @@ pub fn gather(source: &Matrix, samples: &[usize]) -> Result<Matrix> {
     Ok(Matrix::from_fn(samples.len(), source.columns(), |row, column| source.at(samples[row], column)))
 }
 
-/// Whether weights have one row an input, or one more for a bias.
+/// Whether weights have one row per input, or one more for a bias.
 fn has_inputs(w: &Matrix, inputs: usize) -> bool {
     matches!(w.rows().checked_sub(inputs), Some(0 | 1))
 }
 
-fn same_shape(
+fn check_same_shape(
     operation: &'static str,
     left_name: &'static str,
     left: &Matrix,
@@ -222,6 +222,6 @@ fn same_shape(
     if left.shape() == right.shape() {
         return Ok(());
     }
-    let rule = "both must have one shape";
+    let rule = "both must have the same shape";
     Err(Error::Shapes { operation, left_name, left: left.shape(), right_name, right: right.shape(), rule })
 }

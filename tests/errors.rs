@@ -262,7 +262,7 @@ fn refuses_populations_where_they_cannot_be() {
     assert_refused!(parameters, count!(120, 360, 360), "Network::write_parameters");
     let mut trainer = Trainer::new(&three, &data, TrainConfig::default()).unwrap();
     let rates = trainer.write_learning_rates(&[0.1; 2]);
-    assert_refused!(rates, count!(2, 3, 3), "Trainer::write_learning_rates", "one a network");
+    assert_refused!(rates, count!(2, 3, 3), "Trainer::write_learning_rates", "one per network");
     let rates = trainer.write_learning_rates(&[0.1, f32::INFINITY, 0.1]);
     assert_refused!(rates, Error::NotFinite { index: Some(1), .. }, "learning_rates[1] is inf", "for example 0.1");
 }

@@ -104,7 +104,7 @@ fn each_network_learns_at_its_own_rate() {
         }
         assert_eq!(
             trainer.write_learning_rates(&rates[1..]).unwrap_err().to_string(),
-            "Trainer::write_learning_rates: the length of learning_rates is 19; it must be exactly 20: one a network"
+            "Trainer::write_learning_rates: the length of learning_rates is 19; it must be exactly 20: one per network"
         );
         let refused = trainer.write_learning_rates(&[f32::NAN; 20]);
         assert!(matches!(refused, Err(Error::NotFinite { index: Some(0), .. })));

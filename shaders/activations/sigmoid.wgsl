@@ -1,7 +1,7 @@
-// sigmoid   y = 1 / (1 + e^-z), and its derivative y · (1 - y), of the output     reference: sigmoid, sigmoid_backward
+// sigmoid   y = 1 / (1 + e^-z); its derivative y · (1 - y), from y     reference: sigmoid, sigmoid_backward
 //
-// No kernel of its own: stands before the source of every kernel that computes it, for vectors with the type exchanged.
-// e is never raised to a positive power, which could overflow.
+// No kernel of its own: included before the source of every kernel that calls it, for vectors with f32 replaced by their
+// type. It never raises e to a positive power, which could overflow.
 
 fn sigmoid_value(z: f32) -> f32 {
     let e = exp(-abs(z));

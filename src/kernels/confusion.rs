@@ -1,4 +1,4 @@
-//! How many samples of each class the network takes for each class.
+//! The confusion matrix: counts of samples per class and predicted class.
 
 use super::{Dispatch, Shader, TrainingState, WORKGROUP};
 use crate::codegen::{Access, LONGEST_LOOP, Uniform, UniformType};
@@ -20,34 +20,30 @@ pub(super) const CONFUSION: Shader<'static> = Shader {
     storage: &[Access::Read, Access::Read, Access::Read, Access::ReadWrite],
 };
 
-/// The classes that so many outputs stand for: each for one, but a single one for two, whether it is 0.5 or more.
+/// The number of classes of a network with this many outputs: one per output, but two for a single output.
 pub(crate) fn classes(outputs: usize) -> usize {
     outputs.max(2)
 }
 
-/// Counts each sample of the batch, as `state` says how many they are, in `counts`: u32 `[classes, classes]`, a row for
-/// each class of `t` and a column for each of `y`. `y` and `t` are `[rows, outputs]`; the class of a row is the place of
-/// its largest number, of equal ones the first, and there are as many classes as outputs; of one output there are two,
-/// the second from 0.5 on.
+/// Adds each sample of the current batch of `state` to the confusion matrix `counts`: u32 `[classes, classes]`, one row
+/// per class of `t`, one column per class of `y`. `y` and `t` are `[rows, outputs]`. The class of a row is the index of
+/// its largest value, the first if several are equal, and there are as many classes as outputs. With one output there
+/// are two classes: 1 from 0.5 on, else 0.
 ///
 /// Source: [`reference::confusion`](crate::reference::confusion).
 ///
 /// # Errors
-/// [`Error::Shapes`] where the operands do not fit each other, and what [`Rows`] are refused for.
+/// [`Error::Shapes`] for operands whose shapes do not match; [`Error::TooLarge`] for more than 32,768 outputs; the errors
+/// of invalid [`Rows`].
 pub fn confusion(gpu: &Gpu, state: &TrainingState, y: &Rows, t: &Rows, counts: &Rows) -> Result<Dispatch> {
     let operation = "confusion";
     let y = y.operand(gpu, operation, "y")?;
     let t = t.operand(gpu, operation, "t")?;
     let counts = counts.operand(gpu, operation, "counts")?;
-    y.check_fit(operation, &t, y.shape() == t.shape(), "both must have one shape")?;
+    y.check_fit(operation, &t, y.shape() == t.shape(), "both must have the same shape")?;
     let classes = classes(y.width as usize) as u32;
     let fits = counts.rows == classes && counts.width == classes && counts.view == [0, classes];
-    counts.check_fit(
-        operation,
-        &y,
-        fits,
-        "the counts must have a row and a column a class, one right after the other",
-    )?;
+    counts.check_fit(operation, &y, fits, "the counts must have one row and one column per class, without gaps")?;
     counts.check_written_alone(operation, &[&y, &t])?;
     state.check_batch(operation, &y)?;
     state.check_apart(operation, &[&y, &t, &counts])?;

@@ -1,4 +1,4 @@
-//! Kernels with what they bind, ready to be recorded.
+//! Kernels with their bindings, ready to be recorded.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -8,25 +8,25 @@ use crate::error::{Error, Result};
 use crate::gpu::{Gpu, Kernel, Pipeline, words_as_bytes};
 use crate::rows::Operand;
 
-/// The invocations of a workgroup in kernels that compute one value per invocation.
+/// The invocations per workgroup of kernels that compute one value per invocation.
 pub(super) const WORKGROUP: u32 = 64;
 
-/// A kernel as it stands in `shaders/`, and what it binds: the tests hold the one against the other.
+/// A kernel of `shaders/` and what it binds: tests check the bindings against the source.
 #[derive(Debug)]
 pub struct Shader<'a> {
-    /// The name of the entry point: the kernel's name everywhere.
+    /// The name of the entry point, and of the kernel.
     pub entry_point: &'static str,
     /// The WGSL source.
     pub source: &'a str,
-    /// The value of the constant `WORKGROUP`, the invocations of a workgroup, if the kernel has it.
+    /// The value of the override constant `WORKGROUP`, the invocations per workgroup, if the kernel has it.
     pub workgroup: Option<u32>,
     /// The members of the uniform, binding 0, in order.
     pub uniform: &'a [(&'static str, UniformType)],
-    /// The storage buffers, bindings 1, 2, … of group 0.
+    /// The accesses of the storage buffers, bindings 1, 2, … of group 0.
     pub storage: &'a [Access],
 }
 
-/// A buffer that a generated kernel binds, where it has that binding.
+/// A buffer for a generated kernel, if it has that binding.
 pub(crate) type Resource<'a> = Option<wgpu::BindingResource<'a>>;
 
 /// A kernel with its operands, ready to be recorded.
@@ -46,7 +46,7 @@ impl Dispatch {
         pass.dispatch_workgroups(x, y, 1);
     }
 
-    /// The kernel `shader` over `invocations` invocations.
+    /// A dispatch of `shader` with at least this many invocations.
     pub(super) fn new(
         gpu: &Gpu,
         shader: &Shader<'_>,
@@ -62,7 +62,7 @@ impl Dispatch {
         Dispatch::bind(gpu, &kernel, &uniform, storage, workgroups)
     }
 
-    /// A generated kernel over a grid of workgroups of so many invocations.
+    /// A dispatch of a generated kernel over a grid of workgroups, `invocations` each.
     pub(crate) fn generated(
         gpu: &Gpu,
         (entry_point, source, invocations): (&'static str, &str, u32),
@@ -99,25 +99,25 @@ impl Dispatch {
     }
 }
 
-/// Which of these buffers are only read.
+/// Per buffer, whether it is read-only.
 fn read_only(accesses: &[Access]) -> Vec<bool> {
     accesses.iter().map(|&access| access == Access::Read).collect()
 }
 
-/// Workgroups for so many invocations: a row of them, or where the device allows no row that long, several rows.
+/// The grid of workgroups for this many invocations: 1D, or 2D where 1D exceeds the device's limit per dimension.
 pub(super) fn grid(gpu: &Gpu, operation: &'static str, workgroup: u32, invocations: u64) -> Result<[u32; 2]> {
-    let widest = u64::from(gpu.limits().max_compute_workgroups_per_dimension);
+    let per_dimension = u64::from(gpu.limits().max_compute_workgroups_per_dimension);
     let workgroup = u64::from(workgroup);
     let workgroups = invocations.div_ceil(workgroup);
-    let x = workgroups.min(widest).max(1);
+    let x = workgroups.min(per_dimension).max(1);
     let y = workgroups.div_ceil(x);
-    if y > widest {
+    if y > per_dimension {
         return Err(Error::TooLarge {
             operation,
             what: "the result",
             needed: invocations.saturating_mul(4),
             limit: "max_compute_workgroups_per_dimension",
-            allowed: widest.saturating_mul(widest).saturating_mul(workgroup * 4),
+            allowed: per_dimension.saturating_mul(per_dimension).saturating_mul(workgroup * 4),
             way_out: "use fewer rows or networks at a time, or request a device with a higher limit",
         });
     }
@@ -125,8 +125,8 @@ pub(super) fn grid(gpu: &Gpu, operation: &'static str, workgroup: u32, invocatio
     Ok([x as u32, y as u32])
 }
 
-/// The ranges of terms, at most `longest` each, that the dispatches of a sum of `terms` terms add up.
-pub(super) fn dispatches_of(terms: u32, longest: u32) -> impl Iterator<Item = Range<u32>> {
+/// Splits a sum of `terms` terms into ranges of at most `longest` terms, one per dispatch.
+pub(super) fn term_ranges(terms: u32, longest: u32) -> impl Iterator<Item = Range<u32>> {
     (0..terms.div_ceil(longest)).map(move |dispatch| {
         let first = dispatch * longest;
         first..first.saturating_add(longest).min(terms)
@@ -141,10 +141,9 @@ pub(crate) fn begin_pass<'encoder>(
     encoder.begin_compute_pass(&wgpu::ComputePassDescriptor { label: Some(label), timestamp_writes: None })
 }
 
-/// Refuses weights `w` that are not as high as there are inputs, or one row higher for a bias; says whether there is a
-/// bias.
+/// Whether the weights `w` have a bias row. Refuses weights that have neither one row per input nor one more.
 pub(super) fn has_bias(operation: &'static str, x: &Operand<'_>, w: &Operand<'_>) -> Result<bool> {
     let fits = w.rows == x.width || w.rows == x.width + 1;
-    w.check_fit(operation, x, fits, "the weights must have one row an input, or one more for a bias")?;
+    w.check_fit(operation, x, fits, "the weights must have one row per input, or one more for a bias")?;
     Ok(w.rows > x.width)
 }

@@ -1,4 +1,4 @@
-//! The samples of a batch, in the data set's order or a shuffled one.
+//! Copies the samples of a batch, in the data set's order or a shuffled one.
 
 use super::{Dispatch, Shader, TrainingState, WORKGROUP};
 use crate::codegen::{Access, Uniform, UniformType};
@@ -44,25 +44,25 @@ pub struct GatherConfig<'a> {
     pub x: &'a Rows,
     /// The batch's targets, `[batch_size, target_width]`.
     pub t: &'a Rows,
-    /// The seed of a new random order each epoch, or `None` for the data set's own order.
+    /// The seed of a new random order each epoch; `None` for the data set's order.
     pub shuffle: Option<u64>,
 }
 
-/// Copies the samples of the current batch, as `state` says which, from the data set to `x` and `t`. Rows past the
-/// batch's end become 0.
+/// Copies the samples of the current batch of `state` from the data set to `x` and `t`. Rows past the end of the batch
+/// become 0.
 ///
 /// Source: [`reference::gather`](crate::reference::gather) of the samples that
-/// [`reference::Order`](crate::reference::Order) names.
+/// [`reference::Order`](crate::reference::Order) lists.
 ///
 /// # Errors
-/// [`Error::Shapes`](crate::Error::Shapes) where the operands do not fit each other, and what [`Rows`] are refused for.
+/// [`Error::Shapes`](crate::Error::Shapes) for operands whose shapes do not match; the errors of invalid [`Rows`].
 pub fn gather(gpu: &Gpu, state: &TrainingState, config: GatherConfig<'_>) -> Result<Dispatch> {
     let floats = |rows: &Rows| EncodedRows::floats(rows.clone());
     let (inputs, targets) = (floats(config.inputs), floats(config.targets));
     gather_encoded(gpu, state, [&inputs, &targets], [config.x, config.t], config.shuffle)
 }
 
-/// The same from rows in any encoding.
+/// [`gather`](fn@gather) from rows in any encoding.
 pub(crate) fn gather_encoded(
     gpu: &Gpu,
     state: &TrainingState,
@@ -77,10 +77,10 @@ pub(crate) fn gather_encoded(
     let targets = targets.rows.operand(gpu, operation, "targets")?;
     let x = x.operand(gpu, operation, "x")?;
     let t = t.operand(gpu, operation, "t")?;
-    inputs.check_fit(operation, &targets, inputs.rows == targets.rows, "both must have one row a sample")?;
+    inputs.check_fit(operation, &targets, inputs.rows == targets.rows, "both must have one row per sample")?;
     inputs.check_fit(operation, &x, input_width == x.width, "both must be as wide as the network's input")?;
     targets.check_fit(operation, &t, target_width == t.width, "both must be as wide as the network's output")?;
-    x.check_fit(operation, &t, x.rows == t.rows, "both must have one row a sample of the batch")?;
+    x.check_fit(operation, &t, x.rows == t.rows, "both must have one row per sample of the batch")?;
     x.check_written_alone(operation, &[&inputs, &targets, &t])?;
     t.check_written_alone(operation, &[&inputs, &targets])?;
     state.check_samples(operation, &inputs)?;
@@ -107,13 +107,13 @@ pub(crate) fn gather_encoded(
     Dispatch::new(gpu, &GATHER, uniform, &storage, x.len() + t.len())
 }
 
-/// A seed's low and high word.
+/// The seed's low and high word; 0 without a seed.
 pub(crate) fn seed_words(shuffle: Option<u64>) -> [u32; 2] {
     let seed = shuffle.unwrap_or(0);
     [seed as u32, (seed >> 32) as u32]
 }
 
-/// The constant that stands for an encoding in `shaders/gather.wgsl`, and the two values that go with it.
+/// An encoding's constant in `shaders/gather.wgsl`, and the two values of its scale there.
 fn encoded(encoding: Encoding) -> (u32, [f32; 2]) {
     match encoding {
         Encoding::Floats => (0, [0.0; 2]),

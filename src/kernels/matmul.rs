@@ -1,6 +1,6 @@
 //! `y = x · w` and `d_input = d_output · wᵀ`.
 
-use super::{Dispatch, Shader, WORKGROUP, dispatches_of, has_bias};
+use super::{Dispatch, Shader, WORKGROUP, has_bias, term_ranges};
 use crate::codegen::{Access, LONGEST_LOOP, Uniform, UniformType};
 use crate::error::Result;
 use crate::gpu::Gpu;
@@ -42,21 +42,21 @@ pub(super) const MATMUL_TRANSPOSED: Shader<'static> = Shader {
     storage: &[Access::Read, Access::Read, Access::ReadWrite],
 };
 
-/// `y = x · w`: `x` is `[rows, inputs]`, `y` is `[rows, outputs]`, and `w` is `[inputs, outputs]`, or with a bias one
-/// row more.
+/// `y = x · w`: `x` is `[rows, inputs]`, `y` is `[rows, outputs]`, and `w` is `[inputs, outputs]`; with a bias, `w` has
+/// one more row.
 ///
-/// One dispatch for each 32,768 inputs. Source: [`reference::matmul`](crate::reference::matmul).
+/// One dispatch per 32,768 inputs. Source: [`reference::matmul`](crate::reference::matmul).
 ///
 /// # Errors
-/// [`Error::Shapes`](crate::Error::Shapes) where the operands do not fit each other, and what [`Rows`] are refused for.
+/// [`Error::Shapes`](crate::Error::Shapes) for operands whose shapes do not match; the errors of invalid [`Rows`].
 pub fn matmul(gpu: &Gpu, x: &Rows, w: &Rows, y: &Rows) -> Result<Vec<Dispatch>> {
     let operation = "matmul";
     let x = x.operand(gpu, operation, "x")?;
     let w = w.operand(gpu, operation, "w")?;
     let y = y.operand(gpu, operation, "y")?;
     let bias = has_bias(operation, &x, &w)?;
-    x.check_fit(operation, &y, x.rows == y.rows, "both must have one row a sample")?;
-    w.check_fit(operation, &y, w.width == y.width, "both must have one column an output")?;
+    x.check_fit(operation, &y, x.rows == y.rows, "both must have one row per sample")?;
+    w.check_fit(operation, &y, w.width == y.width, "both must have one column per output")?;
     y.check_written_alone(operation, &[&x, &w])?;
 
     let dispatch = |terms: std::ops::Range<u32>| {
@@ -72,24 +72,24 @@ pub fn matmul(gpu: &Gpu, x: &Rows, w: &Rows, y: &Rows) -> Result<Vec<Dispatch>> 
             .u32("last", terms.end);
         Dispatch::new(gpu, &MATMUL, uniform, &[x.binding(), w.binding(), y.binding()], y.len())
     };
-    dispatches_of(x.width, LONGEST_LOOP).map(dispatch).collect()
+    term_ranges(x.width, LONGEST_LOOP).map(dispatch).collect()
 }
 
-/// `d_input = d_output · wᵀ`: `d_output` is `[rows, outputs]`, `w` is `[inputs, outputs]` or with a bias one row more,
-/// which takes no part, `d_input` is `[rows, inputs]`.
+/// `d_input = d_output · wᵀ`: `d_output` is `[rows, outputs]`, `d_input` is `[rows, inputs]`, and `w` is
+/// `[inputs, outputs]`; with a bias, `w` has one more row, which is not read.
 ///
-/// One dispatch for each 32,768 outputs. Source: [`reference::matmul_transposed`](crate::reference::matmul_transposed).
+/// One dispatch per 32,768 outputs. Source: [`reference::matmul_transposed`](crate::reference::matmul_transposed).
 ///
 /// # Errors
-/// [`Error::Shapes`](crate::Error::Shapes) where the operands do not fit each other, and what [`Rows`] are refused for.
+/// [`Error::Shapes`](crate::Error::Shapes) for operands whose shapes do not match; the errors of invalid [`Rows`].
 pub fn matmul_transposed(gpu: &Gpu, d_output: &Rows, w: &Rows, d_input: &Rows) -> Result<Vec<Dispatch>> {
     let operation = "matmul_transposed";
     let d_output = d_output.operand(gpu, operation, "d_output")?;
     let w = w.operand(gpu, operation, "w")?;
     let d_input = d_input.operand(gpu, operation, "d_input")?;
     has_bias(operation, &d_input, &w)?;
-    d_output.check_fit(operation, &d_input, d_output.rows == d_input.rows, "both must have one row a sample")?;
-    d_output.check_fit(operation, &w, d_output.width == w.width, "both must have one column an output")?;
+    d_output.check_fit(operation, &d_input, d_output.rows == d_input.rows, "both must have one row per sample")?;
+    d_output.check_fit(operation, &w, d_output.width == w.width, "both must have one column per output")?;
     d_input.check_written_alone(operation, &[&d_output, &w])?;
 
     let dispatch = |terms: std::ops::Range<u32>| {
@@ -104,5 +104,5 @@ pub fn matmul_transposed(gpu: &Gpu, d_output: &Rows, w: &Rows, d_input: &Rows) -
         let storage = [d_output.binding(), w.binding(), d_input.binding()];
         Dispatch::new(gpu, &MATMUL_TRANSPOSED, uniform, &storage, d_input.len())
     };
-    dispatches_of(d_output.width, LONGEST_LOOP).map(dispatch).collect()
+    term_ranges(d_output.width, LONGEST_LOOP).map(dispatch).collect()
 }

@@ -1,6 +1,6 @@
 //! `d_weights = xᵀ · d_output`.
 
-use super::{Dispatch, Shader, WORKGROUP, dispatches_of, has_bias};
+use super::{Dispatch, Shader, WORKGROUP, has_bias, term_ranges};
 use crate::codegen::{Access, LONGEST_LOOP, Uniform, UniformType};
 use crate::error::Result;
 use crate::gpu::Gpu;
@@ -24,33 +24,33 @@ pub(super) const OUTER_PRODUCT: Shader<'static> = Shader {
     storage: &[Access::Read, Access::Read, Access::ReadWrite],
 };
 
-/// The rows that are summed on their own, and so many of these sums again: rounding grows by no more than twice this
-/// and one for each square of it, instead of with the rows.
+/// Gradients are summed in blocks of this many rows, and blocks of this many blocks: a term is rounded at most
+/// `2 · BLOCK + rows / BLOCK²` times. In a running f32 sum it would be up to `rows` times.
 const BLOCK: u32 = 32;
 
-/// The rows of a dispatch: whole squares of blocks, so few that their loops, over the squares, the blocks and the rows,
-/// stay within the longest.
-const ROWS_A_DISPATCH: u32 = LONGEST_LOOP / (BLOCK * BLOCK + BLOCK + 1) * BLOCK * BLOCK;
+/// The rows per dispatch: a multiple of `BLOCK²`, small enough that the loops over blocks of blocks, blocks and rows
+/// together stay within [`LONGEST_LOOP`].
+const ROWS_PER_DISPATCH: u32 = LONGEST_LOOP / (BLOCK * BLOCK + BLOCK + 1) * BLOCK * BLOCK;
 
 /// `d_weights = xᵀ · d_output`, a sum over the batch: `x` is `[rows, inputs]`, `d_output` is `[rows, outputs]`,
-/// `d_weights` is `[inputs, outputs]`, or with a bias one row more, which gets the sum of `d_output`'s rows.
+/// `d_weights` is `[inputs, outputs]`; with a bias, it has one more row: the sum of `d_output`'s rows.
 ///
-/// One dispatch for each 31,744 rows. Source: [`reference::outer_product`](crate::reference::outer_product).
+/// One dispatch per 31,744 rows. Source: [`reference::outer_product`](crate::reference::outer_product).
 ///
 /// # Errors
-/// [`Error::Shapes`](crate::Error::Shapes) where the operands do not fit each other, and what [`Rows`] are refused for.
+/// [`Error::Shapes`](crate::Error::Shapes) for operands whose shapes do not match; the errors of invalid [`Rows`].
 pub fn outer_product(gpu: &Gpu, x: &Rows, d_output: &Rows, d_weights: &Rows) -> Result<Vec<Dispatch>> {
     let operation = "outer_product";
     let x = x.operand(gpu, operation, "x")?;
     let d_output = d_output.operand(gpu, operation, "d_output")?;
     let d_weights = d_weights.operand(gpu, operation, "d_weights")?;
     let bias = has_bias(operation, &x, &d_weights)?;
-    x.check_fit(operation, &d_output, x.rows == d_output.rows, "both must have one row a sample")?;
+    x.check_fit(operation, &d_output, x.rows == d_output.rows, "both must have one row per sample")?;
     d_output.check_fit(
         operation,
         &d_weights,
         d_output.width == d_weights.width,
-        "both must have one column an output",
+        "both must have one column per output",
     )?;
     d_weights.check_written_alone(operation, &[&x, &d_output])?;
 
@@ -68,5 +68,5 @@ pub fn outer_product(gpu: &Gpu, x: &Rows, d_output: &Rows, d_weights: &Rows) -> 
         let storage = [x.binding(), d_output.binding(), d_weights.binding()];
         Dispatch::new(gpu, &OUTER_PRODUCT, uniform, &storage, d_weights.len())
     };
-    dispatches_of(x.rows, ROWS_A_DISPATCH).map(dispatch).collect()
+    term_ranges(x.rows, ROWS_PER_DISPATCH).map(dispatch).collect()
 }

@@ -1,4 +1,4 @@
-//! Training steps in a loop inside the shader: a persistent kernel, bound for dispatches of 1, 2, 4, … steps.
+//! Persistent kernels: training steps in a loop inside the shader, in dispatches of 1, 2, 4, … steps.
 
 use super::gather::seed_words;
 use super::{Dispatch, TrainingState, grid};
@@ -7,23 +7,23 @@ use crate::error::Result;
 use crate::gpu::Gpu;
 use crate::rows::Operand;
 
-/// A persistent kernel that can run: its source and its grid.
+/// A persistent kernel: its source and the sizes of its dispatches.
 #[derive(Clone, Debug)]
 pub(crate) struct PersistentKernel {
     pub source: String,
-    /// The invocations of a workgroup.
+    /// The invocations per workgroup.
     pub workgroup: u32,
-    /// The invocations that train one network.
+    /// The invocations per network.
     pub invocations_per_network: u32,
-    /// The most steps of a dispatch, a power of two.
+    /// The most steps per dispatch, a power of two.
     pub most_steps: u32,
 }
 
-/// Dispatches of 1, 2, 4, … steps, up to the most of the kernel, on the `parameters` of as many networks as `state` has.
-/// Batches are of `batch_size` samples of `inputs` and `targets`, in an order by `seed`.
+/// Dispatches of 1, 2, 4, … up to `kernel.most_steps` steps, which train the `parameters` of the networks of `state` on
+/// batches of `state.batch_size` samples of `inputs` and `targets`, shuffled by `seed`.
 ///
 /// # Errors
-/// [`Error::TooLarge`](crate::Error::TooLarge) for more networks than a dispatch takes;
+/// [`Error::TooLarge`](crate::Error::TooLarge) for more networks than fit in one dispatch;
 /// [`Error::OutOfMemory`](crate::Error::OutOfMemory).
 pub(crate) fn persistent(
     gpu: &Gpu,

@@ -1,4 +1,4 @@
-//! `y = 1 / (1 + e^-x)` and its derivative.
+//! `y = 1 / (1 + e^-x)` and its backward pass.
 
 use super::{Dispatch, Shader, WORKGROUP};
 use crate::codegen::{Access, Uniform, UniformType};
@@ -36,19 +36,19 @@ pub(super) const SIGMOID_BACKWARD: Shader<'static> = Shader {
     storage: &[Access::Read, Access::Read, Access::ReadWrite],
 };
 
-const ONE_SHAPE: &str = "both must have one shape";
+const SAME_SHAPE: &str = "both must have the same shape";
 
-/// `y = 1 / (1 + e^-x)`, number by number: `x` and `y` are `[rows, width]`.
+/// `y = 1 / (1 + e^-x)`, element by element: `x` and `y` are `[rows, width]`.
 ///
 /// Source: [`reference::sigmoid`](crate::reference::sigmoid).
 ///
 /// # Errors
-/// [`Error::Shapes`](crate::Error::Shapes) where the operands have different shapes, and what [`Rows`] are refused for.
+/// [`Error::Shapes`](crate::Error::Shapes) where the operands have different shapes; the errors of invalid [`Rows`].
 pub fn sigmoid(gpu: &Gpu, x: &Rows, y: &Rows) -> Result<Dispatch> {
     let operation = "sigmoid";
     let x = x.operand(gpu, operation, "x")?;
     let y = y.operand(gpu, operation, "y")?;
-    x.check_fit(operation, &y, x.shape() == y.shape(), ONE_SHAPE)?;
+    x.check_fit(operation, &y, x.shape() == y.shape(), SAME_SHAPE)?;
     y.check_written_alone(operation, &[&x])?;
 
     let uniform = Uniform::default()
@@ -59,19 +59,19 @@ pub fn sigmoid(gpu: &Gpu, x: &Rows, y: &Rows) -> Result<Dispatch> {
     Dispatch::new(gpu, &SIGMOID, uniform, &[x.binding(), y.binding()], y.len())
 }
 
-/// `d_input = d_output · y · (1 - y)`, number by number, from the sigmoid's output `y`: all are `[rows, width]`.
+/// `d_input = d_output · y · (1 - y)`, element by element, from the sigmoid's output `y`: all are `[rows, width]`.
 ///
 /// Source: [`reference::sigmoid_backward`](crate::reference::sigmoid_backward).
 ///
 /// # Errors
-/// [`Error::Shapes`](crate::Error::Shapes) where the operands have different shapes, and what [`Rows`] are refused for.
+/// [`Error::Shapes`](crate::Error::Shapes) where the operands have different shapes; the errors of invalid [`Rows`].
 pub fn sigmoid_backward(gpu: &Gpu, d_output: &Rows, y: &Rows, d_input: &Rows) -> Result<Dispatch> {
     let operation = "sigmoid_backward";
     let d_output = d_output.operand(gpu, operation, "d_output")?;
     let y = y.operand(gpu, operation, "y")?;
     let d_input = d_input.operand(gpu, operation, "d_input")?;
-    d_output.check_fit(operation, &y, d_output.shape() == y.shape(), ONE_SHAPE)?;
-    d_output.check_fit(operation, &d_input, d_output.shape() == d_input.shape(), ONE_SHAPE)?;
+    d_output.check_fit(operation, &y, d_output.shape() == y.shape(), SAME_SHAPE)?;
+    d_output.check_fit(operation, &d_input, d_output.shape() == d_input.shape(), SAME_SHAPE)?;
     d_input.check_written_alone(operation, &[&d_output, &y])?;
 
     let uniform = Uniform::default()

@@ -12,11 +12,11 @@ const SOURCE: &str = concat!(
     include_str!("../../shaders/squared_error.wgsl")
 );
 
-/// The invocations of the one workgroup that adds the partial losses up.
+/// The invocations of the single workgroup that sums the partial losses.
 pub(super) const SUM_WORKGROUP: u32 = 256;
 
-/// The partial losses at most: each invocation's share, its blocks, and the 8 halvings of the tree after it, stay within
-/// the longest loop.
+/// The most partial losses: per invocation, the loops over its terms and their blocks and the 8 iterations of `tree_sum`
+/// together stay within the longest loop.
 const MOST_PARTIALS: u32 = SUM_WORKGROUP * LONGEST_SUM;
 
 pub(super) const SQUARED_ERROR: Shader<'static> = Shader {
@@ -42,21 +42,21 @@ pub(super) const SQUARED_ERROR_SUM: Shader<'static> = Shader {
     storage: &[Access::Read, Access::ReadWrite],
 };
 
-/// `d_output = y - t`, and in [`TrainingState::loss`] the batch's `Σ_samples ½ Σ_outputs (y - t)²`: `y`, `t` and
+/// `d_output = y - t`, and the batch's loss `Σ_samples ½ Σ_outputs (y - t)²` in [`TrainingState::loss`]: `y`, `t` and
 /// `d_output` are `[rows, outputs]`.
 ///
-/// Only as many rows as `state` says the batch has are samples; the rest of `d_output` becomes 0 and counts nothing.
-/// Two dispatches. Source: [`reference::squared_error`](crate::reference::squared_error).
+/// Rows past the end of the current batch of `state` are not samples: there `d_output` becomes 0, and the loss gets no
+/// term. Two dispatches. Source: [`reference::squared_error`](crate::reference::squared_error).
 ///
 /// # Errors
-/// [`Error::Shapes`] where the operands have different shapes, [`Error::TooLarge`] where there are more than
-/// 520,093,696 numbers in `y`, and what [`Rows`] are refused for.
+/// [`Error::Shapes`] where the operands have different shapes, [`Error::TooLarge`] where `y` has more than
+/// 520,093,696 values, and the errors of invalid [`Rows`].
 pub fn squared_error(gpu: &Gpu, state: &TrainingState, y: &Rows, t: &Rows, d_output: &Rows) -> Result<Vec<Dispatch>> {
     let operation = "squared_error";
     let y = y.operand(gpu, operation, "y")?;
     let t = t.operand(gpu, operation, "t")?;
     let d_output = d_output.operand(gpu, operation, "d_output")?;
-    let rule = "both must have one shape";
+    let rule = "both must have the same shape";
     y.check_fit(operation, &t, y.shape() == t.shape(), rule)?;
     y.check_fit(operation, &d_output, y.shape() == d_output.shape(), rule)?;
     d_output.check_written_alone(operation, &[&y, &t])?;
@@ -84,7 +84,7 @@ pub fn squared_error(gpu: &Gpu, state: &TrainingState, y: &Rows, t: &Rows, d_out
     Ok(vec![differences, sum])
 }
 
-/// Refuses more partial losses than one workgroup adds up.
+/// Refuses more partial losses than one workgroup can sum.
 pub(super) fn check_partials(operation: &'static str, partials: u32) -> Result<()> {
     if partials <= MOST_PARTIALS {
         return Ok(());

@@ -1,11 +1,11 @@
-//! The GPU's own record of where training stands.
+//! The training state, kept on the GPU.
 
 use crate::error::{Error, Result, Shape};
 use crate::gpu::{Gpu, words_as_bytes};
 use crate::rows::{Operand, check_finite};
 use crate::samples::SampleCount;
 
-/// Where the members of `State` in `shaders/state.wgsl` stand, counted in 32-bit words. Pairs are low and high word.
+/// The offsets of the members of `State` in `shaders/state.wgsl`, in 32-bit words. Pairs are low and high word.
 const ROWS: usize = 0;
 const POSITION: usize = 1;
 const EPOCH: usize = 2;
@@ -16,10 +16,10 @@ const EPOCH_LOSS: usize = 8;
 const PARTIAL_LOSSES: usize = 9;
 const WORDS: usize = 12;
 
-/// Where training stands, kept on the GPU: the samples of the next batch, the steps and epochs done, the losses added
-/// up; and beside it the learning rate. Of a population, one of each a network.
+/// The training state, kept on the GPU: the samples of the next batch, the completed steps and epochs, the sums of the
+/// losses; and in a buffer of its own the learning rate. For a population, one state and one learning rate per network.
 ///
-/// Its buffer is laid out as `State` in `shaders/state.wgsl`, one after the other.
+/// Its buffer holds one `State` of `shaders/state.wgsl` per network.
 #[derive(Clone, Debug)]
 pub struct TrainingState {
     buffer: wgpu::Buffer,
@@ -31,14 +31,14 @@ pub struct TrainingState {
 }
 
 impl TrainingState {
-    /// The bytes of one network's state.
+    /// Bytes per network.
     pub(crate) const BYTES: u64 = WORDS as u64 * 4;
 
-    /// The words of one network's state.
+    /// Words per network.
     #[cfg(feature = "files")]
     pub(crate) const WORDS: usize = WORDS;
 
-    /// The bytes at a state's start that say which samples are the current batch.
+    /// The size of the `Batch` at the start of a state.
     const BATCH_BYTES: u64 = 32;
 
     /// The state before the first step of training on `samples` samples in batches of `batch_size`.
@@ -52,7 +52,7 @@ impl TrainingState {
         Self::of_population(operation, gpu, 1, &samples, batch_size, learning_rate)
     }
 
-    /// As many of them as there are networks.
+    /// The states of a population, one per network.
     pub(crate) fn of_population(
         operation: &'static str,
         gpu: &Gpu,
@@ -75,51 +75,51 @@ impl TrainingState {
         };
         state.write_learning_rate(gpu, learning_rate)?;
         let mut words = [0; WORDS];
-        // Where there are no samples yet, the first batch will be of one.
+        // If there are no samples yet, the first batch will have one.
         words[ROWS] = batch_size.min(samples.get()).max(1);
         gpu.write_buffer(&state.buffer, 0, words_as_bytes(&words.repeat(networks as usize)))?;
         Ok(state)
     }
 
-    /// Whether these words are states of training on such batches of such a data set.
+    /// Whether these words are valid states for this batch size and data set.
     #[cfg(feature = "files")]
     pub(crate) fn is_valid(&self, words: &[u32]) -> bool {
         words.len() == self.networks as usize * WORDS
             && words.chunks_exact(WORDS).all(|words| {
                 let [rows, position] = [ROWS, POSITION].map(|word| words[word]);
-                // Of a data set that grew the batches of an epoch may have been smaller ones; of one without samples the
-                // first will be of one.
+                // A batch may be smaller than the batch size where the data set grew during the epoch. Without samples,
+                // the first batch has one.
                 let end = u64::from(position) + u64::from(rows);
                 (1..=self.batch_size).contains(&rows) && end <= u64::from(self.samples.get().max(1))
             })
     }
 
-    /// How many samples there are.
+    /// The number of samples.
     pub(crate) fn samples(&self) -> &SampleCount {
         &self.samples
     }
 
-    /// How many networks.
+    /// The number of networks.
     pub(crate) fn networks(&self) -> u32 {
         self.networks
     }
 
-    /// The buffer that holds the state.
+    /// The buffer of the state.
     pub fn buffer(&self) -> &wgpu::Buffer {
         &self.buffer
     }
 
-    /// The buffer that holds the loss of the current batch, one f32.
+    /// The buffer of the current batch's loss, one f32.
     pub fn loss(&self) -> &wgpu::Buffer {
         &self.loss
     }
 
-    /// The buffer that holds the learning rate, one f32 a network.
+    /// The buffer of the learning rates, one f32 per network.
     pub fn learning_rate(&self) -> &wgpu::Buffer {
         &self.learning_rate
     }
 
-    /// Sets the learning rate of the steps that are submitted from now on.
+    /// Sets the learning rate of all networks, for the steps that are submitted from now on.
     ///
     /// # Errors
     /// [`Error::NotFinite`] for one that is not finite.
@@ -133,13 +133,13 @@ impl TrainingState {
         let operation = "Trainer::write_learning_rates";
         let lengths = [learning_rates.len(), self.networks as usize];
         if lengths[0] != lengths[1] {
-            return Err(Error::length(operation, "learning_rates", lengths, "one a network"));
+            return Err(Error::length(operation, "learning_rates", lengths, "one per network"));
         }
         check_finite(operation, "learning_rates", learning_rates)?;
         gpu.write_buffer(&self.learning_rate, 0, bytemuck::cast_slice(learning_rates))
     }
 
-    /// The binding of the part that says which samples are the current batch.
+    /// The binding of the first network's `Batch`.
     pub(crate) fn batch(&self) -> wgpu::BindingResource<'_> {
         wgpu::BindingResource::Buffer(wgpu::BufferBinding {
             buffer: &self.buffer,
@@ -172,7 +172,7 @@ impl TrainingState {
         })
     }
 
-    /// Refuses operands that are in one of the state's own buffers.
+    /// Refuses operands that lie in one of the state's buffers.
     pub(super) fn check_apart(&self, operation: &'static str, operands: &[&Operand<'_>]) -> Result<()> {
         let own = [&self.buffer, &self.loss, &self.learning_rate, self.samples.buffer()];
         match operands.iter().find(|operand| own.iter().any(|own| operand.is_in(own))) {
@@ -181,18 +181,18 @@ impl TrainingState {
         }
     }
 
-    /// The steps that all networks have done, from the buffer's words.
+    /// The steps that all networks have completed, from the buffer's words.
     pub(crate) fn steps(words: &[u32]) -> u64 {
         words.chunks_exact(WORDS).map(|words| pair(words, STEP_COUNT)).min().unwrap_or(0)
     }
 
-    /// The epochs completed, from the buffer's words.
+    /// The completed epochs, from the buffer's words.
     pub(crate) fn epochs(words: &[u32]) -> u64 {
         pair(words, EPOCH)
     }
 
-    /// Each network's mean loss of a sample, from the buffer's words: over the last complete epoch, or during the
-    /// first one over the samples so far. Not finite as soon as one loss is not.
+    /// The mean loss per sample of each network, from the buffer's words: over the last complete epoch, or during the
+    /// first epoch over the samples so far. Not finite as soon as one loss is not finite.
     pub(crate) fn losses(&self, words: &[u32]) -> Vec<f32> {
         words.chunks_exact(WORDS).map(loss).collect()
     }
@@ -229,16 +229,17 @@ mod tests {
     use naga::TypeInner;
 
     #[test]
-    fn the_state_lies_in_its_buffer_as_the_shader_says() {
+    fn the_offsets_are_those_of_the_shader() {
         let module = naga::front::wgsl::parse_str(include_str!("../../shaders/state.wgsl")).unwrap();
         let members = |name| {
             let found = module.types.iter().find(|(_, ty)| ty.name.as_deref() == Some(name)).unwrap().1;
             let TypeInner::Struct { members, span } = &found.inner else { panic!("{name} is no struct") };
-            let places = members.iter().map(|member| (member.name.clone().unwrap(), member.offset as usize / 4));
-            (places.collect::<Vec<_>>(), *span)
+            let offsets = members.iter().map(|member| (member.name.clone().unwrap(), member.offset as usize / 4));
+            (offsets.collect::<Vec<_>>(), *span)
         };
-        let named =
-            |places: &[(&str, usize)]| places.iter().map(|&(name, at)| (name.to_owned(), at)).collect::<Vec<_>>();
+        let named = |offsets: &[(&str, usize)]| {
+            offsets.iter().map(|&(name, offset)| (name.to_owned(), offset)).collect::<Vec<_>>()
+        };
         let batch =
             [("rows", ROWS), ("position", POSITION), ("epoch", EPOCH), ("step", STEP_COUNT), ("number", NUMBER)];
         assert_eq!(members("Batch"), (named(&batch), TrainingState::BATCH_BYTES as u32));

@@ -1,4 +1,4 @@
-//! The end of a training step.
+//! Ends a training step.
 
 use super::squared_error::{SUM_WORKGROUP, check_partials};
 use super::{Dispatch, Shader, TrainingState, WORKGROUP};
@@ -30,7 +30,7 @@ pub(super) const STEP_OF_PARTIALS: Shader<'static> = Shader {
     storage: &[Access::Read, Access::ReadWrite, Access::Read],
 };
 
-/// Ends a training step: adds the batch's loss up, and moves on to the next batch.
+/// Ends a training step: adds the batch's loss to the epoch's, and advances to the next batch.
 ///
 /// Source: [`reference::Training`](crate::reference::Training).
 ///
@@ -42,7 +42,7 @@ pub fn step(gpu: &Gpu, state: &TrainingState) -> Result<Dispatch> {
     Dispatch::new(gpu, &STEP, uniform, &storage, 1u32)
 }
 
-/// The same, where the batch's loss is the sum of `partial_losses`, `[partials, 1]`.
+/// [`step`](fn@step) where the batch's loss is the sum of `partial_losses`, `[partials, 1]`.
 pub(crate) fn step_of_partials(gpu: &Gpu, state: &TrainingState, partial_losses: &Rows) -> Result<Dispatch> {
     let partial_losses = partial_losses.operand(gpu, "step_of_partials", "partial_losses")?;
     check_partials("step_of_partials", partial_losses.rows)?;

@@ -1,16 +1,16 @@
-//! The matmul family at speed: products whose tiles stay in registers, with what comes before and after them fused in.
+//! The fast matmul family: products with tiles in registers, fused with the operations before and after them.
 //!
-//! | kernel | computes | takes the place of |
+//! | kernel | computes | replaces |
 //! | --- | --- | --- |
 //! | `tiled_forward` | `y = f(x · w)`, and for a network's last layer the loss and its gradient | `gather`, `matmul`, `sigmoid`, `squared_error`, `sigmoid_backward` |
 //! | `tiled_backward` | `d_input = (d_output · wᵀ) · f'(z)` | `matmul_transposed`, `sigmoid_backward` |
 //! | `tiled_update` | `w -= learning_rate · xᵀ · d_output / batch size`, or only the gradients | `outer_product`, `weight_update` |
 //!
-//! A tile is some rows by a few `vec4` chunks of columns; an invocation accumulates one, or several share the terms of its
-//! sum where there would be too few invocations.
+//! A tile is a few rows by a few `vec4` chunks of columns. One invocation accumulates one tile; where that gives too few
+//! invocations, several split the terms of its sums.
 
 use super::gather::seed_words;
-use super::{Dispatch, Resource, TrainingState, dispatches_of};
+use super::{Dispatch, Resource, TrainingState, term_ranges};
 use crate::activation::Activation;
 use crate::codegen::tiles::backward::{self, Backward};
 use crate::codegen::tiles::forward::{self, End, Forward, Target};
@@ -22,7 +22,7 @@ use crate::gpu::Gpu;
 use crate::rows::{Operand, Rows};
 use crate::samples::{EncodedRows, Encoding};
 
-/// What the choice of a tile takes into account of a device.
+/// The device properties that the choice of a tile depends on.
 pub(crate) fn device(gpu: &Gpu) -> Device {
     Device {
         is_cpu: gpu.is_cpu(),
@@ -31,7 +31,7 @@ pub(crate) fn device(gpu: &Gpu) -> Device {
     }
 }
 
-/// How an operand's values lie.
+/// The memory layout of an operand's values.
 fn layout(operand: &Operand<'_>) -> Layout {
     if operand.load_width() == 4 { Layout::Vectors } else { Layout::Values }
 }
@@ -45,12 +45,12 @@ fn matrix<'a>(operand: &'a Operand<'_>) -> Matrix<Resource<'a>> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Input<'a> {
     Rows(&'a Rows),
-    /// Of a data set, as many as a batch has: the first layer's kernel notes which, in order.
+    /// The samples of a batch of this data set: the first layer's kernel writes their indices to [`Batch::order`].
     Samples(&'a EncodedRows),
 }
 
 impl<'a> Input<'a> {
-    /// The operand, how it lies, and how many values a row has.
+    /// The operand, its layout, and its values per row.
     fn operand(&self, gpu: &Gpu, operation: &'static str) -> Result<(Operand<'a>, Layout, u32)> {
         let (rows, width) = match *self {
             Input::Rows(rows) => (rows, rows.shape().columns as u32),
@@ -72,59 +72,58 @@ impl<'a> Input<'a> {
     }
 }
 
-/// Where a batch is: what a training step's kernels share.
+/// The batch of a training step, for all its kernels.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Batch<'a> {
     pub state: &'a TrainingState,
     pub shuffle: Option<u64>,
-    /// How many samples the current batch has, and which: `[1 + batch_size]` words.
+    /// The number of samples in the current batch, then their indices: `[1 + batch_size]` words.
     pub order: &'a wgpu::Buffer,
 }
 
-/// What a layer's forward pass takes.
+/// The operands of a layer's forward pass.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Forwards<'a> {
+pub(crate) struct ForwardLayer<'a> {
     pub x: Input<'a>,
     pub w: &'a Rows,
     pub bias: bool,
     pub activation: Activation,
     pub rows: u32,
-    /// Of a training step.
+    /// For a training step.
     pub batch: Option<Batch<'a>>,
 }
 
-/// What becomes of a layer's output.
+/// What a forward kernel writes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Output<'a> {
-    /// It is written.
+    /// The layer's output.
     Rows(&'a Rows),
-    /// It is compared with targets: the gradient with respect to the pre-activations is written, to rows padded to `vec4`,
-    /// and the partial losses.
+    /// The gradient of the loss with respect to the pre-activations, in rows padded to `vec4`, and the partial losses.
     Loss { d_output: &'a Rows, targets: &'a EncodedRows, partial_losses: &'a Rows },
 }
 
-/// The most partial losses that an update's workgroup of eight invocations adds up within the longest loop.
+/// The most partial losses that a workgroup of eight invocations can sum within the longest loop.
 pub(crate) const MOST_PARTIALS: u64 = 8 * LONGEST_SUM as u64;
 
-/// How many partial losses a layer's forward kernel leaves, one per workgroup.
+/// The number of partial losses that a layer's forward kernel writes, one per workgroup.
 pub(crate) fn partial_losses(gpu: &Gpu, rows: u32, layer: &Layer) -> u64 {
     let (_, [x, y]) = device(gpu).product([rows, layer.outputs], layer.inputs);
     u64::from(x) * u64::from(y)
 }
 
-/// What [`takes`] asks for, in words.
+/// The conditions of [`takes`], as a description.
 pub(crate) const LIMITS: &str = "for layers up to 126,976 wide, and for no more rows than the device's workgroups take";
 
-/// Whether the tiled kernels can compute these layers for so many rows; otherwise the plain kernels can.
+/// Whether the tiled kernels can compute these layers for this many rows. The plain kernels always can.
 pub(crate) fn takes(gpu: &Gpu, layers: &[Layer], rows: u32) -> bool {
     layers.iter().all(|layer| device(gpu).takes(layer, rows))
 }
 
-/// `y = f(x · w)`, for the last layer of a training step with the loss after it.
+/// `y = f(x · w)`; for the last layer of a training step, the loss and its gradient.
 ///
 /// # Errors
 /// Those of [`Rows`].
-pub(crate) fn forward(gpu: &Gpu, layer: Forwards<'_>, output: Output<'_>) -> Result<Dispatch> {
+pub(crate) fn forward(gpu: &Gpu, layer: ForwardLayer<'_>, output: Output<'_>) -> Result<Dispatch> {
     let operation = "tiled_forward";
     let (x, x_layout, inputs) = layer.x.operand(gpu, operation)?;
     let w = layer.w.operand(gpu, operation, "w")?;
@@ -178,25 +177,25 @@ pub(crate) fn forward(gpu: &Gpu, layer: Forwards<'_>, output: Output<'_>) -> Res
     Dispatch::generated(gpu, (operation, &source, tile.invocations), kernel.bindings(operands), grid)
 }
 
-/// What is fused into a layer's pass backwards.
+/// The operations fused into a layer's backward pass.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Fused<'a> {
-    /// The layer's input, in rows padded to `vec4`, if one of these asks for it.
+    /// The layer's input, in rows padded to `vec4`; only if the activation or the update reads it.
     pub y: Option<&'a Rows>,
-    /// What made the input: the gradient goes back through that too.
+    /// The activation whose output is the layer's input: `d_input` is with respect to its pre-activations.
     pub activation: Activation,
-    /// The weights are updated for this batch, once they were read; and whether they have a bias row. Only where
+    /// The weights' update after they were read: the batch, and whether there is a bias row. Only where
     /// [`update_fits_in_backward`].
     pub update: Option<(Batch<'a>, bool)>,
 }
 
-/// Whether one row of workgroups takes all rows, so that each reads weights that no other does and may update them.
+/// Whether each workgroup covers all rows: then no other workgroup reads its weights, and it may update them.
 pub(crate) fn update_fits_in_backward(gpu: &Gpu, layer: &Layer, rows: u32) -> bool {
     let (_, [_, down]) = device(gpu).product([rows, layer.inputs], layer.outputs);
     down == 1 && rows <= 32
 }
 
-/// `d_input = d_output · wᵀ`, with what is fused in.
+/// `d_input = d_output · wᵀ`, with the fused operations.
 ///
 /// # Errors
 /// Those of [`Rows`].
@@ -209,7 +208,7 @@ pub(crate) fn backward(gpu: &Gpu, d_output: &Rows, w: &Rows, d_input: &Rows, fus
     let (tile, mut grid) = device(gpu).product([rows, inputs], outputs);
     let y = fused.y.map(|y| y.operand(gpu, operation, "y")).transpose()?;
     let bias = fused.update.is_some_and(|(_, bias)| bias);
-    // The bias row may begin another workgroup.
+    // The bias row may need one more workgroup.
     grid[0] = tile.grid(rows, inputs + u32::from(bias))[0];
     let kernel = Backward {
         tile,
@@ -236,17 +235,17 @@ pub(crate) fn backward(gpu: &Gpu, d_output: &Rows, w: &Rows, d_input: &Rows, fus
     Dispatch::generated(gpu, (operation, &kernel.source(), tile.invocations), bindings, grid)
 }
 
-/// What an update changes.
+/// What an update kernel writes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Weights<'a> {
-    /// The weights, by gradient descent. The training step ends with it where it is given the partial losses.
+    /// The weights, by gradient descent. Given the partial losses, the kernel also ends the training step.
     Descend { w: &'a Rows, ends_step: Option<&'a Rows> },
-    /// The gradients with respect to the weights are written here.
+    /// The gradient with respect to the weights, to these rows.
     Gradients(&'a Rows),
 }
 
-/// `w -= learning_rate · xᵀ · d_output / batch size`, or only the gradients: there are at most `rows` rows. The weights are
-/// updated for a batch of a training step.
+/// `w -= learning_rate · xᵀ · d_output / batch size`, or only the gradient `xᵀ · d_output`, over at most `rows` rows.
+/// Updating the weights needs a `batch`.
 ///
 /// # Errors
 /// Those of [`Rows`].
@@ -307,5 +306,5 @@ pub(crate) fn update(
         let grid = [grid[0], grid[1] + u32::from(ends_step)];
         Dispatch::generated(gpu, (operation, &kernel.source(), tile.invocations), bindings, grid)
     };
-    dispatches_of(rows, tile.slices * ROWS_PER_SLICE).map(dispatch).collect()
+    term_ranges(rows, tile.slices * ROWS_PER_SLICE).map(dispatch).collect()
 }

@@ -14,13 +14,13 @@ pub(super) const WEIGHT_UPDATE: Shader<'static> = Shader {
     storage: &[Access::Read, Access::Read, Access::Read, Access::ReadWrite],
 };
 
-/// Stochastic gradient descent over the flat parameters, `w -= learning_rate · d_weights / batch size`: `w` and
-/// `d_weights` are `[1, parameters]`, the learning rate and the size of the current batch are `state`'s.
+/// Stochastic gradient descent on all parameters, `w -= learning_rate · d_weights / batch size`: `w` and `d_weights` are
+/// `[1, parameters]`; the learning rate and the size of the current batch are those of `state`.
 ///
 /// Source: [`reference::weight_update`](crate::reference::weight_update).
 ///
 /// # Errors
-/// [`Error::Shapes`](crate::Error::Shapes) where the operands do not fit each other, and what [`Rows`] are refused for.
+/// [`Error::Shapes`](crate::Error::Shapes) for operands whose shapes do not match; the errors of invalid [`Rows`].
 pub fn weight_update(gpu: &Gpu, state: &TrainingState, d_weights: &Rows, w: &Rows) -> Result<Dispatch> {
     let operation = "weight_update";
     let d_weights = d_weights.operand(gpu, operation, "d_weights")?;

@@ -1,6 +1,6 @@
-//! Passes through a network, bound to the rows that they read and write: forward, and backward.
+//! The forward and backward passes of a network, bound to the rows that they read and write.
 //!
-//! They go by the tiled kernels where these can, otherwise by the plain ones, a dispatch each.
+//! They use the tiled kernels where these support the network, otherwise the plain kernels.
 
 mod plain;
 pub(crate) mod tiled;
@@ -13,19 +13,19 @@ use crate::kernels::{Dispatch, begin_pass, tiles};
 use crate::rows::Rows;
 
 impl Network {
-    /// Binds a pass through the network, from the rows of `input`, `[samples, inputs]`, to those of `output`,
-    /// `[samples, outputs]`. Both may be buffers of the app.
+    /// Binds a forward pass from the rows of `input`, `[samples, inputs]`, to those of `output`, `[samples, outputs]`.
+    /// Both may be buffers of the app.
     ///
     /// # Errors
     /// [`Error::Shapes`] where the rows do not fit the network or each other, [`Error::Buffer`] where `output` is in
-    /// the buffer of `input` or of the parameters, what [`Rows`] are refused for, [`Error::Count`] for a population,
-    /// [`Error::TooLarge`] for activations that the device's limits do not allow, [`Error::OutOfMemory`].
+    /// the buffer of `input` or of the parameters, the errors of invalid [`Rows`], [`Error::Count`] for a population,
+    /// [`Error::TooLarge`] for activations that exceed the device's limits, [`Error::OutOfMemory`].
     pub fn forward(&self, input: &Rows, output: &Rows) -> Result<Forward> {
         let operation = "Network::forward";
         let (gpu, mlp) = (self.gpu(), self.mlp());
         self.check_single(operation)?;
         let [read, written] = [input.operand(gpu, operation, "input")?, output.operand(gpu, operation, "output")?];
-        read.check_fit(operation, &written, read.rows == written.rows, "both must have one row a sample")?;
+        read.check_fit(operation, &written, read.rows == written.rows, "both must have one row per sample")?;
         input.check_width(operation, "input", "the network's input", mlp.input_width())?;
         output.check_width(operation, "output", "the network's output", mlp.output_width())?;
         written.check_written_alone(operation, &[&read])?;
@@ -33,38 +33,37 @@ impl Network {
             return Err(Error::aliased(operation, "the parameters", "output"));
         }
 
-        // What tiles cannot do, the plain kernels can.
         if !tiles::takes(gpu, &Layer::of(mlp), read.rows) {
             return self.plain_forward(input, output);
         }
         let (rows, last) = (read.rows, tiles::Output::Rows(output));
         match tiled::forward(self, operation, tiles::Input::Rows(input), rows, last, None) {
             Ok((hidden, dispatches)) => Ok(Forward::new(self, [input, output], hidden, dispatches, Kernels::Tiled)),
-            // Tiles want rows padded to vec4, which may be what does not fit.
+            // Tiles need rows padded to vec4, and the padding may be what does not fit.
             Err(Error::TooLarge { .. }) => self.plain_forward(input, output),
             Err(error) => Err(error),
         }
     }
 
-    /// The same by the plain kernels.
+    /// [`Network::forward`] with the plain kernels.
     pub(crate) fn plain_forward(&self, input: &Rows, output: &Rows) -> Result<Forward> {
         let (hidden, dispatches) = plain::forward(self, "Network::forward", [input, output])?;
         Ok(Forward::new(self, [input, output], hidden, dispatches, Kernels::Plain))
     }
 }
 
-/// Which kernels a pass goes by.
+/// The kernels of a pass.
 #[derive(Clone, Copy, Debug)]
 enum Kernels {
     Plain,
     Tiled,
 }
 
-/// A pass through a network, bound to its input and output.
+/// A forward pass of a network, bound to its input and output.
 #[derive(Clone, Debug)]
 pub struct Forward {
     network: Network,
-    /// The input, then the output of each layer; the last is the output.
+    /// The input, then the output of each layer.
     activations: Vec<Rows>,
     dispatches: Vec<Dispatch>,
     kernels: Kernels,
@@ -91,23 +90,23 @@ impl Forward {
         self.dispatches.iter().for_each(|dispatch| dispatch.record(pass));
     }
 
-    /// Binds the pass backwards through the network: from the rows of `d_output`, the gradient of the loss with respect to
-    /// this pass's output, to the gradient with respect to every parameter ([`Backward::d_parameters`], a sum over the
-    /// samples) and, where `d_input` is given, with respect to this pass's input. Both have the shapes of the output and
+    /// Binds the backward pass. It reads `d_output`, the gradient of the loss with respect to this pass's output, and
+    /// writes the gradient with respect to the parameters ([`Backward::d_parameters`], a sum over the samples) and, if
+    /// `d_input` is given, with respect to this pass's input. `d_output` and `d_input` have the shapes of the output and
     /// the input.
     ///
-    /// The backward pass belongs to its forward pass, whose activations it reads: record it after that, while this
-    /// pass's input and output are unchanged.
+    /// The backward pass reads the activations of this forward pass: record it after this pass, while the input and
+    /// output are unchanged.
     ///
     /// # Errors
     /// [`Error::Shapes`] where the rows do not fit the network or each other, [`Error::Buffer`] where `d_input`
-    /// is in a buffer that the pass reads, what [`Rows`] are refused for, [`Error::OutOfMemory`].
+    /// is in a buffer that the pass reads, the errors of invalid [`Rows`], [`Error::OutOfMemory`].
     pub fn backward(&self, d_output: &Rows, d_input: Option<&Rows>) -> Result<Backward> {
         let operation = "Forward::backward";
         let network = &self.network;
-        self.check_like(operation, "d_output", d_output, self.activations.len() - 1)?;
+        self.check_same_shape(operation, "d_output", d_output, self.activations.len() - 1)?;
         if let Some(d_input) = d_input {
-            self.check_like(operation, "d_input", d_input, 0)?;
+            self.check_same_shape(operation, "d_input", d_input, 0)?;
             let read = [("d_output", d_output.buffer()), ("the parameters", network.parameters())];
             let activations = self.activations.iter().map(|rows| ("the forward pass's rows", rows.buffer()));
             for (read, buffer) in read.into_iter().chain(activations) {
@@ -127,22 +126,28 @@ impl Forward {
         Ok(Backward { gpu, parameter_count, d_parameters, dispatches })
     }
 
-    /// How many dispatches a recording takes.
+    /// The number of dispatches per recording.
     pub(crate) fn dispatch_count(&self) -> usize {
         self.dispatches.len()
     }
 
-    /// Refuses rows of another shape than an activation has.
-    fn check_like(&self, operation: &'static str, what: &'static str, rows: &Rows, activation: usize) -> Result<()> {
+    /// Refuses rows that do not have the shape of an activation.
+    fn check_same_shape(
+        &self,
+        operation: &'static str,
+        what: &'static str,
+        rows: &Rows,
+        activation: usize,
+    ) -> Result<()> {
         let gpu = self.network.gpu();
         let rows = rows.operand(gpu, operation, what)?;
         let name = if activation == 0 { "the forward pass's input" } else { "the forward pass's output" };
-        let like = self.activations[activation].operand(gpu, operation, name)?;
-        rows.check_fit(operation, &like, rows.shape() == like.shape(), "both must have one shape")
+        let expected = self.activations[activation].operand(gpu, operation, name)?;
+        rows.check_fit(operation, &expected, rows.shape() == expected.shape(), "both must have the same shape")
     }
 }
 
-/// A pass backwards through a network, bound to the forward pass that it follows.
+/// A backward pass of a network, bound to the forward pass that it follows.
 #[derive(Clone, Debug)]
 pub struct Backward {
     gpu: Gpu,
@@ -161,13 +166,13 @@ impl Backward {
         self.dispatches.iter().for_each(|dispatch| dispatch.record(pass));
     }
 
-    /// The buffer of the gradient of the loss with respect to the parameters, laid out like [`Network::parameters`]: the
-    /// sum over the samples of the last recorded pass.
+    /// The buffer of the gradient of the loss with respect to the parameters, in the layout of [`Network::parameters`]:
+    /// the sum over the samples of the last pass that ran.
     pub fn d_parameters(&self) -> &wgpu::Buffer {
         &self.d_parameters
     }
 
-    /// Reads the gradient with respect to the parameters, waiting for what was submitted before.
+    /// Reads the gradient with respect to the parameters, after everything submitted before. Waits.
     ///
     /// # Errors
     /// [`Error::DeviceLost`], [`Error::Timeout`], [`Error::OutOfMemory`].
@@ -177,7 +182,7 @@ impl Backward {
         Ok(gradient)
     }
 
-    /// How many dispatches a recording takes.
+    /// The number of dispatches per recording.
     pub(crate) fn dispatch_count(&self) -> usize {
         self.dispatches.len()
     }

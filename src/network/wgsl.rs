@@ -1,14 +1,14 @@
-//! The network as a WGSL function, for shaders of the app's own.
+//! The network as a WGSL function, for the app's shaders.
 
 use super::Network;
 use crate::codegen::{LONGEST_LOOP, function};
 use crate::error::{Error, Result};
 
-/// The widest layer that a function is written for.
+/// The widest layer that a function supports.
 const WIDEST: usize = 256;
 
-/// What names no function: WGSL's keywords, the words that it reserves, and those that the text means otherwise.
-const TAKEN: [&str; 3] = [
+/// Names that the function cannot have: WGSL's keywords, its reserved words, and the names that the source uses.
+const RESERVED: [&str; 3] = [
     "alias break case const const_assert continue continuing default diagnostic discard else enable false fn for if \
      let loop override requires return struct switch true var while",
     "NULL Self abstract active alignas alignof as asm asm_fragment async attribute auto await become cast catch class \
@@ -26,24 +26,25 @@ const TAKEN: [&str; 3] = [
 ];
 
 impl Network {
-    /// The network as a function in WGSL, `fn name(input: array<f32, INPUTS>) -> array<f32, OUTPUTS>`, for the app to put
-    /// before any shader of its own, and the one binding that the function reads: [`Network::parameters`], as a read-only
-    /// storage buffer, at `group` and `binding`. It may be called in every stage, also while a trainer is at work: it computes with the parameters as they are when the shader runs.
+    /// The network as WGSL source: a function `fn name(input: array<f32, INPUTS>) -> array<f32, OUTPUTS>`, for the app to
+    /// put before any shader of its own, and the one binding that it reads, [`Network::parameters`] as a read-only storage
+    /// buffer at `group` and `binding`. It can be called in every shader stage, also during training: it uses the
+    /// parameters as they are when the shader runs.
     ///
-    /// Its results are those of [`Network::forward`] within 1e-6; of a network that ends without a sigmoid, whose results
-    /// may be large, within 1e-6 of the largest. In a fragment shader, `fwidth` and its kin of a result may be wrong along
-    /// the edge of a triangle, past which some drivers read no buffers.
+    /// Its results are those of [`Network::forward`] within 1e-6; for a network that ends without a sigmoid, whose results
+    /// may be large, within 1e-6 of the largest. In a fragment shader, derivatives of a result (`fwidth`, `dpdx`, …) may be
+    /// wrong along the edge of a triangle: some drivers read no buffers past it.
     ///
-    /// A layer of more than 1,024 weights is a loop; how many loop iterations a call goes through is said in the text. All
-    /// loops of an invocation together, the app's own included, should stay below 32,768 iterations: some drivers stop
-    /// them later without a word (Mesa 22 after 65,535), and the results are wrong.
+    /// A layer of more than 1,024 weights is a loop. The source states the loop iterations per call. All loops of an
+    /// invocation together, the app's included, should stay below 32,768 iterations: some drivers silently stop them later
+    /// (Mesa 22 after 65,535), and the results are wrong.
     ///
-    /// All other names in the text begin with `name_` (`name_parameters`, `name_sigmoid4`), so that a shader can have
+    /// All other names in the source begin with `name_` (`name_parameters`, `name_sigmoid_value4`): a shader can contain
     /// several networks.
     ///
     /// ```no_run
     /// # fn shader(device: &wgpu::Device, network: &wgrad::Network) -> wgrad::Result<wgpu::ShaderModule> {
-    /// let function = network.wgsl("mlp_forward", 0, 0)?; // of a network with two inputs and one output
+    /// let function = network.wgsl("mlp_forward", 0, 0)?; // for a network with two inputs and one output
     /// let fragment = "
     ///     @fragment fn fragment(@builtin(position) pixel: vec4<f32>) -> @location(0) vec4<f32> {
     ///         let y = mlp_forward(array<f32, 2>(pixel.x / 512.0, pixel.y / 512.0));
@@ -57,7 +58,7 @@ impl Network {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Name`] for a `name` that is no identifier in WGSL, [`Error::Count`] for a `group` or
+    /// [`Error::Name`] for a `name` that is not a WGSL identifier, [`Error::Count`] for a `group` or
     /// `binding` past the device's limits, a layer wider than 256, more loop iterations than an invocation may run, or
     /// a population.
     pub fn wgsl(&self, name: &str, group: u32, binding: u32) -> Result<String> {
@@ -81,22 +82,22 @@ impl Network {
             let rule = "use narrower layers, or Network::forward";
             return Err(Error::count(operation, &what, width as u64, [1, WIDEST as u64], rule));
         }
-        let (source, found) = function::write(&self.mlp, name, [group, binding]);
+        let (source, iterations) = function::write(&self.mlp, name, [group, binding]);
         let most = LONGEST_LOOP.into();
-        if found > most {
+        if iterations > most {
             let rule = "use fewer or narrower layers, or Network::forward";
-            return Err(Error::count(operation, "a call's number of loop iterations", found, [0, most], rule));
+            return Err(Error::count(operation, "a call's number of loop iterations", iterations, [0, most], rule));
         }
         Ok(source)
     }
 }
 
-/// Refuses what cannot name a function in WGSL.
+/// Refuses a name that a WGSL function cannot have.
 fn check_name(name: &str) -> Result<()> {
     let mut letters = name.chars();
     let is_identifier = letters.next().is_some_and(|first| first.is_ascii_alphabetic())
         && letters.all(|letter| letter.is_ascii_alphanumeric() || letter == '_')
-        && !TAKEN.iter().any(|words| words.split(' ').any(|word| word == name));
+        && !RESERVED.iter().any(|words| words.split(' ').any(|word| word == name));
     if is_identifier {
         return Ok(());
     }
@@ -118,7 +119,7 @@ mod tests {
 
     #[test]
     fn every_word_that_wgsl_reserves_is_refused() {
-        // Those that naga knows, which has built-in functions and types among them; and what the source itself says.
+        // The words that naga reserves, built-in functions and types among them, and the words of the source itself.
         let mlp = Mlp::inputs(40).linear(40).bias().sigmoid();
         let own = write(&mlp, "f", [0, 0]).0;
         let own =

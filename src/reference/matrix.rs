@@ -11,10 +11,10 @@ pub struct Matrix {
 }
 
 impl Matrix {
-    /// A matrix of this shape over `data`, row after row.
+    /// A matrix of this shape from `data`, row after row.
     ///
     /// # Errors
-    /// [`Error::Count`] unless `data` has `rows · columns` numbers, or if it has none.
+    /// [`Error::Count`] unless `data` has `rows · columns` values, or if it has none.
     pub fn new(rows: usize, columns: usize, data: Vec<f64>) -> Result<Self> {
         if rows == 0 || columns == 0 {
             let shape = Shape { rows: rows as u64, columns: columns as u64 };
@@ -27,12 +27,12 @@ impl Matrix {
         Ok(Matrix { rows, columns, data })
     }
 
-    /// A matrix of this shape over f32 numbers, which f64 holds exactly.
+    /// A matrix of this shape from f32 values, which f64 represents exactly.
     ///
     /// # Errors
     /// Those of [`Matrix::new`].
     pub fn from_f32(rows: usize, columns: usize, data: &[f32]) -> Result<Self> {
-        Matrix::new(rows, columns, data.iter().map(|&number| f64::from(number)).collect())
+        Matrix::new(rows, columns, data.iter().map(|&value| f64::from(value)).collect())
     }
 
     /// A matrix with these rows.
@@ -40,7 +40,7 @@ impl Matrix {
         Matrix { rows: rows.len(), columns: COLUMNS, data: rows.as_flattened().to_vec() }
     }
 
-    /// A matrix of this shape with `element(row, column)` in each place.
+    /// A matrix of this shape with the elements `element(row, column)`.
     pub(super) fn from_fn(rows: usize, columns: usize, mut element: impl FnMut(usize, usize) -> f64) -> Self {
         let mut data = Vec::with_capacity(rows * columns);
         for row in 0..rows {
@@ -51,12 +51,12 @@ impl Matrix {
         Matrix { rows, columns, data }
     }
 
-    /// How many rows.
+    /// The number of rows.
     pub fn rows(&self) -> usize {
         self.rows
     }
 
-    /// How many columns.
+    /// The number of columns.
     pub fn columns(&self) -> usize {
         self.columns
     }
@@ -66,22 +66,22 @@ impl Matrix {
         Shape { rows: self.rows as u64, columns: self.columns as u64 }
     }
 
-    /// All numbers, row after row.
+    /// All values, row after row.
     pub fn as_slice(&self) -> &[f64] {
         &self.data
     }
 
-    /// All numbers, row after row, to be changed.
+    /// All values, row after row, mutable.
     pub fn as_mut_slice(&mut self) -> &mut [f64] {
         &mut self.data
     }
 
-    /// One row, if there is such a row.
+    /// One row; `None` past the last.
     pub fn row(&self, row: usize) -> Option<&[f64]> {
         if row < self.rows { Some(&self.data[row * self.columns..(row + 1) * self.columns]) } else { None }
     }
 
-    /// A matrix of the same shape with `function` of each number.
+    /// A matrix of the same shape: `function` of each value.
     pub fn map(&self, function: impl FnMut(f64) -> f64) -> Self {
         Matrix { data: self.data.iter().copied().map(function).collect(), ..*self }
     }

@@ -1,4 +1,4 @@
-//! The notebook's classes: the `Layer` contract, `Linear`, `Sigmoid`, and a `NeuralNetwork` of them.
+//! The notebook's classes: the `Layer` contract, `Linear`, `Sigmoid` and `NeuralNetwork`.
 
 use super::{
     Matrix, matmul, matmul_transposed, outer_product, sigmoid, sigmoid_backward, squared_error, weight_update,
@@ -7,23 +7,22 @@ use crate::activation::Activation;
 use crate::error::{Error, Result};
 use crate::mlp::Mlp;
 
-/// What a layer does in a training step: `forward`, then `backward`, then `update`, each keeping what the next one
-/// needs.
+/// A layer in a training step: `forward`, then `backward`, then `update`. Each stores what the next one needs.
 pub trait Layer {
-    /// The layer's output for the batch `x`, one sample a row.
+    /// The layer's output `[rows, outputs]` for the batch `x`, `[rows, inputs]`, one row per sample.
     ///
     /// # Errors
     /// [`Error::Shapes`] if `x` does not fit the layer.
     fn forward(&mut self, x: &Matrix) -> Result<Matrix>;
 
-    /// From the derivative of the error by this layer's last output, the derivative by its last input, by the weights
-    /// as they are before the update.
+    /// The gradient of the loss with respect to the layer's last input, from the gradient with respect to its last output,
+    /// with the weights as they are before the update.
     ///
     /// # Errors
     /// [`Error::Shapes`] if `d_output` does not fit the last `forward`, or there was none.
     fn backward(&mut self, d_output: &Matrix) -> Result<Matrix>;
 
-    /// Moves the parameters against the derivative that the last `backward` left, divided by its batch size.
+    /// Gradient descent: subtracts `learning_rate` times the gradient of the last `backward`, divided by the batch size.
     ///
     /// # Errors
     /// [`Error::Shapes`] if there was no `backward` yet.
@@ -36,12 +35,12 @@ pub trait Layer {
         None
     }
 
-    /// The layer's parameters to be changed, if it has any.
+    /// The layer's parameters, mutable, if it has any.
     fn parameters_mut(&mut self) -> Option<&mut Matrix> {
         None
     }
 
-    /// The derivative of the batch's error by the parameters, as the last `backward` left it, if there is one.
+    /// The gradient of the batch's loss with respect to the parameters, from the last `backward`, if there was one.
     fn d_parameters(&self) -> Option<&Matrix> {
         None
     }
@@ -111,7 +110,7 @@ impl Layer for Linear {
     }
 }
 
-/// `y = 1 / (1 + e^-x)`, number by number.
+/// `y = 1 / (1 + e^-x)`, element by element.
 #[derive(Clone, Debug, Default)]
 pub struct Sigmoid {
     y: Matrix,
@@ -135,7 +134,7 @@ impl Layer for Sigmoid {
     }
 }
 
-/// Layers one after another.
+/// A sequence of layers.
 #[derive(Default)]
 pub struct NeuralNetwork {
     layers: Vec<Box<dyn Layer>>,
@@ -150,7 +149,7 @@ impl NeuralNetwork {
     /// The network that `mlp` describes, with these parameters (in the order of [`Mlp::parameter_ranges`]).
     ///
     /// # Errors
-    /// Those of [`Mlp::check`]; [`Error::Count`] for another number of parameters.
+    /// Those of [`Mlp::check`]; [`Error::Count`] for a wrong number of parameters.
     pub fn from_parameters(mlp: &Mlp, parameters: &[f32]) -> Result<Self> {
         let operation = "NeuralNetwork::from_parameters";
         mlp.check(operation)?;
@@ -168,15 +167,15 @@ impl NeuralNetwork {
         Ok(NeuralNetwork { layers })
     }
 
-    /// The output for the batch `x`, one sample a row.
+    /// The output for the batch `x`, one row per sample.
     ///
     /// # Errors
-    /// [`Error::Shapes`] if `x` does not fit the first layer, or one layer the next.
+    /// [`Error::Shapes`] if `x` does not fit the first layer, or a layer's output the next layer.
     pub fn forward(&mut self, x: &Matrix) -> Result<Matrix> {
         self.layers.iter_mut().try_fold(x.clone(), |x, layer| layer.forward(&x))
     }
 
-    /// From the derivative of the error by the last output, the derivative by the last input.
+    /// The gradient of the loss with respect to the last input, from the gradient with respect to the last output.
     ///
     /// # Errors
     /// [`Error::Shapes`] if `d_output` does not fit the last `forward`.
@@ -184,7 +183,7 @@ impl NeuralNetwork {
         self.layers.iter_mut().rev().try_fold(d_output.clone(), |d_output, layer| layer.backward(&d_output))
     }
 
-    /// Moves every layer's parameters by its last `backward`.
+    /// Updates every layer's parameters by the gradient of its last `backward`.
     ///
     /// # Errors
     /// [`Error::Shapes`] if there was no `backward` yet.
@@ -192,7 +191,7 @@ impl NeuralNetwork {
         self.layers.iter_mut().try_for_each(|layer| layer.update(learning_rate))
     }
 
-    /// One training step on the batch `x` with targets `t`: forward, backward, update. Gives the batch's loss before
+    /// One training step on the batch `x` with targets `t`: forward, backward, update. Returns the batch's loss before
     /// the update: the mean over its samples of `½ Σ_outputs (y - t)²`.
     ///
     /// # Errors
@@ -202,10 +201,10 @@ impl NeuralNetwork {
             return Err(Error::zero("NeuralNetwork::train_step", "the number of samples"));
         }
         let y = self.forward(x)?;
-        let (error, d_output) = squared_error(&y, t)?;
+        let (loss, d_output) = squared_error(&y, t)?;
         self.backward(&d_output)?;
         self.update(learning_rate)?;
-        Ok(error / x.rows() as f64)
+        Ok(loss / x.rows() as f64)
     }
 
     /// The layers in order.
@@ -213,7 +212,7 @@ impl NeuralNetwork {
         &self.layers
     }
 
-    /// The layers in order, to be changed.
+    /// The layers in order, mutable.
     pub fn layers_mut(&mut self) -> &mut [Box<dyn Layer>] {
         &mut self.layers
     }
@@ -223,7 +222,7 @@ impl NeuralNetwork {
         self.layers.iter().filter_map(|layer| layer.parameters()).flat_map(Matrix::as_slice).copied().collect()
     }
 
-    /// The derivative of the last batch's error by all parameters, layer after layer.
+    /// The gradient of the last batch's loss with respect to all parameters, layer after layer.
     pub fn d_parameters(&self) -> Vec<f64> {
         self.layers.iter().filter_map(|layer| layer.d_parameters()).flat_map(Matrix::as_slice).copied().collect()
     }

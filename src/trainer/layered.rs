@@ -11,7 +11,7 @@ use crate::codegen::{Layer, Work};
 use crate::error::{Error, Result};
 use crate::kernels::tiles::{self, Batch, Input, Output};
 use crate::kernels::{self, Dispatch};
-use crate::network::passes::tiled::{self, Backwards, Purpose};
+use crate::network::passes::tiled::{self, BackwardPass, Purpose};
 use crate::rows::Rows;
 
 #[derive(Debug)]
@@ -62,7 +62,7 @@ impl Layered {
                 Some(gradients) => Purpose::Written { gradients, batch: Some(batch) },
                 None => Purpose::Descent { batch, ends_step: ends_itself.then_some(&partial_losses) },
             };
-            let pass = Backwards { input, rows, hidden: &hidden, d_last: &d_last, d_input: None, purpose };
+            let pass = BackwardPass { input, rows, hidden: &hidden, d_last: &d_last, d_input: None, purpose };
             let (d_hidden, backward) = tiled::backward(network, operation, pass)?;
             dispatches.extend(backward);
             layered.count(&d_hidden);

@@ -100,7 +100,13 @@ fn refuses_an_apps_rows_that_do_not_fit_each_other() {
         "[4, 1]",
         "[4, 2]"
     );
-    assert_refused!(forward(&good(), &rows(&gpu, 3, 2)), Error::Shapes { .. }, "[4, 2]", "[3, 2]", "one row a sample");
+    assert_refused!(
+        forward(&good(), &rows(&gpu, 3, 2)),
+        Error::Shapes { .. },
+        "[4, 2]",
+        "[3, 2]",
+        "one row per sample"
+    );
 
     let unlike = Dataset::from_buffers(&gpu, good(), rows(&gpu, 3, 2));
     assert_refused!(unlike, Error::Shapes { .. }, "Dataset::from_buffers", "[4, 2]", "[3, 2]");

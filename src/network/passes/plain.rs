@@ -1,4 +1,4 @@
-//! The passes by the plain kernels: each linear map, and each activation, is a dispatch.
+//! The passes by the plain kernels: one kernel per linear map, and one per activation.
 
 use crate::activation::Activation;
 use crate::error::Result;
@@ -6,7 +6,7 @@ use crate::kernels::{self, Dispatch};
 use crate::network::Network;
 use crate::rows::Rows;
 
-/// A pass forward: the outputs of the hidden layers, and the dispatches.
+/// A forward pass: the outputs of the hidden layers, and the dispatches.
 pub(super) fn forward(
     network: &Network,
     operation: &'static str,
@@ -35,8 +35,8 @@ pub(super) fn forward(
     Ok((hidden, dispatches))
 }
 
-/// The pass backwards: the dispatches that write the gradients with respect to the parameters, and where it is given with
-/// respect to the input.
+/// The backward pass: the dispatches that write the gradient with respect to the parameters and, if `d_input` is given,
+/// with respect to the input.
 pub(super) fn backward(
     network: &Network,
     operation: &'static str,

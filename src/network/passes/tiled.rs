@@ -1,15 +1,15 @@
-//! The passes by the tiled kernels: a dispatch for each layer forward, back, and for its weights. For a network's passes, and
-//! for the layered plan, which fuses the samples, the loss and the update in.
+//! The passes by the tiled kernels: per layer one forward, one backward and one weight kernel. For a network's passes, and
+//! for the layered plan, which fuses the gather, the loss and the weight update into them.
 
 use crate::activation::Activation;
 use crate::codegen::Layer;
 use crate::error::Result;
-use crate::kernels::tiles::{self, Batch, Forwards, Fused, Input, Output, Weights};
+use crate::kernels::tiles::{self, Batch, ForwardLayer, Fused, Input, Output, Weights};
 use crate::kernels::{self, Dispatch};
 use crate::network::Network;
 use crate::rows::Rows;
 
-/// A pass forward of so many rows: the outputs of the hidden layers, and the dispatches.
+/// A forward pass over `rows` rows: the outputs of the hidden layers, and the dispatches.
 pub(crate) fn forward(
     network: &Network,
     operation: &'static str,
@@ -26,7 +26,7 @@ pub(crate) fn forward(
         let w = network.layer_rows(network.parameters(), l);
         let x = hidden.last().map_or(input, Input::Rows);
         let Layer { outputs, bias, activation, .. } = *layer;
-        let layer = Forwards { x, w: &w, bias, activation, rows, batch };
+        let layer = ForwardLayer { x, w: &w, bias, activation, rows, batch };
         if l + 1 == layers.len() {
             dispatches.push(tiles::forward(gpu, layer, output)?);
         } else {
@@ -38,36 +38,36 @@ pub(crate) fn forward(
     Ok((hidden, dispatches))
 }
 
-/// What the gradients with respect to the weights are for.
+/// What a backward pass does with the gradient with respect to the weights.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Purpose<'a> {
-    /// They are written, as a sum over the rows, to a buffer that is laid out like the parameters.
+    /// Writes it, summed over the rows, to a buffer with the layout of the parameters.
     Written { gradients: &'a wgpu::Buffer, batch: Option<Batch<'a>> },
-    /// The weights descend along them. The training step ends with it where it is given the partial losses.
+    /// Updates the weights by gradient descent. Given the partial losses, the pass also ends the training step.
     Descent { batch: Batch<'a>, ends_step: Option<&'a Rows> },
 }
 
-/// What a pass backwards goes by.
+/// The operands of a backward pass.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Backwards<'a> {
+pub(crate) struct BackwardPass<'a> {
     pub input: Input<'a>,
     pub rows: u32,
     /// The outputs of the hidden layers.
     pub hidden: &'a [Rows],
     /// The gradient with respect to the last layer's pre-activations.
     pub d_last: &'a Rows,
-    /// Where the gradient with respect to the input goes, if it is asked for.
+    /// The rows for the gradient with respect to the input, if needed.
     pub d_input: Option<&'a Rows>,
     pub purpose: Purpose<'a>,
 }
 
-/// A pass backwards: the gradients with respect to the hidden layers' pre-activations, and the dispatches.
+/// A backward pass: the gradients with respect to the hidden layers' pre-activations, and the dispatches.
 pub(crate) fn backward(
     network: &Network,
     operation: &'static str,
-    pass: Backwards<'_>,
+    pass: BackwardPass<'_>,
 ) -> Result<(Vec<Rows>, Vec<Dispatch>)> {
-    let Backwards { input, rows, hidden, d_last, d_input, purpose } = pass;
+    let BackwardPass { input, rows, hidden, d_last, d_input, purpose } = pass;
     let gpu = network.gpu();
     let layers = Layer::of(network.mlp());
     let create = |layer: &Layer| {
@@ -78,7 +78,7 @@ pub(crate) fn backward(
     let d = |l: usize| d_hidden.get(l).unwrap_or(d_last);
     let w = (0..layers.len()).map(|l| network.layer_rows(network.parameters(), l)).collect::<Vec<_>>();
 
-    // All gradients by the weights as they are before any update.
+    // Each gradient is computed with the weights as they were before any update.
     let mut dispatches = Vec::new();
     let fused_update = |l: usize| match purpose {
         Purpose::Descent { batch, .. } if l > 0 && tiles::update_fits_in_backward(gpu, &layers[l], rows) => Some(batch),
@@ -94,7 +94,7 @@ pub(crate) fn backward(
     if let Some(d_input) = d_input {
         dispatches.push(tiles::backward(gpu, d(0), &w[0], d_input, Fused::default())?);
     }
-    // The first layer's weights at last, which are always there to end the step.
+    // The first layer's update comes last: it is never fused into a backward kernel, so it can end the step.
     for (l, layer) in layers.iter().enumerate().rev().filter(|&(l, _)| fused_update(l).is_none()) {
         let x = l.checked_sub(1).map_or(input, |before| Input::Rows(&hidden[before]));
         let operands = [x, Input::Rows(d(l))];
@@ -112,7 +112,7 @@ pub(crate) fn backward(
     Ok((d_hidden, dispatches))
 }
 
-/// The pass backwards of a pass forward with these activations: from the gradient with respect to its output.
+/// The backward pass of a forward pass with these activations, from the gradient with respect to its output.
 pub(super) fn backward_of_forward(
     network: &Network,
     operation: &'static str,
@@ -134,7 +134,7 @@ pub(super) fn backward_of_forward(
     // The rows fit in 32 bits, since their bytes do.
     let (input, rows) = (Input::Rows(input), samples as u32);
     let purpose = Purpose::Written { gradients: d_parameters, batch: None };
-    let pass = Backwards { input, rows, hidden, d_last: &d_last, d_input, purpose };
+    let pass = BackwardPass { input, rows, hidden, d_last: &d_last, d_input, purpose };
     dispatches.extend(backward(network, operation, pass)?.1);
     Ok(dispatches)
 }
