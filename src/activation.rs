@@ -38,7 +38,7 @@ const SIGMOID: Formula = Formula {
 
 impl Activation {
     /// All activations.
-    pub const ALL: [Activation; 2] = [Activation::Identity, Activation::Sigmoid];
+    pub const ALL: &'static [Activation] = &[Activation::Identity, Activation::Sigmoid];
 
     /// The activation's formulas; `None` for the identity.
     pub(crate) fn formula(self) -> Option<&'static Formula> {
@@ -54,12 +54,12 @@ impl Activation {
     }
 
     /// `y`, from a pre-activation `z`.
-    pub fn value(self, z: f64) -> f64 {
+    pub(crate) fn value(self, z: f64) -> f64 {
         self.formula().map_or(z, |formula| (formula.value)(z))
     }
 
     /// `dy/dz`, from the output `y`.
-    pub fn derivative(self, y: f64) -> f64 {
+    pub(crate) fn derivative(self, y: f64) -> f64 {
         self.formula().map_or(1.0, |formula| (formula.derivative)(y))
     }
 }

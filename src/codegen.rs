@@ -19,11 +19,11 @@ mod source;
 mod spec;
 mod sums;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 pub(crate) mod tiles;
 mod vectors;
 pub(crate) mod workgroup;
 
 pub use bindings::{Access, UniformType};
 pub(crate) use bindings::{Bindings, Uniform};
-pub(crate) use spec::{LONGEST_LOOP, LONGEST_SUM, LONGEST_WALK, Layer, Persistent, Work};
+pub(crate) use spec::{LONGEST_LOOP, LONGEST_SUM, LONGEST_WALK, Layer, PersistentSpec, Work};

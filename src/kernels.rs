@@ -40,6 +40,7 @@ pub use gather::{GatherConfig, gather};
 pub use matmul::{matmul, matmul_transposed};
 pub use outer_product::outer_product;
 pub(crate) use persistent::{PersistentKernel, persistent};
+pub(crate) use sigmoid::{activation, activation_backward};
 pub use sigmoid::{sigmoid, sigmoid_backward};
 pub use squared_error::squared_error;
 pub use state::TrainingState;

@@ -52,8 +52,9 @@ impl Dense {
 pub struct Mlp {
     inputs: usize,
     layers: Vec<Dense>,
-    /// The source of the first bias or activation that no layer could take, and the number of layers before it.
-    misplaced: Option<(String, usize)>,
+    /// The first bias or activation that no layer could take, as it is written, the rule that it breaks, and the number of
+    /// layers before it.
+    misplaced: Option<(String, &'static str, usize)>,
 }
 
 impl Mlp {
@@ -80,7 +81,10 @@ impl Mlp {
     pub fn bias(mut self) -> Self {
         match self.layers.last_mut() {
             Some(layer) if layer.activation == Activation::Identity => layer.bias = true,
-            _ => self.misplace(".bias()".to_owned()),
+            _ => self.misplace(
+                ".bias()".to_owned(),
+                "which takes no bias; write .linear(outputs).bias(), and an activation after that",
+            ),
         }
         self
     }
@@ -90,18 +94,24 @@ impl Mlp {
         self.activation(Activation::Sigmoid)
     }
 
-    /// Sets the activation of the last layer, which must have none yet.
+    /// Sets the activation of the last layer, which must have none yet; [`Activation::Identity`] leaves it without.
     pub fn activation(mut self, activation: Activation) -> Self {
         match self.layers.last_mut() {
             Some(layer) if layer.activation == Activation::Identity => layer.activation = activation,
-            _ => self.misplace(format!(".{activation}()")),
+            _ => self.misplace(
+                match activation {
+                    Activation::Identity => ".activation(Activation::Identity)".to_owned(),
+                    activation => format!(".{activation}()"),
+                },
+                "which takes no activation: a layer is a linear map with one; write .linear(outputs) before it",
+            ),
         }
         self
     }
 
     /// Records a bias or activation without its layer, for [`Mlp::check`] to refuse. Only the first is kept.
-    fn misplace(&mut self, what: String) {
-        self.misplaced.get_or_insert((what, self.layers.len()));
+    fn misplace(&mut self, what: String, rule: &'static str) {
+        self.misplaced.get_or_insert((what, rule, self.layers.len()));
     }
 
     /// Input values per sample.
@@ -147,11 +157,7 @@ impl Mlp {
         if self.inputs == 0 {
             return Err(Error::zero(operation, "the width of the input"));
         }
-        if let Some((what, after)) = self.misplaced.clone() {
-            let rule = match what.as_str() {
-                ".bias()" => "which takes no bias; write .linear(outputs).bias(), and an activation after that",
-                _ => "which takes no activation: a layer is a linear map with one; write .linear(outputs) before it",
-            };
+        if let Some((what, rule, after)) = self.misplaced.clone() {
             return Err(Error::Misplaced { operation, what, after, rule });
         }
         if self.layers.is_empty() {

@@ -158,10 +158,13 @@ impl Rows {
     pub(crate) fn write(&self, gpu: &Gpu, first: usize, values: &[f32]) -> Result<()> {
         let offset = self.offset + first as u64 * self.stride_bytes();
         if self.stride_bytes() == self.row_bytes() {
-            return gpu.write_buffer(&self.buffer, offset, bytemuck::cast_slice(values));
+            let written = gpu.write_buffer(&self.buffer, offset, bytemuck::cast_slice(values));
+            return written.map_err(Error::into_buffer_error);
         }
         for (row, values) in (0..).zip(values.chunks_exact(self.width as usize)) {
-            gpu.write_buffer(&self.buffer, offset + row * self.stride_bytes(), bytemuck::cast_slice(values))?;
+            let offset = offset + row * self.stride_bytes();
+            let written = gpu.write_buffer(&self.buffer, offset, bytemuck::cast_slice(values));
+            written.map_err(Error::into_buffer_error)?;
         }
         Ok(())
     }

@@ -261,7 +261,7 @@ impl Trainer {
     /// # Errors
     /// [`Error::Count`] unless there is one per network, [`Error::NotFinite`]: then none is changed. [`Error::OutOfMemory`].
     pub fn write_learning_rates(&mut self, learning_rates: &[f32]) -> Result<()> {
-        self.state.write_learning_rates(&self.gpu, learning_rates)
+        self.state.write_learning_rates("Trainer::write_learning_rates", &self.gpu, learning_rates)
     }
 
     /// Sets the learning rate, for all networks of a population, for the steps that are submitted from now on.
@@ -269,7 +269,7 @@ impl Trainer {
     /// # Errors
     /// [`Error::NotFinite`], [`Error::OutOfMemory`].
     pub fn write_learning_rate(&mut self, learning_rate: f32) -> Result<()> {
-        self.state.write_learning_rate(&self.gpu, learning_rate)
+        self.state.fill_learning_rates("Trainer::write_learning_rate", &self.gpu, learning_rate)
     }
 
     /// Trains `epochs` more epochs and waits for them. Each submission has as many steps as take just below 100 ms.

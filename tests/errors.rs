@@ -240,6 +240,20 @@ fn refuses_populations_where_they_cannot_be() {
     );
     assert_refused!(population(usize::MAX), Error::TooLarge { needed: u64::MAX, .. }, "Network::population");
 
+    // Each network has a training state too, which may be larger than its parameters.
+    let limits = wgpu::Limits { max_storage_buffer_binding_size: 1_000, ..Default::default() };
+    let small = noop_with(limits).unwrap();
+    let many = Network::population(&small, &Mlp::inputs(1).linear(1), 21, 0).unwrap();
+    let one = Dataset::new(&small, &[[0.0]], &[[0.0]]).unwrap();
+    assert_refused!(
+        Trainer::new(&many, &one, TrainConfig::default()),
+        Error::TooLarge { needed: 1_008, allowed: 1_000, .. },
+        "Trainer::new",
+        "training states",
+        "fewer networks"
+    );
+    assert_refused!(many.evaluate(&one), Error::TooLarge { needed: 1_008, .. }, "Network::evaluate", "fewer networks");
+
     let three = population(3).unwrap();
     let data = Dataset::new(&gpu, &XOR_INPUTS, &XOR_TARGETS).unwrap();
     for plan in [Plan::Plain, Plan::Layered] {

@@ -145,6 +145,7 @@ fn parameters_are_read_as_they_were_written() {
     let mlp = Mlp::inputs(3).linear(5).bias().sigmoid().linear(1);
     let network = Network::new(gpu(), &mlp, 9).unwrap();
     assert_eq!(network.read_parameters().unwrap(), mlp.initial_parameters(9).unwrap());
+    assert_eq!(network.predict(&[]).unwrap(), [0.0f32; 0]);
     let parameters = normal(23, mlp.parameter_count());
     network.clone().write_parameters(&parameters).unwrap();
     assert_eq!(network.read_parameters().unwrap(), parameters);

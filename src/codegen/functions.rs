@@ -28,7 +28,7 @@ impl Function {
 /// Writes these functions of each activation, for vectors of the widths that it is used with. Their names begin with
 /// `prefix`.
 pub(super) fn write(source: &mut Source, prefix: &str, functions: &[Function], uses: &[(Activation, u32)]) {
-    for activation in Activation::ALL {
+    for &activation in Activation::ALL {
         let Some(formula) = activation.formula() else { continue };
         let widths = uses.iter().filter(|(used, _)| *used == activation).map(|&(_, width)| width);
         for width in distinct(widths) {

@@ -3,7 +3,7 @@
 use super::bindings::{Bindings, Uniform};
 use super::functions::times_derivative;
 use super::source::Source;
-use super::spec::{Persistent, Work};
+use super::spec::{PersistentSpec, Work};
 use super::sums::{Level, Nest};
 use super::vectors::{Chunk, sum, vector};
 
@@ -56,7 +56,7 @@ impl<R> Operands<R> {
     }
 }
 
-impl Persistent {
+impl PersistentSpec {
     /// The nested loops in which an invocation takes a batch row by row; none for one sample.
     pub(super) fn levels(&self) -> &'static [Level] {
         let needed = match self.batch_size {
@@ -86,7 +86,7 @@ impl Persistent {
 }
 
 /// The beginning of every persistent kernel, under its own heading.
-pub(super) fn begin(spec: &Persistent, batch: &str, heading: &[&str]) -> Source {
+pub(super) fn begin(spec: &PersistentSpec, batch: &str, heading: &[&str]) -> Source {
     let mut source = Source::default();
     let work = match spec.work {
         Work::Train => "trains",
@@ -127,7 +127,7 @@ const LEGEND: [&str; 9] = [
 
 /// The uniform's members that the steps need, read before the loop: inside it, Mesa's software driver reads each member again
 /// for each lane, which took a sixth of a small network's step.
-pub(super) fn constants(source: &mut Source, spec: &Persistent) {
+pub(super) fn constants(source: &mut Source, spec: &PersistentSpec) {
     for (view, load_width) in ["inputs_view", "targets_view"].iter().zip(spec.load_widths) {
         source.line(match load_width {
             1 => format!("let {view} = p.{view};"),
@@ -146,7 +146,7 @@ pub(super) fn constants(source: &mut Source, spec: &Persistent) {
 /// the whole batch.
 pub(super) fn batch(
     source: &mut Source,
-    spec: &Persistent,
+    spec: &PersistentSpec,
     sums: &[(String, &str)],
     sample: impl FnOnce(&mut Source, &str),
 ) -> String {
@@ -181,7 +181,7 @@ pub(super) fn batch(
 /// pre-activations. `sum_of` writes the sum over all lanes that have chunks.
 pub(super) fn head(
     source: &mut Source,
-    spec: &Persistent,
+    spec: &PersistentSpec,
     chunks: impl Iterator<Item = Chunk> + Clone,
     rate: &str,
     sum_of: impl FnOnce(&str) -> String,

@@ -9,12 +9,12 @@ mod kernel;
 mod step;
 
 use super::source::Source;
-use super::spec::{Layer, Persistent};
+use super::spec::{Layer, PersistentSpec};
 use super::vectors::{Chunk, chunks, plus};
 
 /// The 32-bit registers of a lane: its shard of the parameters, for batches of several samples the gradients, and the
 /// activations.
-pub(crate) fn count(spec: &Persistent, lanes: u32) -> u64 {
+pub(crate) fn count(spec: &PersistentSpec, lanes: u32) -> u64 {
     let registers = Registers { spec, lanes };
     let layers = (0..spec.layers.len()).map(|l| {
         let layer = &spec.layers[l];
@@ -28,11 +28,11 @@ pub(crate) fn count(spec: &Persistent, lanes: u32) -> u64 {
 }
 
 /// The kernel's source, for subgroups of `lanes` lanes; for 1 lane, one invocation per network.
-pub(crate) fn source(spec: &Persistent, lanes: u32) -> String {
+pub(crate) fn source(spec: &PersistentSpec, lanes: u32) -> String {
     match lanes {
         1 => Registers { spec, lanes }.kernel(),
         // Each lane reads values of its own.
-        _ => Registers { spec: &Persistent { load_widths: [1, 1], ..spec.clone() }, lanes }.kernel(),
+        _ => Registers { spec: &PersistentSpec { load_widths: [1, 1], ..spec.clone() }, lanes }.kernel(),
     }
 }
 
@@ -42,7 +42,7 @@ pub(crate) fn source(spec: &Persistent, lanes: u32) -> String {
 /// as their inputs: each lane multiplies its own, and the sums over all lanes give every lane all outputs.
 #[derive(Clone, Copy)]
 struct Registers<'a> {
-    spec: &'a Persistent,
+    spec: &'a PersistentSpec,
     lanes: u32,
 }
 

@@ -22,17 +22,6 @@ pub(crate) enum Work {
     Classify,
 }
 
-impl Work {
-    /// The operation that errors name.
-    pub fn operation(self) -> &'static str {
-        match self {
-            Work::Train => "Trainer::new",
-            Work::Evaluate => "Network::evaluate",
-            Work::Classify => "Network::classify",
-        }
-    }
-}
-
 /// A dense layer in 32-bit sizes, and where its parameters lie.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Layer {
@@ -71,7 +60,7 @@ impl Layer {
 
 /// What a persistent kernel is written for.
 #[derive(Clone, Debug)]
-pub(crate) struct Persistent {
+pub(crate) struct PersistentSpec {
     /// The network in words.
     pub network: String,
     /// The values of a sample's input.
@@ -86,10 +75,10 @@ pub(crate) struct Persistent {
     pub load_widths: [u32; 2],
 }
 
-impl Persistent {
+impl PersistentSpec {
     /// The network must have been checked: its sizes fit in 32 bits.
     pub fn new(mlp: &Mlp, batch_size: u32, shuffle: bool, work: Work) -> Self {
-        Persistent {
+        PersistentSpec {
             network: mlp.to_string(),
             inputs: mlp.input_width() as u32,
             layers: Layer::of(mlp),

@@ -13,14 +13,17 @@ use std::sync::LazyLock;
 use naga::valid::{Capabilities, ShaderStages, SubgroupOperationSet, ValidationFlags, Validator};
 use naga::{Module, valid::ModuleInfo};
 
+use super::functions::{self, Function};
+use super::source::Source;
 use super::{Access, Bindings};
+use crate::activation::Activation;
 use crate::mlp::Mlp;
 
 include!("../../tests/common/networks.rs");
 include!("../../tests/common/bindings.rs");
 
 /// Fails unless naga, and where it is installed Chromium's compiler, take the source.
-fn assert_valid(what: &str, source: &str) -> (Module, ModuleInfo) {
+pub(crate) fn assert_valid(what: &str, source: &str) -> (Module, ModuleInfo) {
     validate(what, source, Capabilities::empty(), "")
 }
 
@@ -50,6 +53,23 @@ fn assert_bindings<R>(entry_point: &str, bindings: &Bindings<R>, valid: &(Module
     let written = bindings.accesses().iter().map(|&access| access == Access::ReadWrite).collect();
     let kernel = Bound { entry_point, uniform, written, workgroup: true };
     assert_binds(&kernel, &valid.0, &valid.1);
+}
+
+/// The functions of each activation are found in its file, and nothing else is there that kernels would miss.
+#[test]
+fn files_of_activations_hold_the_value_and_the_derivative() {
+    for &activation in Activation::ALL {
+        let Some(formula) = activation.formula() else { continue };
+        let module = naga::front::wgsl::parse_str(formula.wgsl).unwrap();
+        let names = module.functions.iter().map(|(_, function)| function.name.clone().unwrap());
+        let expected = ["value", "derivative"].map(|suffix| format!("{}_{suffix}", formula.name));
+        assert_eq!(names.collect::<Vec<_>>(), expected, "{}", formula.name);
+        assert!(module.constants.is_empty() && module.global_variables.is_empty(), "{}", formula.name);
+        let mut source = Source::default();
+        let all = [Function::Value, Function::Derivative];
+        functions::write(&mut source, "f_", &all, &[1, 2, 3, 4].map(|width| (activation, width)));
+        assert_valid(formula.name, &source.finish());
+    }
 }
 
 /// What Chromium's compiler says against a source, if it is installed.

@@ -13,9 +13,9 @@ pub(crate) mod update;
 use super::source::Source;
 pub(crate) use layout::Layout;
 use layout::row_of;
-pub(crate) use tile::{Device, Tile};
 #[cfg(test)]
-pub(crate) use tile::{FEW_ROWS, WIDEST};
+pub(crate) use tile::FEW_ROWS;
+pub(crate) use tile::{Device, Tile, WIDEST};
 
 /// A matrix that a kernel binds: its offset in the binding and its row stride, in values, and its buffer.
 #[derive(Clone, Debug, Default)]

@@ -95,6 +95,11 @@ pub(super) fn columns_of(chunk: &str) -> String {
     format!("4u * {chunk} + vec4(0u, 1u, 2u, 3u)")
 }
 
+/// Columns clamped to the last of `width`, an expression in WGSL.
+pub(super) fn clamped(columns: &str, width: &str) -> String {
+    format!("min({columns}, vec4({width} - 1u))")
+}
+
 /// The four elements of an array at a vector of indices.
 pub(super) fn load_four(array: &str, indices: &str) -> String {
     format!("vec4({})", ["x", "y", "z", "w"].map(|i| format!("{array}[{indices}.{i}]")).join(", "))

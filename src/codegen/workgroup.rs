@@ -10,7 +10,7 @@ mod transfer;
 
 use super::functions::{times_derivative, value};
 use super::source::Source;
-use super::spec::{LONGEST_LOOP, Layer, Persistent};
+use super::spec::{LONGEST_LOOP, Layer, PersistentSpec};
 use super::sums::{Level, Nest};
 use super::vectors::{divided, plus, remainder, times};
 use memory::{blocks, columns, padded_rows, tile_rows, tiles};
@@ -34,10 +34,10 @@ impl Kernel {
 }
 
 /// The kernel for workgroups of this many invocations.
-pub(crate) fn kernel(spec: &Persistent, invocations: u32) -> Kernel {
+pub(crate) fn kernel(spec: &PersistentSpec, invocations: u32) -> Kernel {
     // Four values at once, or each alone.
     let load_widths = spec.load_widths.map(|load_width| if load_width == 4 { 4 } else { 1 });
-    let spec = &Persistent { load_widths, ..spec.clone() };
+    let spec = &PersistentSpec { load_widths, ..spec.clone() };
     let mut workgroup = Workgroup { spec, invocations, source: Source::default(), iterations: 0 };
     workgroup.begin();
     let iterations_before = std::mem::take(&mut workgroup.iterations);
@@ -57,7 +57,7 @@ fn element(row: &str, columns: u32, column: &str) -> String {
 }
 
 struct Workgroup<'a> {
-    spec: &'a Persistent,
+    spec: &'a PersistentSpec,
     invocations: u32,
     source: Source,
     /// The loop iterations so far, of the part that is being written.

@@ -173,7 +173,7 @@ fn parse_mlp(text: &str) -> Option<Mlp> {
     let mut mlp = Mlp::inputs(parts.next()?.parse().ok()?);
     for part in parts {
         mlp = match part.strip_prefix("linear ") {
-            None => mlp.activation(Activation::ALL.into_iter().find(|activation| activation.name() == part)?),
+            None => mlp.activation(activation(part)?),
             Some(linear) => match linear.strip_suffix(" with bias") {
                 Some(outputs) => mlp.linear(outputs.parse().ok()?).bias(),
                 None => mlp.linear(linear.parse().ok()?),
@@ -181,4 +181,10 @@ fn parse_mlp(text: &str) -> Option<Mlp> {
         };
     }
     Some(mlp)
+}
+
+/// The activation that a file calls by this name; the identity is what a layer has without one.
+fn activation(name: &str) -> Option<Activation> {
+    let named = Activation::ALL.iter().find(|activation| activation.name() == name);
+    named.copied().filter(|&activation| activation != Activation::Identity)
 }

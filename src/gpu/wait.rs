@@ -78,11 +78,18 @@ impl Gpu {
         let submission = self.checked(label, || {
             let descriptor = wgpu::CommandEncoderDescriptor { label: Some(label) };
             let mut encoder = self.device().create_command_encoder(&descriptor);
-            record(&mut encoder);
-            self.queue().submit([encoder.finish()])
+            // wgpu panics for some buffers of another instance.
+            let commands = catch_unwind(AssertUnwindSafe(|| {
+                record(&mut encoder);
+                encoder.finish()
+            }));
+            commands.map(|commands| self.queue().submit([commands]))
         });
+        let refused = |panic: Box<dyn Any + Send>| {
+            Err(Error::Refused { what: label.to_owned(), reason: panic_message(&*panic).to_owned() })
+        };
         // Only a buffer of the app can be wrong here: one mapped or destroyed since it was bound.
-        submission.map_err(Error::into_buffer_error)
+        submission.and_then(|submission| submission.or_else(refused)).map_err(Error::into_buffer_error)
     }
 
     /// Waits until `submission` is done and `arrived` returns true: another thread that polls the device may still be

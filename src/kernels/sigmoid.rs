@@ -1,6 +1,7 @@
 //! `y = 1 / (1 + e^-x)` and its backward pass.
 
 use super::{Dispatch, Shader, WORKGROUP};
+use crate::activation::Activation;
 use crate::codegen::{Access, Uniform, UniformType};
 use crate::error::Result;
 use crate::gpu::Gpu;
@@ -82,4 +83,26 @@ pub fn sigmoid_backward(gpu: &Gpu, d_output: &Rows, y: &Rows, d_input: &Rows) ->
         .u32("width", y.width);
     let storage = [d_output.binding(), y.binding(), d_input.binding()];
     Dispatch::new(gpu, &SIGMOID_BACKWARD, uniform, &storage, d_input.len())
+}
+
+/// The dispatch that makes outputs `y` of pre-activations `z`; none for the identity, where they are the same.
+pub(crate) fn activation(gpu: &Gpu, activation: Activation, z: &Rows, y: &Rows) -> Result<Option<Dispatch>> {
+    match activation {
+        Activation::Identity => Ok(None),
+        Activation::Sigmoid => sigmoid(gpu, z, y).map(Some),
+    }
+}
+
+/// The dispatch that takes the gradient back from outputs `y` to pre-activations; none for the identity.
+pub(crate) fn activation_backward(
+    gpu: &Gpu,
+    activation: Activation,
+    d_output: &Rows,
+    y: &Rows,
+    d_z: &Rows,
+) -> Result<Option<Dispatch>> {
+    match activation {
+        Activation::Identity => Ok(None),
+        Activation::Sigmoid => sigmoid_backward(gpu, d_output, y, d_z).map(Some),
+    }
 }

@@ -65,15 +65,26 @@ impl TrainingState {
             return Err(Error::batch_size(operation, batch_size.into(), samples.capacity.into()));
         }
         check_learning_rate(operation, learning_rate)?;
+        let (needed, allowed) = (Self::BYTES * u64::from(networks), gpu.limits().max_storage_buffer_binding_size);
+        if needed > allowed {
+            return Err(Error::TooLarge {
+                operation,
+                what: "the population's training states",
+                needed,
+                limit: "max_storage_buffer_binding_size",
+                allowed,
+                way_out: "train fewer networks at a time, or request a device with a higher limit",
+            });
+        }
         let state = TrainingState {
-            buffer: gpu.storage_buffer(operation, "training states", Self::BYTES * u64::from(networks))?,
+            buffer: gpu.storage_buffer(operation, "training states", needed)?,
             loss: gpu.storage_buffer(operation, "loss of a batch", 4)?,
             learning_rate: gpu.storage_buffer(operation, "learning rates", 4 * u64::from(networks))?,
             networks,
             samples: samples.clone(),
             batch_size,
         };
-        state.write_learning_rate(gpu, learning_rate)?;
+        state.fill_learning_rates(operation, gpu, learning_rate)?;
         let mut words = [0; WORDS];
         // If there are no samples yet, the first batch will have one.
         words[ROWS] = batch_size.min(samples.get()).max(1);
@@ -124,13 +135,23 @@ impl TrainingState {
     /// # Errors
     /// [`Error::NotFinite`] for one that is not finite.
     pub fn write_learning_rate(&self, gpu: &Gpu, learning_rate: f32) -> Result<()> {
-        check_learning_rate("write_learning_rate", learning_rate)?;
-        self.write_learning_rates(gpu, &vec![learning_rate; self.networks as usize])
+        let operation = "TrainingState::write_learning_rate";
+        self.fill_learning_rates(operation, gpu, learning_rate)
+    }
+
+    /// Sets all learning rates, for `operation`'s sake.
+    pub(crate) fn fill_learning_rates(&self, operation: &'static str, gpu: &Gpu, learning_rate: f32) -> Result<()> {
+        check_learning_rate(operation, learning_rate)?;
+        self.write_learning_rates(operation, gpu, &vec![learning_rate; self.networks as usize])
     }
 
     /// Sets each network's learning rate.
-    pub(crate) fn write_learning_rates(&self, gpu: &Gpu, learning_rates: &[f32]) -> Result<()> {
-        let operation = "Trainer::write_learning_rates";
+    pub(crate) fn write_learning_rates(
+        &self,
+        operation: &'static str,
+        gpu: &Gpu,
+        learning_rates: &[f32],
+    ) -> Result<()> {
         let lengths = [learning_rates.len(), self.networks as usize];
         if lengths[0] != lengths[1] {
             return Err(Error::length(operation, "learning_rates", lengths, "one per network"));

@@ -15,7 +15,7 @@ use crate::activation::Activation;
 use crate::codegen::tiles::backward::{self, Backward};
 use crate::codegen::tiles::forward::{self, End, Forward, Target};
 use crate::codegen::tiles::update::{self, ROWS_PER_SLICE, Update};
-use crate::codegen::tiles::{Device, Layout, Matrix};
+use crate::codegen::tiles::{Device, Layout, Matrix, WIDEST};
 use crate::codegen::{LONGEST_SUM, Layer};
 use crate::error::Result;
 use crate::gpu::Gpu;
@@ -112,7 +112,9 @@ pub(crate) fn partial_losses(gpu: &Gpu, rows: u32, layer: &Layer) -> u64 {
 }
 
 /// The conditions of [`takes`], as a description.
-pub(crate) const LIMITS: &str = "for layers up to 126,976 wide, and for no more rows than the device's workgroups take";
+pub(crate) fn limits() -> String {
+    format!("for layers up to {WIDEST} wide, and for no more rows than the device's workgroups take")
+}
 
 /// Whether the tiled kernels can compute these layers for this many rows. The plain kernels always can.
 pub(crate) fn takes(gpu: &Gpu, layers: &[Layer], rows: u32) -> bool {

@@ -108,26 +108,26 @@ fn check_name(name: &str) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::check_name;
+    use crate::activation::Activation;
     use crate::codegen::function::write;
+    use crate::codegen::tests::assert_valid;
     use crate::mlp::Mlp;
-
-    fn assert_valid(source: &str) {
-        use naga::valid::{Capabilities, ValidationFlags, Validator};
-        let module = naga::front::wgsl::parse_str(source).unwrap_or_else(|error| panic!("{error}\n{source}"));
-        Validator::new(ValidationFlags::all(), Capabilities::empty()).validate(&module).unwrap();
-    }
 
     #[test]
     fn every_word_that_wgsl_reserves_is_refused() {
         // The words that naga reserves, built-in functions and types among them, and the words of the source itself.
-        let mlp = Mlp::inputs(40).linear(40).bias().sigmoid();
-        let own = write(&mlp, "f", [0, 0]).0;
+        let mlp = |activation| Mlp::inputs(40).linear(40).bias().activation(activation);
+        let own = Activation::ALL.iter().map(|&activation| write(&mlp(activation), "f", [0, 0]).0).collect::<String>();
         let own =
             own.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_').filter(|word| *word != "f");
         let mut refused = 0;
         for name in naga::keywords::wgsl::RESERVED.iter().copied().chain(own) {
             match check_name(name) {
-                Ok(()) => assert_valid(&write(&mlp, name, [0, 0]).0),
+                Ok(()) => {
+                    for &activation in Activation::ALL {
+                        assert_valid(name, &write(&mlp(activation), name, [0, 0]).0);
+                    }
+                }
                 Err(_) => refused += 1,
             }
         }

@@ -24,19 +24,18 @@ enum Made {
     Persistent(Persistent),
 }
 
-/// The plans that a configuration allows, the best first, and why a better one was left out.
-fn candidates(job: Job<'_>) -> (&'static [Plan], String) {
+/// The plans that a configuration allows: those to try first, in order, and the last; and why a better one was left out.
+fn candidates(job: Job<'_>) -> (&'static [Plan], Plan, String) {
     let TrainConfig { plan, batch_size, .. } = *job.config;
     match plan {
-        Plan::Plain => (&[Plan::Plain], String::new()),
-        Plan::Layered => (&[Plan::Layered], String::new()),
+        Plan::Plain | Plan::Layered => (&[], plan, String::new()),
         Plan::Auto if job.network.count() == 1 && persistent::suits(job.network.gpu(), batch_size) => {
-            (&[Plan::Persistent, Plan::Layered, Plan::Plain], String::new())
+            (&[Plan::Persistent, Plan::Layered], Plan::Plain, String::new())
         }
         Plan::Auto if job.network.count() == 1 => {
-            (&[Plan::Layered, Plan::Plain], format!("; a batch of {batch_size} has work for many workgroups"))
+            (&[Plan::Layered], Plan::Plain, format!("; a batch of {batch_size} has work for many workgroups"))
         }
-        _ => (&[Plan::Persistent], String::new()),
+        _ => (&[], Plan::Persistent, String::new()),
     }
 }
 
@@ -70,17 +69,18 @@ impl Steps {
     /// # Errors
     /// The last candidate's refusal if none is possible; any other error, such as [`Error::OutOfMemory`].
     pub fn new(job: Job<'_>) -> Result<Self> {
-        let (candidates, mut why) = candidates(job);
-        let mut candidates = candidates.iter().copied().peekable();
-        while let Some(plan) = candidates.next() {
+        let (first, last, mut why) = candidates(job);
+        for &plan in first {
             match make(plan, job) {
-                Ok((plan, description)) => return Ok(Steps { plan, description: description + &why }),
-                Err(error) if candidates.peek().is_none() || !is_refusal(&error) => return Err(error),
-                Err(refusal) => why += &format!("; not {plan}: {}", reason(&refusal)),
+                Err(refusal) if is_refusal(&refusal) => why += &format!("; not {plan}: {}", reason(&refusal)),
+                made => return made.map(|made| Steps::of(made, &why)),
             }
         }
-        let reason = "there is no candidate".to_owned();
-        Err(Error::PlanUnavailable { plan: job.config.plan.name(), reason, way_out: "choose auto" })
+        make(last, job).map(|made| Steps::of(made, &why))
+    }
+
+    fn of((plan, description): (Made, String), why: &str) -> Self {
+        Steps { plan, description: description + why }
     }
 
     pub fn record(&self, pass: &mut wgpu::ComputePass<'_>, steps: u64) {

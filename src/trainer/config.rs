@@ -36,3 +36,14 @@ pub(super) struct Job<'a> {
     pub config: &'a TrainConfig,
     pub work: Work,
 }
+
+impl Work {
+    /// The operation that errors name.
+    pub(crate) fn operation(self) -> &'static str {
+        match self {
+            Work::Train => "Trainer::new",
+            Work::Evaluate => "Network::evaluate",
+            Work::Classify => "Network::classify",
+        }
+    }
+}

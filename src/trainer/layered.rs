@@ -9,9 +9,9 @@ use super::{Job, Plan};
 use crate::codegen::tiles::update::ROWS_PER_SLICE;
 use crate::codegen::{Layer, Work};
 use crate::error::{Error, Result};
-use crate::kernels::tiles::{self, Batch, Input, Output};
+use crate::kernels::tiles::{self, Batch, Input, Output, Weights};
 use crate::kernels::{self, Dispatch};
-use crate::network::passes::tiled::{self, BackwardPass, Purpose};
+use crate::network::passes::tiled::{self, BackwardPass};
 use crate::rows::Rows;
 
 #[derive(Debug)]
@@ -46,37 +46,60 @@ impl Layered {
         layered.count(&hidden);
         layered.count(std::slice::from_ref(&d_last));
 
-        let mut ends_itself = false;
+        let ends_itself = work == Work::Train && partials <= tiles::MOST_PARTIALS && rows <= ROWS_PER_SLICE;
         if work == Work::Train {
-            // A batch of several dispatches would round the weights after each: then the gradients are summed first.
-            let gradients = match rows > ROWS_PER_SLICE {
-                true => {
-                    let what = "gradient with respect to the parameters";
-                    Some(gpu.storage_buffer(operation, what, network.parameters().size())?)
-                }
-                false => None,
-            };
-            // The last update ends the step, if one small workgroup can add the partial losses up.
-            ends_itself = gradients.is_none() && partials <= tiles::MOST_PARTIALS;
-            let purpose = match &gradients {
-                Some(gradients) => Purpose::Written { gradients, batch: Some(batch) },
-                None => Purpose::Descent { batch, ends_step: ends_itself.then_some(&partial_losses) },
-            };
-            let pass = BackwardPass { input, rows, hidden: &hidden, d_last: &d_last, d_input: None, purpose };
-            let (d_hidden, backward) = tiled::backward(network, operation, pass)?;
-            dispatches.extend(backward);
-            layered.count(&d_hidden);
-            if let Some(gradients) = &gradients {
-                let [d_parameters, parameters] = [gradients, network.parameters()].map(|flat| network.row(flat));
-                dispatches.push(kernels::weight_update(gpu, state, &d_parameters, &parameters)?);
-                layered.bytes += gradients.size();
-            }
+            let ends_step = ends_itself.then_some(&partial_losses);
+            dispatches.extend(layered.train(job, (input, &hidden, &d_last), batch, ends_step)?);
         }
         if !ends_itself {
             dispatches.push(kernels::step_of_partials(gpu, state, &partial_losses)?);
         }
         layered.dispatches = dispatches;
         Ok(layered)
+    }
+
+    /// The dispatches backward, from the samples, the outputs of the hidden layers and the gradient with respect to the last
+    /// layer's pre-activations. The last update ends the step, if one small workgroup can add the partial losses up.
+    fn train(
+        &mut self,
+        job: Job<'_>,
+        (input, hidden, d_last): (Input<'_>, &[Rows], &Rows),
+        batch: Batch<'_>,
+        ends_step: Option<&Rows>,
+    ) -> Result<Vec<Dispatch>> {
+        let Job { network, state, config, work, .. } = job;
+        let (gpu, operation, rows) = (network.gpu(), work.operation(), config.batch_size as u32);
+        let layers = Layer::of(network.mlp());
+        // A batch of several dispatches would round the weights after each: then the gradients are summed first.
+        let gradients = match rows > ROWS_PER_SLICE {
+            true => {
+                let what = "gradient with respect to the parameters";
+                Some(gpu.storage_buffer(operation, what, network.parameters().size())?)
+            }
+            false => None,
+        };
+        let fused_update = |l: usize| {
+            let fits = gradients.is_none() && tiles::update_fits_in_backward(gpu, &layers[l], rows);
+            fits.then_some(batch)
+        };
+        let weights = |l: usize, operands: [Input<'_>; 2]| {
+            let layer = network.layer_rows(gradients.as_ref().unwrap_or(network.parameters()), l);
+            let weights = match gradients {
+                Some(_) => Weights::Gradients(&layer),
+                None => Weights::Descend { w: &layer, ends_step: ends_step.filter(|_| l == 0) },
+            };
+            tiles::update(gpu, operands, weights, layers[l].bias, rows, Some(batch))
+        };
+        let (fused_update, weights) = (&fused_update, &weights);
+        let pass = BackwardPass { input, rows, hidden, d_last, d_input: None, fused_update, weights };
+        let (d_hidden, mut dispatches) = tiled::backward(network, operation, pass)?;
+        self.count(&d_hidden);
+        if let Some(gradients) = &gradients {
+            let [d_parameters, parameters] = [gradients, network.parameters()].map(|flat| network.row(flat));
+            dispatches.push(kernels::weight_update(gpu, state, &d_parameters, &parameters)?);
+            self.bytes += gradients.size();
+        }
+        Ok(dispatches)
     }
 
     /// Adds the bytes of these rows, each in its own buffer.
@@ -103,7 +126,7 @@ fn check(job: Job<'_>, layers: &[Layer], rows: u32) -> Result<()> {
     if !tiles::takes(network.gpu(), layers, rows) {
         return Err(Error::PlanUnavailable {
             plan: Plan::Layered.name(),
-            reason: format!("its kernels are {}", tiles::LIMITS),
+            reason: format!("its kernels are {}", tiles::limits()),
             way_out: "choose plain, or auto",
         });
     }

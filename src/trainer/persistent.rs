@@ -6,7 +6,7 @@ mod tests;
 mod variants;
 
 use super::Job;
-use crate::codegen::Persistent as Spec;
+use crate::codegen::PersistentSpec;
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::kernels::{self, Dispatch};
@@ -50,8 +50,8 @@ impl Persistent {
             }
         }
         // The batch fits in 32 bits, since the data set's samples do.
-        let spec = Spec::new(network.mlp(), config.batch_size as u32, config.shuffle, work);
-        let spec = Spec { load_widths: [inputs.load_width(), targets.load_width()], ..spec };
+        let spec = PersistentSpec::new(network.mlp(), config.batch_size as u32, config.shuffle, work);
+        let spec = PersistentSpec { load_widths: [inputs.load_width(), targets.load_width()], ..spec };
         let grows = data.samples() < inputs.rows as usize;
         let fit = Fit { gpu, spec: &spec, networks: state.networks(), samples: inputs.rows, grows };
         let (candidate, refusals) = fit.choose(config.plan)?;

@@ -164,6 +164,11 @@ fn refuses_values_that_are_no_rows_and_rows_that_cannot_be_read() {
     assert_refused!(read(&good().offset(2)), buffer!(Misaligned { .. }), "the rows has 2 bytes as its offset");
     assert_refused!(read(&good().stride(4)), buffer!(StrideTooSmall { .. }), "the rows has a stride of 4");
     assert_refused!(read(&good().rows(0)), count!(0, 1, u64::MAX), "the rows is [0, 2]");
+    let written = buffer_for(&gpu, 8, wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST);
+    let data = Dataset::from_buffers(&gpu, Rows::new(&written, 2), Rows::new(&written, 2)).unwrap();
+    written.destroy();
+    let rewritten = data.write_rows(0, &[0.0; 2], &[0.0; 2]);
+    assert_refused!(rewritten, buffer!(BufferProblem::Refused { .. }), "an upload", "neither destroyed nor mapped");
     copied.destroy();
     assert_refused!(read(&good()), buffer!(BufferProblem::Refused { .. }), "destroyed");
 }
@@ -213,4 +218,6 @@ fn reports_buffers_that_wgpu_refuses_in_wgpus_own_words() {
     let foreign = (0..200).map(|_| rows(&elsewhere, 4, 2)).collect::<Vec<_>>();
     let forward = network.forward(&foreign[199], &rows(&gpu, 4, 2));
     assert_refused!(forward, buffer!(BufferProblem::Refused { .. }), "wgrad tiled_forward");
+    let readable = Rows::from_slice(&elsewhere, 2, &[0.0; 8]).unwrap();
+    assert_refused!(readable.read(&gpu), buffer!(BufferProblem::Refused { .. }), "readback", "of the same device");
 }

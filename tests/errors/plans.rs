@@ -59,7 +59,7 @@ fn refuses_plans_that_a_network_outgrows() {
     assert_refused!(
         by(&gpu, &widest, 2, 1, Plan::Layered),
         Error::PlanUnavailable { plan: "layered", .. },
-        "up to 126,976 wide",
+        "up to 126976 wide",
         "plain"
     );
     let plan = by(&gpu, &widest, 2, 1, Plan::Auto).unwrap().plan();

@@ -7,7 +7,7 @@ use crate::activation::Activation;
 use crate::codegen::bindings::{Bindings, Uniform};
 use crate::codegen::functions::{self, Function, times_derivative, value};
 use crate::codegen::source::Source;
-use crate::codegen::vectors::{columns_of, load_four};
+use crate::codegen::vectors::{clamped, columns_of, load_four};
 
 /// What a forward kernel is written for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -286,7 +286,7 @@ impl Forward {
         match target {
             Target::Values => source.lines([
                 "let t_first = t_view.x + sample * t_view.y;",
-                "let t_index = t_first + min(columns, vec4(outputs - 1u));",
+                &format!("let t_index = t_first + {};", clamped("columns", "outputs")),
                 &format!("let target_values = {};", load_four("t", "t_index")),
             ]),
             Target::Class => source.lines([

@@ -1,7 +1,7 @@
 //! How an operand's values lie in its buffer, and how a kernel addresses, reads and writes four of them.
 
 use crate::codegen::source::Source;
-use crate::codegen::vectors::{columns_of, load_four};
+use crate::codegen::vectors::{clamped, columns_of, load_four};
 
 /// How four values side by side are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -40,7 +40,7 @@ impl Layout {
     /// The same, clamped to the last of `columns`.
     pub fn clamped_chunk(self, chunk: &str, columns: &str) -> String {
         match self {
-            Layout::Values => format!("min({}, vec4({columns} - 1u))", columns_of(&format!("({chunk})"))),
+            Layout::Values => clamped(&columns_of(&format!("({chunk})")), columns),
             _ => format!("min({chunk}, ({columns} - 1u) / 4u)"),
         }
     }

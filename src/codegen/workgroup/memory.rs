@@ -1,21 +1,21 @@
 //! The layout of a workgroup's memory: matrices as rows of `vec4`, padded with zeros.
 
 use crate::codegen::persistent::BLOCK;
-use crate::codegen::spec::Persistent;
+use crate::codegen::spec::PersistentSpec;
 
 /// The rows of a tile of activations.
-pub(super) fn tile_rows(spec: &Persistent) -> u32 {
+pub(super) fn tile_rows(spec: &PersistentSpec) -> u32 {
     spec.batch_size.min(4)
 }
 
 /// How many blocks the batch's rows are summed in, and the rows of each, in whole tiles.
-pub(super) fn blocks(spec: &Persistent) -> (u32, u32) {
+pub(super) fn blocks(spec: &PersistentSpec) -> (u32, u32) {
     let blocks = spec.batch_size.div_ceil(BLOCK);
     (blocks, spec.batch_size.div_ceil(blocks).next_multiple_of(tile_rows(spec)))
 }
 
 /// The batch's rows in whole blocks.
-pub(super) fn padded_rows(spec: &Persistent) -> u32 {
+pub(super) fn padded_rows(spec: &PersistentSpec) -> u32 {
     let (blocks, rows) = blocks(spec);
     blocks * rows
 }
@@ -26,7 +26,7 @@ pub(super) fn columns(width: u32) -> u32 {
 }
 
 /// A variable of workgroup memory: its name, its type, and its bytes.
-pub(super) fn memory(spec: &Persistent) -> Vec<(String, String, u64)> {
+pub(super) fn memory(spec: &PersistentSpec) -> Vec<(String, String, u64)> {
     let matrix = |name: String, rows: u32, width: u32| {
         let count = u64::from(rows) * u64::from(columns(width));
         (name, format!("array<vec4<f32>, {count}>"), 16 * count)
@@ -56,17 +56,17 @@ pub(super) fn memory(spec: &Persistent) -> Vec<(String, String, u64)> {
 }
 
 /// The bytes of workgroup memory, each variable at a multiple of 16.
-pub(crate) fn bytes(spec: &Persistent) -> u64 {
+pub(crate) fn bytes(spec: &PersistentSpec) -> u64 {
     memory(spec).iter().map(|(.., bytes)| bytes.next_multiple_of(16)).sum()
 }
 
 /// The tiles of a matrix of activations of this width.
-pub(super) fn tiles(spec: &Persistent, width: u32) -> u32 {
+pub(super) fn tiles(spec: &PersistentSpec, width: u32) -> u32 {
     padded_rows(spec) / tile_rows(spec) * columns(width)
 }
 
 /// The most invocations that any phase of a step has work for.
-pub(crate) fn widest_phase(spec: &Persistent) -> u32 {
+pub(crate) fn widest_phase(spec: &PersistentSpec) -> u32 {
     let products = spec.layers.iter().map(|layer| columns(layer.inputs) * columns(layer.outputs));
     let activations = spec.layers.iter().map(|layer| tiles(spec, layer.outputs));
     products.chain(activations).max().unwrap_or(1)

@@ -6,7 +6,7 @@ use crate::activation::Activation;
 use crate::codegen::functions::{self, Function, keeps_zero};
 use crate::codegen::persistent::{begin, constants};
 use crate::codegen::spec::LONGEST_WALK;
-use crate::codegen::vectors::{columns_of, divided, load_four, plus, remainder, times};
+use crate::codegen::vectors::{clamped, columns_of, divided, load_four, plus, remainder, times};
 
 impl Workgroup<'_> {
     pub(super) fn begin(&mut self) {
@@ -59,7 +59,7 @@ impl Workgroup<'_> {
             self.source.lines([
                 &format!("fn read_{matrix}(offset: u32, column: u32, width: u32) -> vec4<f32> {{"),
                 &format!("let columns = {};", columns_of("column")),
-                "let indices = offset + min(columns, vec4(width - 1u));",
+                &format!("let indices = offset + {};", clamped("columns", "width")),
                 &format!("let values = {};", load_four(matrix, "indices")),
                 "return select(vec4<f32>(), values, columns < vec4(width));",
                 "}",

@@ -20,14 +20,9 @@ pub(super) fn forward(
         let x = hidden.last().unwrap_or(input);
         let w = network.layer_rows(network.parameters(), l);
         let y = if l + 1 == layers.len() { output.clone() } else { create(layer.outputs)? };
-        match layer.activation {
-            Activation::Identity => dispatches.extend(kernels::matmul(gpu, x, &w, &y)?),
-            Activation::Sigmoid => {
-                let z = create(layer.outputs)?;
-                dispatches.extend(kernels::matmul(gpu, x, &w, &z)?);
-                dispatches.push(kernels::sigmoid(gpu, &z, &y)?);
-            }
-        }
+        let z = if layer.activation == Activation::Identity { y.clone() } else { create(layer.outputs)? };
+        dispatches.extend(kernels::matmul(gpu, x, &w, &z)?);
+        dispatches.extend(kernels::activation(gpu, layer.activation, &z, &y)?);
         if l + 1 < layers.len() {
             hidden.push(y);
         }
@@ -50,11 +45,11 @@ pub(super) fn backward(
     let mut dispatches = Vec::new();
     let mut d_y = Some(d_output.clone());
     for (l, layer) in network.mlp().layers().iter().enumerate().rev() {
-        let Some(mut d_z) = d_y.take() else { break };
-        if layer.activation == Activation::Sigmoid {
-            let d_output = std::mem::replace(&mut d_z, create(layer.outputs)?);
-            dispatches.push(kernels::sigmoid_backward(gpu, &d_output, &activations[l + 1], &d_z)?);
-        }
+        let Some(d_output) = d_y.take() else { break };
+        let is_linear = layer.activation == Activation::Identity;
+        let d_z = if is_linear { d_output.clone() } else { create(layer.outputs)? };
+        let y = &activations[l + 1];
+        dispatches.extend(kernels::activation_backward(gpu, layer.activation, &d_output, y, &d_z)?);
         let d_weights = network.layer_rows(d_parameters, l);
         dispatches.extend(kernels::outer_product(gpu, &activations[l], &d_z, &d_weights)?);
         d_y = match l {

@@ -38,17 +38,7 @@ pub(crate) fn forward(
     Ok((hidden, dispatches))
 }
 
-/// What a backward pass does with the gradient with respect to the weights.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Purpose<'a> {
-    /// Writes it, summed over the rows, to a buffer with the layout of the parameters.
-    Written { gradients: &'a wgpu::Buffer, batch: Option<Batch<'a>> },
-    /// Updates the weights by gradient descent. Given the partial losses, the pass also ends the training step.
-    Descent { batch: Batch<'a>, ends_step: Option<&'a Rows> },
-}
-
-/// The operands of a backward pass.
-#[derive(Clone, Copy, Debug)]
+/// A backward pass, and what it is for.
 pub(crate) struct BackwardPass<'a> {
     pub input: Input<'a>,
     pub rows: u32,
@@ -58,8 +48,16 @@ pub(crate) struct BackwardPass<'a> {
     pub d_last: &'a Rows,
     /// The rows for the gradient with respect to the input, if needed.
     pub d_input: Option<&'a Rows>,
-    pub purpose: Purpose<'a>,
+    /// The batch for which a layer's weights are updated by its backward kernel itself; none if they are not. Not asked for
+    /// the first layer, which needs no such kernel.
+    pub fused_update: &'a dyn Fn(usize) -> Option<Batch<'a>>,
+    /// What is done with the other layers' weights.
+    pub weights: &'a OfWeights<'a>,
 }
+
+/// Makes the dispatches for a layer's weights, from the layer's number, its input, and the gradient with respect to its
+/// pre-activations.
+pub(crate) type OfWeights<'a> = dyn Fn(usize, [Input<'_>; 2]) -> Result<Vec<Dispatch>> + 'a;
 
 /// A backward pass: the gradients with respect to the hidden layers' pre-activations, and the dispatches.
 pub(crate) fn backward(
@@ -67,7 +65,7 @@ pub(crate) fn backward(
     operation: &'static str,
     pass: BackwardPass<'_>,
 ) -> Result<(Vec<Rows>, Vec<Dispatch>)> {
-    let BackwardPass { input, rows, hidden, d_last, d_input, purpose } = pass;
+    let BackwardPass { input, rows, hidden, d_last, d_input, fused_update, weights } = pass;
     let gpu = network.gpu();
     let layers = Layer::of(network.mlp());
     let create = |layer: &Layer| {
@@ -80,10 +78,6 @@ pub(crate) fn backward(
 
     // Each gradient is computed with the weights as they were before any update.
     let mut dispatches = Vec::new();
-    let fused_update = |l: usize| match purpose {
-        Purpose::Descent { batch, .. } if l > 0 && tiles::update_fits_in_backward(gpu, &layers[l], rows) => Some(batch),
-        _ => None,
-    };
     for l in (1..layers.len()).rev() {
         let activation = layers[l - 1].activation;
         let update = fused_update(l).map(|batch| (batch, layers[l].bias));
@@ -94,20 +88,10 @@ pub(crate) fn backward(
     if let Some(d_input) = d_input {
         dispatches.push(tiles::backward(gpu, d(0), &w[0], d_input, Fused::default())?);
     }
-    // The first layer's update comes last: it is never fused into a backward kernel, so it can end the step.
-    for (l, layer) in layers.iter().enumerate().rev().filter(|&(l, _)| fused_update(l).is_none()) {
+    // The first layer's weights come last, always by dispatches of their own: one of these can end a training step.
+    for l in (0..layers.len()).rev().filter(|&l| l == 0 || fused_update(l).is_none()) {
         let x = l.checked_sub(1).map_or(input, |before| Input::Rows(&hidden[before]));
-        let operands = [x, Input::Rows(d(l))];
-        dispatches.extend(match purpose {
-            Purpose::Written { gradients, batch } => {
-                let d_weights = network.layer_rows(gradients, l);
-                tiles::update(gpu, operands, Weights::Gradients(&d_weights), layer.bias, rows, batch)?
-            }
-            Purpose::Descent { batch, ends_step } => {
-                let weights = Weights::Descend { w: &w[l], ends_step: ends_step.filter(|_| l == 0) };
-                tiles::update(gpu, operands, weights, layer.bias, rows, Some(batch))?
-            }
-        });
+        dispatches.extend(weights(l, [x, Input::Rows(d(l))])?);
     }
     Ok((d_hidden, dispatches))
 }
@@ -123,18 +107,23 @@ pub(super) fn backward_of_forward(
     let gpu = network.gpu();
     let [input, hidden @ .., output] = activations else { return Ok(Vec::new()) };
     let samples = input.shape().rows;
+    let layers = Layer::of(network.mlp());
     let mut dispatches = Vec::new();
     let mut d_last = d_output.clone();
-    let last = network.mlp().layers().last();
-    if last.is_some_and(|layer| layer.activation == Activation::Sigmoid) {
+    let activation = layers.last().map_or(Activation::Identity, |layer| layer.activation);
+    if activation != Activation::Identity {
         let what = "gradient with respect to pre-activations";
         d_last = Rows::create_padded(gpu, operation, what, samples, output.shape().columns)?;
-        dispatches.push(kernels::sigmoid_backward(gpu, d_output, output, &d_last)?);
+        dispatches.extend(kernels::activation_backward(gpu, activation, d_output, output, &d_last)?);
     }
     // The rows fit in 32 bits, since their bytes do.
     let (input, rows) = (Input::Rows(input), samples as u32);
-    let purpose = Purpose::Written { gradients: d_parameters, batch: None };
-    let pass = BackwardPass { input, rows, hidden, d_last: &d_last, d_input, purpose };
+    let weights = |l: usize, operands: [Input<'_>; 2]| {
+        let d_weights = network.layer_rows(d_parameters, l);
+        tiles::update(gpu, operands, Weights::Gradients(&d_weights), layers[l].bias, rows, None)
+    };
+    let (d_last, fused_update) = (&d_last, &|_| None);
+    let pass = BackwardPass { input, rows, hidden, d_last, d_input, fused_update, weights: &weights };
     dispatches.extend(backward(network, operation, pass)?.1);
     Ok(dispatches)
 }

@@ -1,6 +1,6 @@
 //! The variants of the persistent plan: which are possible, and which is the best.
 
-use crate::codegen::{LONGEST_LOOP, LONGEST_WALK, Persistent as Spec, Work, registers, workgroup};
+use crate::codegen::{LONGEST_LOOP, LONGEST_WALK, PersistentSpec, Work, registers, workgroup};
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::kernels::PersistentKernel;
@@ -55,7 +55,7 @@ pub(super) struct Candidate {
 #[derive(Clone, Copy)]
 pub(super) struct Fit<'a> {
     pub gpu: &'a Gpu,
-    pub spec: &'a Spec,
+    pub spec: &'a PersistentSpec,
     pub networks: u32,
     /// How many samples there is room for.
     pub samples: u32,
