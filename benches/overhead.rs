@@ -1,5 +1,5 @@
-//! What wgrad costs an app: the processor's time to record steps, whether a frame's time budget is met, and the network in a
-//! shader beside the network in a dispatch.
+//! What wgrad costs an app: the CPU time of recording steps, whether a frame's time budget is kept, and the network
+//! called in a shader compared with `Network::forward`.
 //!
 //! cargo bench --bench overhead -- --help
 
@@ -13,24 +13,24 @@ use wgrad::{Dataset, Gpu, Mlp, Network, Plan, Rows, TrainConfig, Trainer, wgpu};
 
 use crate::common::{Outcome, device, join, median, submit};
 
-/// Measures what wgrad costs an app on the adapter at hand, and prints tables as Markdown.
+/// Measures what wgrad costs an app on this machine's adapter, and prints tables as Markdown.
 #[derive(Parser)]
 struct Options {
-    /// The time of a frame's training, in milliseconds
+    /// The training time per frame, in milliseconds
     #[arg(long, default_value_t = 4.0)]
     milliseconds: f64,
-    /// The frames that are measured, after 30 that are not
+    /// The number of frames measured, after 30 that are not
     #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..))]
     frames: u32,
-    /// How often everything else is timed; the median counts
+    /// How often everything else is timed; the median is reported
     #[arg(long, default_value_t = 15, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
 }
 
-/// The side of the picture.
+/// The picture's side, in pixels.
 const SIDE: u32 = 512;
 
-/// A full-screen triangle; each pixel asks the network.
+/// A full-screen triangle; each pixel calls the network.
 const SURFACE: &str = "
 @vertex
 fn vertex(@builtin(vertex_index) index: u32) -> @builtin(position) vec4<f32> {
@@ -54,22 +54,22 @@ fn run(options: &Options) -> Outcome {
     recording(&without, options)?;
     println!();
     println!(
-        "| frames that ask for {} ms of training | median, ms | below 3 times that | steps a frame |",
+        "| frames that ask for {} ms of training | median, ms | below 3 times that | steps per frame |",
         options.milliseconds
     );
     println!("| --- | ---: | ---: | ---: |");
     let has_clock = with_clock.device().features().contains(wgpu::Features::TIMESTAMP_QUERY);
-    for (words, gpu) in [("with timestamps", has_clock.then_some(&with_clock)), ("without", Some(&without))] {
+    for (clock, gpu) in [("with timestamps", has_clock.then_some(&with_clock)), ("without", Some(&without))] {
         match gpu {
-            Some(gpu) => frames(words, gpu, options)?,
-            None => println!("| {words} | the adapter has none | | |"),
+            Some(gpu) => frames(clock, gpu, options)?,
+            None => println!("| {clock} | the adapter has none | | |"),
         }
     }
     println!();
     surface(&without, options)
 }
 
-/// A device of the app's.
+/// A device as an app requests it.
 fn app_gpu(wanted: wgpu::Features) -> Outcome<Gpu> {
     let (device, queue) = device::open(wanted)?;
     Ok(Gpu::from_wgpu(&device, &queue)?)
@@ -90,11 +90,11 @@ fn encoder(gpu: &Gpu) -> wgpu::CommandEncoder {
 
 fn recording(gpu: &Gpu, options: &Options) -> Outcome {
     println!(
-        "| recorded at once | dispatches | µs of the processor's time, median | a dispatch | the encoder's `finish` after it, µs |"
+        "| recorded in one call | dispatches | CPU time in µs, median | per dispatch | the encoder's `finish`, µs |"
     );
     println!("| --- | ---: | ---: | ---: | ---: |");
-    // As many dispatches as there are bits in the steps by the persistent plan; by the layered one five a step for two
-    // layers, four where the batch is small.
+    // The persistent plan records one dispatch per set bit of the number of steps; the layered plan five per step for
+    // two layers, four for small batches.
     for (widths, batch_size, plan, steps, dispatches) in [
         (&[2, 30, 2][..], 1, Plan::Persistent, 64, 1),
         (&[2, 30, 2][..], 1, Plan::Persistent, 63, 6),
@@ -124,12 +124,12 @@ fn recording(gpu: &Gpu, options: &Options) -> Outcome {
     Ok(())
 }
 
-/// Frames that train for so long and do nothing else, each waited for: a frame takes as long as its training.
-fn frames(words: &str, gpu: &Gpu, options: &Options) -> Outcome {
+/// Frames that train for the budget and do nothing else, each waited for: a frame takes as long as its training.
+fn frames(clock: &str, gpu: &Gpu, options: &Options) -> Outcome {
     let budget = Duration::try_from_secs_f64(options.milliseconds * 1e-3)?;
     for (widths, batch_size) in [(&[2, 30, 2][..], 1), (&[8, 32, 32, 4][..], 8), (&[784, 200, 10][..], 8)] {
         let mut trainer = trainer(gpu, widths, batch_size, Plan::Auto)?;
-        let (mut times, mut steps_a_frame) = (Vec::new(), Vec::new());
+        let (mut times, mut steps_per_frame) = (Vec::new(), Vec::new());
         for frame in 0..30 + options.frames {
             let steps = trainer.steps_within(budget)?;
             let mut encoder = encoder(gpu);
@@ -137,16 +137,16 @@ fn frames(words: &str, gpu: &Gpu, options: &Options) -> Outcome {
             let seconds = submit(gpu, encoder.finish())?;
             if frame >= 30 {
                 times.push(seconds * 1e3);
-                steps_a_frame.push(steps as f64);
+                steps_per_frame.push(steps as f64);
             }
         }
         let below = times.iter().filter(|&&time| time < 3.0 * options.milliseconds).count();
         let name = join(widths);
         println!(
-            "| {words}, {name}, batches of {batch_size} | {:.2} | {:.1} % | {:.0} |",
+            "| {clock}, {name}, batches of {batch_size} | {:.2} | {:.1} % | {:.0} |",
             median(&mut times),
             100.0 * below as f64 / f64::from(options.frames),
-            median(&mut steps_a_frame)
+            median(&mut steps_per_frame)
         );
     }
     Ok(())
@@ -180,7 +180,7 @@ fn surface(gpu: &Gpu, options: &Options) -> Outcome {
     Ok(())
 }
 
-/// The app's own pass.
+/// The app's own render pass.
 struct Surface {
     view: wgpu::TextureView,
     pipeline: wgpu::RenderPipeline,

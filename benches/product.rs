@@ -1,4 +1,4 @@
-//! The product of a layer's forward pass, timed beside the tile that textbooks teach.
+//! The matrix product of a layer's forward pass, compared with textbook tiling.
 //!
 //! cargo bench --bench product -- --rows 64 --inputs 784 --outputs 200
 
@@ -11,7 +11,7 @@ use wgrad::{Gpu, Mlp, Network, Rows, wgpu};
 
 use crate::common::{Outcome, median, submit};
 
-/// Times y = x · w: by `Network::forward`, and by a textbook's 16 × 16 tiles in workgroup memory, in turns.
+/// Times y = x · w: by `Network::forward` and by the textbook's 16 × 16 tiles in workgroup memory, alternately.
 #[derive(Parser)]
 struct Options {
     /// The rows of x and y
@@ -23,12 +23,12 @@ struct Options {
     /// The columns of w and y
     #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..100_000))]
     outputs: u32,
-    /// How often each is timed; the median counts
+    /// How often each is timed; the median is reported
     #[arg(long, default_value_t = 9, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
 }
 
-/// How many products are timed together.
+/// How many products one measurement of wgrad records.
 const PRODUCTS: u32 = 20;
 
 fn main() -> ExitCode {
@@ -51,7 +51,7 @@ fn run(options: &Options) -> Outcome {
 
     let ours = |encoder: &mut wgpu::CommandEncoder| (0..PRODUCTS).for_each(|_| forward.record(encoder));
     let theirs = |encoder: &mut wgpu::CommandEncoder| textbook.record(encoder);
-    // The first runs compile.
+    // The first runs compile the shaders.
     time(&gpu, ours)?;
     time(&gpu, theirs)?;
     let mut seconds = [Vec::new(), Vec::new()];
@@ -70,14 +70,14 @@ fn run(options: &Options) -> Outcome {
     Ok(())
 }
 
-/// Seconds of a submission of its own.
+/// Records, submits and waits; returns the seconds since the submission.
 fn time(gpu: &Gpu, record: impl Fn(&mut wgpu::CommandEncoder)) -> Outcome<f64> {
     let mut encoder = gpu.device().create_command_encoder(&Default::default());
     record(&mut encoder);
     submit(gpu, encoder.finish())
 }
 
-/// The yardstick's dispatch.
+/// The yardstick.
 struct Textbook {
     pipeline: wgpu::ComputePipeline,
     bind_group: wgpu::BindGroup,

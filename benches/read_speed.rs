@@ -1,4 +1,4 @@
-//! How fast data sets are read here: megabytes of the file a second, of CSV, IDX, and IDX packed by gzip.
+//! How fast data sets are read here, in megabytes of file per second: CSV, IDX, and gzipped IDX.
 //!
 //! cargo bench --features datasets --bench read_speed -- --help
 
@@ -18,10 +18,10 @@ use wgrad::datasets::{Header, LabelColumn, LabelledImages, Table};
 
 use crate::common::{Outcome, median};
 
-/// Writes images like the MNIST digits into temporary files, reads each several times, and prints the medians.
+/// Writes images like MNIST's digits to temporary files, reads each file several times, and prints the medians.
 #[derive(Parser)]
 struct Options {
-    /// How many images
+    /// The number of images
     #[arg(long, default_value_t = 60_000, value_parser = clap::value_parser!(u32).range(1..))]
     images: u32,
     /// How often each file is read
@@ -63,7 +63,7 @@ fn run(options: &Options) -> Outcome {
         rows => Err(format!("{rows} rows were read"))?,
     })?;
     measure(options, "IDX", images, || Ok(check(LabelledImages::from_idx(images, labels, |_| ())?)?))?;
-    measure(options, "IDX by gzip", packed, || Ok(check(LabelledImages::from_idx(packed, labels, |_| ())?)?))?;
+    measure(options, "gzipped IDX", packed, || Ok(check(LabelledImages::from_idx(packed, labels, |_| ())?)?))?;
     measure(options, "the same, flate2 alone", packed, || {
         let mut contents = Vec::with_capacity(pixels.len() + 16);
         MultiGzDecoder::new(BufReader::with_capacity(1 << 20, File::open(packed)?)).read_to_end(&mut contents)?;
@@ -71,17 +71,17 @@ fn run(options: &Options) -> Outcome {
     })
 }
 
-/// Pixels of which four fifths are black, as in MNIST, and labels.
+/// Pixels, four fifths of them black as in MNIST, and labels.
 fn digits(count: u32) -> [Vec<u8>; 2] {
     let mut state = 1_u32;
     let mut random = || {
-        // The linear congruential generator of Numerical Recipes; its upper bits are the better ones.
+        // The linear congruential generator of Numerical Recipes; its upper bits are more random.
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         state >> 16
     };
     let mut pixels = Vec::new();
     while pixels.len() < (count * SIDE * SIDE) as usize {
-        // In runs, as strokes of a pen give them.
+        // In runs, as pen strokes give them.
         let black = 10 + random() % 30;
         let ink = 2 + random() % 6;
         pixels.extend((0..black).map(|_| 0));
@@ -103,7 +103,7 @@ fn write_csv(path: &Path, pixels: &[u8], classes: &[u8]) -> io::Result<()> {
     file.flush()
 }
 
-/// Reads a file several times, and prints a row of the table.
+/// Reads a file several times, and prints the table's row for it.
 fn measure(options: &Options, name: &str, path: &Path, mut read: impl FnMut() -> Outcome) -> Outcome {
     let mut seconds = Vec::new();
     for _ in 0..options.runs {

@@ -1,4 +1,4 @@
-//! How fast networks train here: microseconds a step, by network, batch size, number of networks and plan.
+//! How fast networks train here: microseconds per step, by network, batch size, number of networks and plan.
 //!
 //! cargo bench --bench throughput -- --help
 
@@ -14,7 +14,7 @@ use wgrad::{Dataset, Gpu, Mlp, Network, Plan, TrainConfig, Trainer};
 
 use crate::common::{Outcome, join, median, options, progress, xor};
 
-/// Measures training on the adapter at hand, and prints the table as Markdown.
+/// Measures training on this machine's adapter, and prints the table as Markdown.
 ///
 /// Each figure is the median of several runs after a warm-up. Without options, a list of jobs is measured; with
 /// --network, that one.
@@ -23,30 +23,30 @@ struct Options {
     /// Prints JSON instead
     #[arg(long)]
     json: bool,
-    /// The runs of each job, of which the median is taken
+    /// The runs of each job; the median is reported
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
     runs: u16,
-    /// About how long each run takes, unless --steps is given
+    /// The approximate seconds per run, unless --steps is given
     #[arg(long, default_value_t = 0.2)]
     seconds: f64,
     /// One network to measure, by its widths: 2-30-2. Linear layers without bias, a sigmoid after each
     #[arg(long)]
     network: Option<String>,
-    /// The samples of a step
+    /// The samples per step
     #[arg(long, default_value_t = 1, requires = "network")]
     batch_size: usize,
-    /// How many networks train at once
+    /// The number of networks that train at once
     #[arg(long, default_value_t = 1, requires = "network")]
     networks: usize,
-    /// The steps of a run
+    /// The steps per run
     #[arg(long, requires = "network", value_parser = clap::value_parser!(u64).range(1..))]
     steps: Option<u64>,
     #[arg(long, default_value_t = Plan::Auto, help = options::PLANS, requires = "network")]
     plan: Plan,
 }
 
-/// After so many steps, every network 2-30-2 must have a lower loss than this one on XOR: the time of a training that
-/// goes wrong is worth nothing.
+/// After this many steps every 2-30-2 network must have a loss below `XOR_LEARNED` on XOR: the time of a training that
+/// fails says nothing.
 const XOR_STEPS: u64 = 100_000;
 const XOR_LEARNED: f32 = 0.06;
 
@@ -69,7 +69,7 @@ impl Job {
     }
 }
 
-/// The jobs of the table.
+/// The jobs of the default table.
 fn jobs() -> Vec<Job> {
     let xor = [2, 30, 2];
     let wider = [8, 32, 32, 4];
@@ -90,7 +90,7 @@ fn jobs() -> Vec<Job> {
         jobs.extend([Plan::Plain, Plan::Layered].map(|plan| Job::new(&[784, 200, 10], batch_size, 1, plan)));
     }
     jobs.push(Job::new(&[64, 64, 64, 64, 16], 16_384, 1, Plan::Layered));
-    // How it grows: with the steps of a run, and with the networks.
+    // How the time grows with the steps per run, and with the number of networks.
     for steps in [1_000, 10_000, 100_000, 1_000_000] {
         jobs.push(Job { steps: Some(steps), ..Job::new(&xor, 1, 1, Plan::Auto) });
     }
@@ -120,7 +120,7 @@ fn run(options: &Options) -> Outcome {
         bar.set_message(format!("{} by {}, {} networks, {}", job.name(), job.batch_size, job.networks, job.plan));
         match measure(&gpu, job, options) {
             Ok(figures) => rows.push(figures.row(job)),
-            // A plan that this device does not have is no failure of the table.
+            // A plan that this device cannot run does not fail the table.
             Err(error) if options.network.is_none() && is_unavailable(&*error) => {
                 bar.suspend(|| eprintln!("{} by {}, {}: {error}", job.name(), job.batch_size, job.plan));
             }
@@ -132,7 +132,7 @@ fn run(options: &Options) -> Outcome {
     if options.json { print_json(&gpu, &rows) } else { print_table(&gpu, &rows) }
 }
 
-/// The widths of a network that is written as in `2-30-2`.
+/// The widths of a network such as `2-30-2`.
 fn widths_of(network: &str) -> Result<Vec<usize>, String> {
     let widths = network.split('-').map(str::parse).collect::<Result<Vec<_>, _>>();
     let widths = widths.map_err(|error| format!("--network {network}: {error}; give widths as in 2-30-2"))?;
@@ -146,23 +146,23 @@ fn widths_of(network: &str) -> Result<Vec<usize>, String> {
 struct Figures {
     plan: String,
     steps: u64,
-    /// Of one run, the median.
+    /// The median over the runs.
     seconds: f64,
 }
 
 impl Figures {
     fn row(self, job: &Job) -> Value {
         let Figures { plan, steps, seconds } = self;
-        let a_step = seconds * 1e6 / steps as f64;
+        let per_step = seconds * 1e6 / steps as f64;
         json!({
             "network": job.name(),
             "batch_size": job.batch_size,
             "networks": job.networks,
             "plan": plan,
             "steps": steps,
-            "microseconds_a_step": a_step,
-            "microseconds_a_network_step": a_step / job.networks as f64,
-            "network_steps_a_second": job.networks as f64 * steps as f64 / seconds,
+            "microseconds_per_step": per_step,
+            "microseconds_per_network_step": per_step / job.networks as f64,
+            "network_steps_per_second": job.networks as f64 * steps as f64 / seconds,
         })
     }
 }
@@ -182,7 +182,7 @@ fn measure(gpu: &Gpu, job: &Job, options: &Options) -> Outcome<Figures> {
         Ok(start.elapsed().as_secs_f64())
     };
 
-    // The warm-up compiles the shaders, finds out how many steps a submission can take, and how long a run must be.
+    // The warm-up compiles the shaders, and finds the steps per submission and the length of a run.
     run(1)?;
     let epochs = match job.steps.or(options.steps) {
         Some(steps) => {
@@ -206,12 +206,12 @@ fn measure(gpu: &Gpu, job: &Job, options: &Options) -> Outcome<Figures> {
     Ok(Figures { plan, steps: epochs * per_epoch, seconds: median(&mut seconds) })
 }
 
-/// Whether a job's network is one for XOR.
+/// Whether a job's network has XOR's two inputs and two outputs.
 fn is_xor(job: &Job) -> bool {
     job.widths.first() == Some(&2) && job.widths.last() == Some(&2)
 }
 
-/// The notebook's four samples, over and over for a larger batch; for other networks, any values from 0 to 1.
+/// The notebook's four samples, repeated to fill a larger batch; for other networks, arbitrary values from 0 to 1.
 fn data(gpu: &Gpu, job: &Job) -> wgrad::Result<Dataset> {
     if is_xor(job) {
         let times = job.batch_size.div_ceil(4);
@@ -225,13 +225,13 @@ fn data(gpu: &Gpu, job: &Job) -> wgrad::Result<Dataset> {
     Dataset::from_slices(gpu, samples, &values(job.widths.first(), 37), &values(job.widths.last(), 53))
 }
 
-/// Refuses networks 2-30-2 that have not learned XOR by [`XOR_STEPS`].
+/// Refuses 2-30-2 networks that have not learned XOR by [`XOR_STEPS`].
 fn check_learned(job: &Job, trainer: &mut Trainer) -> Outcome {
-    let readings = trainer.read_losses()?;
-    if job.widths == [2, 30, 2] && readings.iter().any(|report| report.step >= XOR_STEPS) {
-        let learned = readings.iter().filter(|report| report.loss < XOR_LEARNED).count();
-        if learned < readings.len() {
-            return Err(format!("{learned} of {} networks learned XOR: training goes wrong", readings.len()).into());
+    let reports = trainer.read_losses()?;
+    if job.widths == [2, 30, 2] && reports.iter().any(|report| report.step >= XOR_STEPS) {
+        let learned = reports.iter().filter(|report| report.loss < XOR_LEARNED).count();
+        if learned < reports.len() {
+            return Err(format!("{learned} of {} networks learned XOR: training goes wrong", reports.len()).into());
         }
     }
     Ok(())
@@ -252,7 +252,9 @@ fn print_json(gpu: &Gpu, rows: &[Value]) -> Outcome {
 
 fn print_table(gpu: &Gpu, rows: &[Value]) -> Outcome {
     println!("### {}, wgpu {}\n", gpu.description(), wgpu_version());
-    println!("| network | batch | networks | plan | steps | µs a step | µs a network-step | network-steps a second |");
+    println!(
+        "| network | batch | networks | plan | steps | µs per step | µs per network-step | network-steps per second |"
+    );
     println!("| --- | ---: | ---: | --- | ---: | ---: | ---: | ---: |");
     for row in rows {
         let number = |name: &str| row[name].as_f64().unwrap_or_default();
@@ -264,9 +266,9 @@ fn print_table(gpu: &Gpu, rows: &[Value]) -> Outcome {
             text("networks"),
             text("plan"),
             text("steps"),
-            significant(number("microseconds_a_step")),
-            significant(number("microseconds_a_network_step")),
-            number("network_steps_a_second"),
+            significant(number("microseconds_per_step")),
+            significant(number("microseconds_per_network_step")),
+            number("network_steps_per_second"),
         );
     }
     Ok(())
@@ -284,7 +286,7 @@ fn significant(number: f64) -> String {
     format!("{number:.decimals$}")
 }
 
-/// The version of wgpu that this was built with.
+/// The wgpu version that this was built with.
 fn wgpu_version() -> &'static str {
     let lock = include_str!("../Cargo.lock");
     let package = lock.split("[[package]]").find(|package| package.contains("name = \"wgpu\"\n"));

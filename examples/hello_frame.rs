@@ -1,8 +1,8 @@
-//! A network inside an app, without a window: trained in the app's own encoder, and called by the app's own shader.
+//! A network inside an app, without a window: trained in the app's own encoder, called by the app's own shader.
 
 use wgrad::{Dataset, Gpu, Mlp, Network, Rows, TrainConfig, Trainer, wgpu, wgpu::util::DeviceExt};
 
-/// Asks the network about 8 × 8 points of the unit square.
+/// Calls the network for 8 × 8 points of the unit square.
 const ASK: &str = "
 @group(0) @binding(1) var<storage, read_write> answers: array<f32, 64>;
 @compute @workgroup_size(8, 8) fn ask(@builtin(local_invocation_id) id: vec3<u32>) {
@@ -46,11 +46,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let mut pass = encoder.begin_compute_pass(&Default::default());
         pass.set_pipeline(&pipeline);
         pass.set_bind_group(0, &bindings, &[]);
-        pass.dispatch_workgroups(1, 1, 1); // asks the network as these 500 steps leave it
+        pass.dispatch_workgroups(1, 1, 1); // calls the network after these 500 steps
         drop(pass);
         queue.submit([encoder.finish()]);
         if let Some(report) = trainer.latest_loss()? {
-            println!("loss {:.4} after {} steps", report.loss, report.step); // what has arrived: nothing waits
+            println!("loss {:.4} after {} steps", report.loss, report.step); // has arrived already: no waiting
         }
     }
     for row in Rows::new(&answers, 8).read(&gpu)?.chunks(8) {

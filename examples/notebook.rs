@@ -1,5 +1,4 @@
-//! The notebook "Python neural networks", cell by cell: each number computed on the GPU, and beside it by the
-//! reference.
+//! The notebook "Python neural networks", cell by cell: each value computed on the GPU and by the reference.
 //!
 //! cargo run --release --example notebook
 
@@ -19,8 +18,8 @@ const D_Y: [f32; 3] = [0.1, 0.2, -0.3];
 const TARGETS: [f32; 3] = [0.0, 0.0, 1.0];
 const LEARNING_RATE: f32 = 0.1;
 
-/// How close to the reference everything must be, the outputs after 10,000 steps too.
-const CLOSE: f64 = 1e-5;
+/// The largest difference from the reference allowed, also for the outputs after 10,000 steps.
+const TOLERANCE: f64 = 1e-5;
 
 fn main() -> ExitCode {
     exit(run())
@@ -63,7 +62,7 @@ fn linear_layer(gpu: &Gpu) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The same with a sigmoid, driven to the targets [0, 0, 1] by gradient descent.
+/// The same layer with a sigmoid, trained to the targets [0, 0, 1] by gradient descent.
 fn sigmoid_network(gpu: &Gpu) -> Result<(), Box<dyn Error>> {
     let mlp = Mlp::inputs(2).linear(3).sigmoid();
     let weights = mlp.initial_parameters(1)?;
@@ -87,7 +86,7 @@ fn sigmoid_network(gpu: &Gpu) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The derivative of the sigmoid, y · (1 - y), beside a numerical one: by its kernels alone, without a network.
+/// The derivative of the sigmoid, y · (1 - y), compared with a numerical one. Uses the kernels without a network.
 fn derivative(gpu: &Gpu) -> Result<(), Box<dyn Error>> {
     const H: f64 = 1e-5;
     let x = [-4.0, -2.0, -1.0, 0.0, 1.0, 2.0, 4.0];
@@ -113,15 +112,15 @@ fn derivative(gpu: &Gpu) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Prints what the GPU computed, and below it what the reference did; an error if they are far apart.
+/// Prints the values of the GPU and, below them, those of the reference. Returns an error if they differ too much.
 fn show(name: &str, gpu: &[f32], reference: &[f64]) -> Result<(), String> {
-    let away = gpu.iter().zip(reference).map(|(&gpu, reference)| (f64::from(gpu) - reference).abs());
-    let worst = away.max_by(f64::total_cmp).unwrap_or(f64::NAN);
+    let differences = gpu.iter().zip(reference).map(|(&gpu, reference)| (f64::from(gpu) - reference).abs());
+    let worst = differences.max_by(f64::total_cmp).unwrap_or(f64::NAN);
     println!("{name:17} {}  GPU", listed(gpu));
     let reference = reference.iter().map(|&value| value as f32).collect::<Vec<_>>();
     println!("{:17} {}  reference, at most {worst:.0e} away", "", listed(&reference));
-    // Written so that NaN is far.
-    if worst <= CLOSE { Ok(()) } else { Err(format!("{name} is more than {CLOSE:.0e} from the reference")) }
+    // Written so that NaN fails.
+    if worst <= TOLERANCE { Ok(()) } else { Err(format!("{name} is more than {TOLERANCE:.0e} from the reference")) }
 }
 
 fn listed(values: &[f32]) -> String {
@@ -129,7 +128,7 @@ fn listed(values: &[f32]) -> String {
     format!("[{}]", values.join(" "))
 }
 
-/// One row, as the reference takes it.
+/// One row as a matrix of the reference.
 fn row(values: &[f32]) -> wgrad::Result<Matrix> {
     Matrix::from_f32(1, values.len(), values)
 }
@@ -139,7 +138,7 @@ fn row_on(gpu: &Gpu, values: &[f32]) -> wgrad::Result<Rows> {
     Rows::from_slice(gpu, values.len(), values)
 }
 
-/// Records into an encoder and submits it.
+/// Records into a new encoder and submits it.
 fn submit(gpu: &Gpu, record: impl FnOnce(&mut wgpu::CommandEncoder)) {
     let mut encoder = gpu.device().create_command_encoder(&Default::default());
     record(&mut encoder);

@@ -14,29 +14,29 @@ use wgrad::{Dataset, Gpu, Mlp, Network, TrainConfig, Trainer};
 use crate::common::exit::exit;
 use crate::common::{progress, xor};
 
-/// A network counts as having learned below this loss. Of a network that takes one sample for another, that sample
-/// alone leaves more: ½ · 2 · 0.49² / 4 where its outputs are just on the wrong side of one half.
+/// A network with a lower loss has learned XOR. One misclassified sample alone gives a higher loss: ½ · 2 · 0.49² / 4
+/// if its outputs are just on the wrong side of one half.
 const LEARNED: f32 = 0.06;
 
-/// Trains populations of networks on XOR: one of each width, then a large one.
+/// Trains populations of networks on XOR: one per width, then a large one.
 #[derive(Parser)]
 struct Options {
-    /// How often the four samples are gone through
+    /// The number of epochs of the four samples
     #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..))]
     epochs: u64,
-    /// The networks of each width
+    /// The number of networks of each width
     #[arg(long, default_value_t = 142)]
     count: usize,
     /// The widths of the hidden layer, from 2 to this one
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u16).range(2..))]
     widest: u16,
-    /// The networks of the large population, of the widest
+    /// The number of networks in the large population, of the widest kind
     #[arg(long, default_value_t = 4_096)]
     large: usize,
-    /// The step length of gradient descent
+    /// The learning rate of gradient descent
     #[arg(long, default_value_t = 0.1)]
     learning_rate: f32,
-    /// The seed of the first network's initial weights; network i begins with the seed plus i
+    /// The seed of the first network's initial weights; network i uses the seed plus i
     #[arg(long, default_value_t = 1)]
     seed: u64,
 }
@@ -55,14 +55,14 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     for hidden in 2..=widest {
         let (losses, ..) = train(&gpu, options, hidden, options.count)?;
         let learned = losses.iter().filter(|&&loss| loss < LEARNED).count();
-        let share = learned as f64 / losses.len() as f64;
-        let bar = "█".repeat((share * 30.0).round() as usize);
+        let fraction = learned as f64 / losses.len() as f64;
+        let bar = "█".repeat((fraction * 30.0).round() as usize);
         println!(
             "{:8}  {learned:4} of {:4}  {:.6}  {bar} {:.0} %",
             format!("2-{hidden}-2"),
             losses.len(),
             losses[losses.len() / 2],
-            share * 100.0
+            fraction * 100.0
         );
     }
 
@@ -73,12 +73,12 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     println!("learned  {learned} of {}", losses.len());
     let steps = options.epochs * xor::INPUTS.len() as u64;
     let network_steps = losses.len() as f64 * steps as f64;
-    println!("seconds  {seconds:.2}, {:.4} µs a network-step\n", seconds * 1e6 / network_steps);
+    println!("seconds  {seconds:.2}, {:.4} µs per network-step\n", seconds * 1e6 / network_steps);
     print_histogram(&losses);
     Ok(())
 }
 
-/// Trains a population, and gives its losses, the smallest first, the plan in words, and the seconds.
+/// Trains a population. Returns its losses in ascending order, the plan's description, and the seconds.
 fn train(gpu: &Gpu, options: &Options, hidden: usize, count: usize) -> Result<(Vec<f32>, String, f64), Box<dyn Error>> {
     let network = Network::population(gpu, &Mlp::widths(&[2, hidden, 2]), count, options.seed)?;
     let data = Dataset::new(gpu, &xor::INPUTS, &xor::TARGETS)?;
@@ -100,7 +100,7 @@ fn train(gpu: &Gpu, options: &Options, hidden: usize, count: usize) -> Result<(V
     Ok((losses, trainer.plan(), seconds))
 }
 
-/// How many losses there are of each size, in steps of half a decimal power.
+/// Prints a histogram of the losses; a bin is half a power of ten.
 fn print_histogram(losses: &[f32]) {
     let bin = |loss: f32| (2.0 * loss.max(1e-9).log10()).floor() as i32;
     let bins = losses.iter().filter(|loss| loss.is_finite()).map(|&loss| bin(loss));
@@ -112,7 +112,7 @@ fn print_histogram(losses: &[f32]) {
     let most = counts.iter().copied().max().unwrap_or(1).max(1);
     println!("loss from       networks");
     for (bin, count) in (first..).zip(counts) {
-        // Rounded up, so that a single network is seen.
+        // Rounded up, so that a single network is visible.
         let bar = "█".repeat((count * 50).div_ceil(most));
         println!("{:10.2e}  {count:8}  {bar}", 10f64.powf(f64::from(bin) / 2.0));
     }

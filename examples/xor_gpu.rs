@@ -1,4 +1,4 @@
-//! The notebook's main job: a network 2-30-2 learns XOR, one sample a step, on the GPU.
+//! The notebook's main job: a 2-30-2 network learns XOR, one sample per step, on the GPU.
 //!
 //! cargo run --release --example xor_gpu -- --help
 
@@ -16,26 +16,26 @@ use crate::common::chart::{Chart, Series};
 use crate::common::exit::exit;
 use crate::common::{options, progress, xor};
 
-/// What the notebook does, and the seconds that its author's machine took for it.
+/// The notebook's number of epochs, and the seconds that they took on its author's machine.
 const NOTEBOOK_EPOCHS: u64 = 100_000;
 const NOTEBOOK_SECONDS: f64 = 14.0;
 
-/// How close to the targets the outputs must be after the notebook's epochs.
-const CLOSE: f32 = 0.03;
+/// The largest distance of an output from its target allowed after the notebook's epochs.
+const TOLERANCE: f32 = 0.03;
 
-/// How many losses a chart shows, if there are as many epochs.
+/// The most losses that a chart shows.
 const PLOTTED: u64 = 400;
 
 /// Trains a network on XOR on the GPU, as the notebook "Python neural networks" does in NumPy.
 #[derive(Parser)]
 struct Options {
-    /// How often the four samples are gone through
+    /// The number of epochs of the four samples
     #[arg(long, default_value_t = NOTEBOOK_EPOCHS)]
     epochs: u64,
     /// The width of the hidden layer
     #[arg(long, default_value_t = 30)]
     hidden: usize,
-    /// The step length of gradient descent
+    /// The learning rate of gradient descent
     #[arg(long, default_value_t = 0.1)]
     learning_rate: f32,
     /// The seed of the initial weights
@@ -43,7 +43,7 @@ struct Options {
     seed: u64,
     #[arg(long, default_value_t = Plan::Auto, help = options::PLANS)]
     plan: Plan,
-    /// A file for a chart of the loss, for which the training stops often and takes longer
+    /// A file for a chart of the loss; the training then stops often and takes longer
     #[arg(long, value_name = "FILE.svg")]
     plot: Option<PathBuf>,
 }
@@ -81,22 +81,23 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
         let all = xor::INPUTS.len();
         return Err(format!("{missed} of {all} classes are wrong: train for more epochs").into());
     }
-    if options.epochs >= NOTEBOOK_EPOCHS && farthest.total_cmp(&CLOSE).is_gt() {
-        return Err(format!("an output is {farthest:.4} from its target, and {CLOSE} was expected").into());
+    if options.epochs >= NOTEBOOK_EPOCHS && farthest.total_cmp(&TOLERANCE).is_gt() {
+        return Err(format!("an output is {farthest:.4} from its target, and {TOLERANCE} was expected").into());
     }
     Ok(())
 }
 
-/// Trains with a progress bar; gives the losses for a chart, and the seconds.
+/// Trains with a progress bar. Returns the losses for a chart, and the seconds.
 fn train(trainer: &mut Trainer, options: &Options) -> Result<(Series, f64), Box<dyn Error>> {
     let bar = progress::bar(options.epochs, "{pos}/{len} epochs, {rate} epochs/s, {eta} left, loss {msg}")?;
     let mut losses = Series::new("mean loss of an epoch");
-    // Training in pieces gives the same bits; it is cut only for a chart.
-    let piece = if options.plot.is_some() { options.epochs.div_ceil(PLOTTED).max(1) } else { options.epochs.max(1) };
+    // Training in several calls gives the same bits; it is split only for a chart.
+    let epochs_per_call =
+        if options.plot.is_some() { options.epochs.div_ceil(PLOTTED).max(1) } else { options.epochs.max(1) };
     let start = Instant::now();
     let mut done = 0;
     while done < options.epochs {
-        let epochs = piece.min(options.epochs - done);
+        let epochs = epochs_per_call.min(options.epochs - done);
         trainer.train(epochs, |progress| {
             bar.set_message(format!("{:.6}", progress.report.loss));
             bar.set_position(done + progress.epoch);
@@ -110,9 +111,9 @@ fn train(trainer: &mut Trainer, options: &Options) -> Result<(Series, f64), Box<
     Ok((losses, start.elapsed().as_secs_f64()))
 }
 
-/// Says how long the steps took, and how long the notebook's author waited for as many.
+/// Prints how long the steps took, compared with the notebook's author's time.
 fn print_time(options: &Options, steps: u64, seconds: f64) {
-    println!("seconds  {seconds:.3}, the driver's compiling of the shader included: BENCHMARKS.md has it without");
+    println!("seconds  {seconds:.3}, including the driver's compiling of the shader; BENCHMARKS.md excludes it");
     if options.epochs == NOTEBOOK_EPOCHS && options.hidden == 30 {
         let times = NOTEBOOK_SECONDS / seconds;
         println!("the notebook's author took {NOTEBOOK_SECONDS} s in NumPy: {times:.0} times as long");
@@ -122,8 +123,8 @@ fn print_time(options: &Options, steps: u64, seconds: f64) {
     }
 }
 
-/// Prints each input, the network's outputs, the class that they stand for, and the class wanted; counts the classes
-/// missed, and says how far an output is from its target at most.
+/// Prints each input, the network's outputs, their class, and the class wanted. Returns the number of wrong classes,
+/// and the largest distance of an output from its target.
 fn print_table(network: &Network) -> wgrad::Result<(usize, f32)> {
     println!("input     outputs             class  wanted");
     let outputs = network.predict(xor::INPUTS.as_flattened())?;
@@ -134,7 +135,7 @@ fn print_table(network: &Network) -> wgrad::Result<(usize, f32)> {
         let [first, second] = input;
         println!("[{first}, {second}] → [{:.4}, {:.4}]  {class:5}  {wanted:6}", output[0], output[1]);
         missed += usize::from(class != wanted);
-        // By the total order, in which NaN is the farthest.
+        // In the total order NaN is the largest.
         let distances = output.iter().zip(target).map(|(y, t)| (y - t).abs());
         farthest = distances.chain([farthest]).max_by(f32::total_cmp).unwrap_or(f32::NAN);
     }

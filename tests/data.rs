@@ -1,4 +1,4 @@
-//! Data sets as bytes, split, growing; how a network classifies them; and rows on their way to the GPU and back.
+//! Data sets of bytes, split, and growing; classification; rows written to the GPU and read back.
 
 mod common;
 
@@ -7,13 +7,13 @@ use common::*;
 use wgrad::reference::{self, Matrix, NeuralNetwork, Order};
 use wgrad::{BytesConfig, Dataset, Error, Mlp, Network, Plan, Rows, TrainConfig, Trainer, class_of, kernels, wgpu};
 
-/// Bytes that differ from each other.
+/// Random bytes.
 fn bytes(seed: u64, count: usize) -> Vec<u8> {
-    uniform(seed, count).iter().map(|number| (number * 256.0) as u8).collect()
+    uniform(seed, count).iter().map(|value| (value * 256.0) as u8).collect()
 }
 
-/// What bytes and classes stand for, as f32.
-fn numbers(config: BytesConfig, inputs: &[u8], classes: &[u8]) -> (Vec<f32>, Vec<f32>) {
+/// The f32 values that the bytes and classes encode.
+fn decoded(config: BytesConfig, inputs: &[u8], classes: &[u8]) -> (Vec<f32>, Vec<f32>) {
     let [low, high] = config.inputs.map(f64::from);
     let [off, on] = config.targets;
     let targets = classes
@@ -24,9 +24,9 @@ fn numbers(config: BytesConfig, inputs: &[u8], classes: &[u8]) -> (Vec<f32>, Vec
 }
 
 #[test]
-fn bytes_train_as_the_numbers_that_they_stand_for() {
+fn bytes_train_as_the_values_that_they_encode() {
     let mut checked = 0;
-    // Widths that are whole words and others; the last has large tiles.
+    // Widths that fill whole u32 words and others; the last case has large tiles.
     for (width, hidden, classes, samples, batch_size, shuffle) in [
         (8, 5, 3, 13, 1, None),
         (5, 7, 4, 13, 4, Some(2)),
@@ -38,7 +38,7 @@ fn bytes_train_as_the_numbers_that_they_stand_for() {
         let mlp = Mlp::inputs(width).linear(hidden).bias().sigmoid().linear(classes).sigmoid();
         let inputs = bytes(1, samples * width);
         let labels = (0..samples).map(|sample| (sample * 7 % classes) as u8).collect::<Vec<_>>();
-        let (x, t) = numbers(config, &inputs, &labels);
+        let (x, t) = decoded(config, &inputs, &labels);
         for plan in [Plan::Plain, Plan::Layered, Plan::Auto] {
             let network = Network::new(gpu(), &mlp, 3).unwrap();
             let data = Dataset::from_bytes(gpu(), samples, &inputs, &labels, config).unwrap();
@@ -109,7 +109,7 @@ fn a_data_set_grows_while_it_is_trained_on() {
         let network = Network::new(gpu(), &mlp, 7).unwrap();
         let config = TrainConfig { batch_size: 3, plan, ..Default::default() };
         let mut trainer = Trainer::new(&network, &data, config).unwrap();
-        // As long as there are none, nothing is done.
+        // Without samples nothing is trained.
         record(&mut trainer, 5);
         assert_eq!((trainer.read_loss().unwrap(), trainer.steps_per_epoch()), (None, 0), "{plan}");
         trainer.train(3, |_| ()).unwrap();
@@ -118,7 +118,7 @@ fn a_data_set_grows_while_it_is_trained_on() {
         let mut train = |batches: &[std::ops::Range<usize>]| {
             for batch in batches {
                 let (x, t) = rows(batch.start, batch.end);
-                let [x, t] = [x, t].map(|numbers| Matrix::from_f32(batch.len(), 2, numbers).unwrap());
+                let [x, t] = [x, t].map(|values| Matrix::from_f32(batch.len(), 2, values).unwrap());
                 reference.train_step(&x, &t, f64::from(0.1f32)).unwrap();
             }
             reference.parameters()
@@ -131,14 +131,14 @@ fn a_data_set_grows_while_it_is_trained_on() {
             record(&mut trainer, steps);
             assert_l2(&plan.to_string(), &network.read_parameters().unwrap(), &weights, 2e-6);
         };
-        // The first batch after nothing is of one sample; then come whole ones, to the end and on.
+        // The first batch has one sample; full batches follow, to the epoch's end and beyond.
         write(0, 5);
         expect(4, train(&[0..1, 1..4, 4..5, 0..3]));
-        // The second batch of the epoch was to end with the fifth sample; what is added comes after it.
+        // The epoch's second batch was planned to end with the fifth sample; added samples come after it.
         write(5, 9);
         assert_eq!(data.samples(), 9);
         expect(3, train(&[3..5, 5..8, 8..9]));
-        // Rows are written over, too.
+        // Rows can be overwritten.
         data.write_rows(1, rows(10, 12).0, rows(10, 12).1).unwrap();
         data.write_rows(1, rows(1, 3).0, rows(1, 3).1).unwrap();
         write(9, 12);
@@ -166,8 +166,8 @@ fn an_apps_buffers_fill_while_they_are_trained_on() {
         });
         for range in [0..5, 5..6, 6..12] {
             let (x, t) = (&inputs[2 * range.start..2 * range.end], &targets[2 * range.start..2 * range.end]);
-            for (buffer, numbers) in buffers.iter().zip([x, t]) {
-                gpu().queue().write_buffer(buffer, 8 * range.start as u64, bytemuck::cast_slice(numbers));
+            for (buffer, values) in buffers.iter().zip([x, t]) {
+                gpu().queue().write_buffer(buffer, 8 * range.start as u64, bytemuck::cast_slice(values));
             }
             theirs.write_samples(range.end).unwrap();
             ours.write_rows(range.start, x, t).unwrap();
@@ -192,7 +192,7 @@ fn a_network_classifies_as_the_reference_does() {
         let t = uniform(seed + 1, classes * samples);
         let data = Dataset::from_slices(gpu(), samples, &x, &t).unwrap();
         let found = network.classify(&data).unwrap();
-        // Row by row, `class_of` says the same.
+        // `class_of` gives the same counts, row by row.
         let mut row_by_row = vec![0.0; found.classes() * found.classes()];
         for (y, t) in network.predict(&x).unwrap().chunks(classes).zip(t.chunks(classes)) {
             row_by_row[class_of(t) * found.classes() + class_of(y)] += 1.0;
@@ -203,8 +203,9 @@ fn a_network_classifies_as_the_reference_does() {
         let t = Matrix::from_f32(samples, classes, &t).unwrap();
         let expected = reference::confusion(&y, &t).unwrap();
         assert_eq!(found.classes(), classes.max(2));
-        let counts = (0..found.classes()).flat_map(|actual| (0..found.classes()).map(move |said| (actual, said)));
-        let counts = counts.map(|(actual, said)| found.count(actual, said) as f64).collect::<Vec<_>>();
+        let counts =
+            (0..found.classes()).flat_map(|actual| (0..found.classes()).map(move |predicted| (actual, predicted)));
+        let counts = counts.map(|(actual, predicted)| found.count(actual, predicted) as f64).collect::<Vec<_>>();
         assert_eq!(counts, expected.as_slice(), "{mlp}");
         assert_eq!(counts, row_by_row, "{mlp}");
         assert_eq!(found.samples(), samples as u64);
@@ -215,21 +216,22 @@ fn a_network_classifies_as_the_reference_does() {
         assert_close("loss", &[found.loss()], &[loss], |_| 1e-5 * loss);
         assert_close("loss", &network.evaluate(&data).unwrap(), &[loss], |_| 1e-5 * loss);
     }
-    // Of bytes too: the classes are the labels.
+    // With bytes the labels are the classes.
     let mlp = Mlp::inputs(6).linear(4).sigmoid();
     let network = Network::new(gpu(), &mlp, 1).unwrap();
     let labels = [3, 0, 1, 1, 2, 3, 3];
     let config = BytesConfig { classes: 4, ..Default::default() };
     let data = Dataset::from_bytes(gpu(), 7, &bytes(9, 42), &labels, config).unwrap();
     let found = network.classify(&data).unwrap();
-    let actual = (0..4).map(|actual| (0..4).map(|said| found.count(actual, said)).sum::<u64>()).collect::<Vec<_>>();
+    let actual =
+        (0..4).map(|actual| (0..4).map(|predicted| found.count(actual, predicted)).sum::<u64>()).collect::<Vec<_>>();
     assert_eq!(actual, [1, 2, 1, 3]);
     let population = Network::population(gpu(), &mlp, 2, 1).unwrap();
     assert!(matches!(population.classify(&data), Err(Error::Count { found: 2, least: 1, most: 1, .. })));
 }
 
 #[test]
-fn rows_come_back_as_they_were_from_wherever_they_lie() {
+fn rows_are_read_back_unchanged_in_every_layout() {
     for (height, width) in [(1, 1), (1, 7), (3, 1), (5, 4), (33, 30)] {
         let values = normal(1, height * width);
         let rows = Rows::from_slice(gpu(), width, &values).unwrap();
@@ -238,12 +240,12 @@ fn rows_come_back_as_they_were_from_wherever_they_lie() {
         let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
         assert_eq!(rows.buffer().usage(), usage);
         for layout in [Layout::Dense, Layout::Scattered, Layout::Spaced] {
-            // Poison is all around them, and in the gaps.
+            // Poison surrounds the rows and fills the gaps.
             let placed = Placed::new(gpu(), layout, height, width, Some(&values));
             assert_eq!(placed.rows.read(gpu()).unwrap(), values, "{height} rows of {width}, {layout:?}");
         }
     }
-    // As many as there are in a table, the last without a whole stride, and what a kernel makes of them.
+    // Two columns of a table: the last row ends before its stride does. Kernels take them too.
     let table = Rows::from_slice(gpu(), 1, &[9.0, 1.0, 2.0, 9.0, 3.0, 4.0, 9.0, 5.0, 6.0]).unwrap();
     let columns = Rows::new(table.buffer(), 2).offset(4).stride(12);
     assert_eq!(columns.read(gpu()).unwrap(), [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
@@ -269,7 +271,7 @@ fn the_memory_that_training_takes_is_what_it_says() {
     let trainer = Trainer::new(&network, &data, TrainConfig { batch_size: 64, ..Default::default() }).unwrap();
     let memory = trainer.memory();
     assert_eq!((memory.data, memory.parameters), (10_000 * (784 + 4), 4 * 158_800));
-    // The hidden layer's outputs and derivatives, and the outputs' derivatives.
+    // The hidden layer's outputs and gradients, and the outputs' gradients.
     let activations = 4 * 64 * (200 + 200 + 12);
     assert!((activations..activations * 11 / 10).contains(&memory.batch), "{memory:?}");
     assert_eq!(memory.total(), memory.data + memory.parameters + memory.batch);

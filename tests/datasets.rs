@@ -1,4 +1,4 @@
-//! Data sets are read as they were written; everything else is refused, by place.
+//! Data sets are read as they were written; malformed files are refused, with the position of the mistake.
 
 mod common;
 #[path = "datasets/costs.rs"]
@@ -25,7 +25,7 @@ fn idx(magic: u32, sizes: &[u32], bytes: &[u8]) -> Vec<u8> {
     [&header, bytes].concat()
 }
 
-/// Three images of 2 × 5, with every byte another.
+/// Three images of 2 × 5 pixels, all bytes different.
 fn small_images() -> Vec<u8> {
     idx(0x803, &[3, 2, 5], &(0..30).map(|i| i * 8 + 7).collect::<Vec<_>>())
 }
@@ -63,7 +63,7 @@ impl Folder {
         Table::from_csv(self.write("table.csv", text), header, |_| ())
     }
 
-    /// The error must be that of this file, place, find and expectation.
+    /// Compares the error with this file, and with the place, what was found and what was expected.
     fn assert_malformed<T: std::fmt::Debug>(&self, read: Result<T>, name: &str, words: [&str; 3]) {
         let [place, found, expected] = words.map(str::to_owned);
         let path = self.path(name).display().to_string();
@@ -72,7 +72,7 @@ impl Folder {
 }
 
 #[test]
-fn idx_comes_back_plain_and_packed() {
+fn idx_is_read_plain_and_gzipped() {
     let folder = Folder::new();
     let (images, labels) = (small_images(), small_labels());
     let members = [gzip(&images[..3]), gzip(&[]), gzip(&images[3..20]), gzip(&images[20..])].concat();
@@ -123,7 +123,7 @@ fn no_flipped_bit_of_a_gzip_file_changes_what_is_read() {
         let mut damaged = packed.clone();
         damaged[bit / 8] ^= 1 << (bit % 8);
         match folder.read_idx(&damaged, &small_labels()) {
-            // Some bits mean nothing here: of the time, the system, and behind the last word of the stream.
+            // Some bits have no effect: those of the time, of the system, and after the stream's last symbol.
             Ok(read) => assert_eq!(read, good, "bit {bit}"),
             Err(error) => {
                 assert!(matches!(error, Error::Malformed { .. }), "bit {bit}: {error}");
@@ -134,37 +134,30 @@ fn no_flipped_bit_of_a_gzip_file_changes_what_is_read() {
     assert!(refused >= 8 * (packed.len() - 7), "{refused}");
 }
 
+const IMAGES_HEADER: &str = "16 bytes of header of an IDX file of images";
+
 #[test]
-fn refuses_idx_files_by_place() {
+fn refuses_idx_headers_of_images_with_the_byte() {
     let folder = Folder::new();
     let (images, labels) = (small_images(), small_labels());
-    let short = |sizes: &[u32]| idx(0x803, sizes, &[0; 1000]);
-    let mut wrong_sum = gzip(&images);
-    let at = wrong_sum.len() - 8;
-    wrong_sum[at] ^= 1;
-    let header = "16 bytes of header of an IDX file of images";
+    let sized = |sizes: &[u32]| idx(0x803, sizes, &[0; 1000]);
     let magic = "0x00000803, an IDX file of images";
-    let damaged = "a damaged gzip stream (corrupt gzip stream does not have a matching checksum)";
-    let too_much = "at most 58720292 bytes in a gzip file of 36; unpack it first (gunzip)";
-    let lie = gzip(&idx(0x803, &[1_000_000, 28, 28], &[7; 5]));
-    assert_eq!(lie.len(), 36);
     for (bytes, words) in [
-        (vec![], ["byte 0", "the end of the file", header]),
-        (gzip(&[]), ["unpacked byte 0", "the end of the file", header]),
-        (images[..15].to_vec(), ["byte 15", "the end of the file", header]),
+        (vec![], ["byte 0", "the end of the file", IMAGES_HEADER]),
+        (images[..15].to_vec(), ["byte 15", "the end of the file", IMAGES_HEADER]),
         (labels.clone(), ["byte 0", "the magic number 0x00000801", magic]),
         (gzip(&labels), ["unpacked byte 0", "the magic number 0x00000801", magic]),
         (idx(0x0803_0000, &[3, 2, 5], &[0; 30]), ["byte 0", "the magic number 0x08030000", magic]),
         (b"label,1x1,1x2\n".to_vec(), ["byte 0", "the magic number 0x6c616265", magic]),
-        (short(&[0, 2, 5]), ["byte 4", "0 images", "at least one image"]),
-        (short(&[3, 0, 5]), ["byte 8", "images of 0 × 5", "at least 1 × 1"]),
-        (short(&[3, 2, 0]), ["byte 8", "images of 2 × 0", "at least 1 × 1"]),
+        (sized(&[0, 2, 5]), ["byte 4", "0 images", "at least one image"]),
+        (sized(&[3, 0, 5]), ["byte 8", "images of 0 × 5", "at least 1 × 1"]),
+        (sized(&[3, 2, 0]), ["byte 8", "images of 2 × 0", "at least 1 × 1"]),
         (
-            short(&[1_000_000_000, 28, 28]),
+            sized(&[1_000_000_000, 28, 28]),
             ["byte 1016", "the end of the file", "1000000000 images of 28 × 28, up to byte 784000000016"],
         ),
         (
-            short(&[u32::MAX; 3]),
+            sized(&[u32::MAX; 3]),
             [
                 "byte 1016",
                 "the end of the file",
@@ -172,11 +165,29 @@ fn refuses_idx_files_by_place() {
             ],
         ),
         ([&images[..], &[0]].concat(), ["byte 46", "more bytes", "the end of the file"]),
+    ] {
+        folder.assert_malformed(folder.read_idx(&bytes, &labels), "images", words);
+    }
+}
+
+#[test]
+fn refuses_gzipped_images_with_the_unpacked_byte() {
+    let folder = Folder::new();
+    let (images, labels) = (small_images(), small_labels());
+    let mut wrong_checksum = gzip(&images);
+    let index = wrong_checksum.len() - 8;
+    wrong_checksum[index] ^= 1;
+    let damaged = "a damaged gzip stream (corrupt gzip stream does not have a matching checksum)";
+    let too_much = "at most 58720292 bytes in a gzip file of 36; unpack it first (gunzip)";
+    let bomb = gzip(&idx(0x803, &[1_000_000, 28, 28], &[7; 5]));
+    assert_eq!(bomb.len(), 36);
+    for (bytes, words) in [
+        (gzip(&[]), ["unpacked byte 0", "the end of the file", IMAGES_HEADER]),
         (gzip(&[&images[..], &[0]].concat()), ["unpacked byte 46", "more bytes", "the end of the file"]),
         ([gzip(&images), gzip(&[0])].concat(), ["unpacked byte 46", "more bytes", "the end of the file"]),
         (gzip(&images[..40]), ["unpacked byte 40", "the end of the file", "3 images of 2 × 5, up to byte 46"]),
-        (lie, ["unpacked byte 4", "1000000 images of 28 × 28, 784000000 bytes", too_much]),
-        (wrong_sum, ["unpacked byte 46", damaged, "a whole one"]),
+        (bomb, ["unpacked byte 4", "1000000 images of 28 × 28, 784000000 bytes", too_much]),
+        (wrong_checksum, ["unpacked byte 46", damaged, "a whole one"]),
         (
             gzip(&images)[..30].to_vec(),
             ["unpacked byte 23", "the end of the gzip stream", "the rest of it: the file is cut off"],
@@ -184,6 +195,12 @@ fn refuses_idx_files_by_place() {
     ] {
         folder.assert_malformed(folder.read_idx(&bytes, &labels), "images", words);
     }
+}
+
+#[test]
+fn refuses_idx_labels_with_the_byte() {
+    let folder = Folder::new();
+    let (images, labels) = (small_images(), small_labels());
     for (bytes, words) in [
         (labels[..7].to_vec(), ["byte 7", "the end of the file", "8 bytes of header of an IDX file of labels"]),
         (labels[..10].to_vec(), ["byte 10", "the end of the file", "3 labels, up to byte 11"]),
@@ -194,12 +211,9 @@ fn refuses_idx_files_by_place() {
     }
     let expected = format!("3, one for each image of {}", folder.path("images").display());
     let four = idx(0x801, &[4], &[1; 4]);
-    folder.assert_malformed(folder.read_idx(&images, &four), "labels", ["byte 4", "4 labels", &expected]);
-    folder.assert_malformed(
-        folder.read_idx(&images, &gzip(&four)),
-        "labels",
-        ["unpacked byte 4", "4 labels", &expected],
-    );
+    for (bytes, place) in [(gzip(&four), "unpacked byte 4"), (four, "byte 4")] {
+        folder.assert_malformed(folder.read_idx(&images, &bytes), "labels", [place, "4 labels", &expected]);
+    }
 }
 
 #[test]
@@ -220,7 +234,7 @@ fn what_the_system_refuses_is_an_error_of_the_file() {
 }
 
 #[test]
-fn images_come_back_from_csv() {
+fn images_are_read_from_csv() {
     let folder = Folder::new();
     let pixels = [0, 1, 20, 255, 9, 80, 70, 6];
     for (text, label) in [
@@ -237,7 +251,7 @@ fn images_come_back_from_csv() {
         assert_eq!((read.pixels(), read.labels()), (&pixels[..], &[7, 3][..]), "{text:?}");
         assert_eq!((read.len(), read.height(), read.width()), (2, 2, 2), "{text:?}");
     }
-    // No square: one row. One pixel is a square.
+    // Three pixels are not a square: one row. One pixel is a square.
     let read = folder.read_images("1,2,3,4\n", LabelColumn::First).unwrap();
     assert_eq!((read.pixels(), read.height(), read.width()), (&[2, 3, 4][..], 1, 3));
     let read = folder.read_images("1,2\n", LabelColumn::Last).unwrap();
@@ -245,7 +259,7 @@ fn images_come_back_from_csv() {
 }
 
 #[test]
-fn refuses_csv_of_images_by_line_and_field() {
+fn refuses_csv_of_images_with_line_and_field() {
     let folder = Folder::new();
     let (pixel, label, end) = ("a pixel from 0 to 255", "a label from 0 to 255", "the end of the file");
     let long = format!("1,{}", "x".repeat(1000));
@@ -292,7 +306,7 @@ fn words(classes: &[&str], rows: &[u32]) -> Values {
 }
 
 #[test]
-fn tables_come_back_from_csv() {
+fn tables_are_read_from_csv() {
     let folder = Folder::new();
     let named = ["a", "b"];
     let unnamed = ["column 1", "column 2"];
@@ -311,7 +325,7 @@ fn tables_come_back_from_csv() {
             [words(&["a", "c", "e"], &[0, 1, 2, 1]), words(&["b", "d"], &[0, 1, 0, 0])],
         ),
         ("a,b\nc,d\na,d\n", Header::Yes, named, [words(&["c", "a"], &[0, 1]), words(&["d"], &[0, 0])]),
-        // A number among the names of columns is data, unless it is said to be a name.
+        // A first row that contains a number is data, unless `Header::Yes` makes it names.
         ("a,2\n1,3\n", Header::Auto, unnamed, [words(&["a", "1"], &[0, 1]), numbers(&[2.0, 3.0])]),
         ("a,2\n1,3\n", Header::Yes, ["a", "2"], [numbers(&[1.0]), numbers(&[3.0])]),
         ("a,b\n1,3\n", Header::No, unnamed, [words(&["a", "1"], &[0, 1]), words(&["b", "3"], &[0, 1])]),
@@ -336,7 +350,7 @@ fn tables_come_back_from_csv() {
 }
 
 #[test]
-fn refuses_tables_by_line_and_column() {
+fn refuses_tables_with_line_and_column() {
     let folder = Folder::new();
     let (end, finite, ragged) = ("the end of the file", "a finite number", "2, as in the first row");
     let (header_only, rows) = ("a header and no rows", "at least one row of data");

@@ -1,20 +1,22 @@
-//! Inside an app: its device, its encoder, its buffers; nothing is made, submitted or waited for behind its back.
+//! Inside an app: on its device, in its encoder, on its buffers; nothing is created, submitted or waited for without
+//! it.
 
 mod common;
+#[path = "embedding/lost_device.rs"]
+mod lost_device;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use common::*;
 use wgrad::{Dataset, Error, Gpu, Network, Plan, Rows, TrainConfig, Trainer, wgpu};
 
-/// A device as an app has it: requested by the app, at the default limits, without features.
+/// A device that an app requests at the default limits, without features.
 fn app_device() -> (wgpu::Device, wgpu::Queue) {
     app_device_with(wgpu::Features::empty())
 }
 
-/// The same with these features, as far as the adapter has them.
+/// The same with those of these features that the adapter has.
 fn app_device_with(features: wgpu::Features) -> (wgpu::Device, wgpu::Queue) {
     let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle_from_env());
     let adapter = pollster::block_on(instance.request_adapter(&Default::default())).expect("the tests need an adapter");
@@ -34,7 +36,7 @@ fn xor_trainer(gpu: &Gpu) -> (Network, Trainer) {
 fn trains_on_the_apps_buffers_in_the_apps_encoder() {
     let (device, queue) = app_device();
     let gpu = Gpu::from_wgpu(&device, &queue).unwrap();
-    // A vertex of 5 numbers: the inputs are numbers 1 and 2, the targets 3 and 4.
+    // A vertex has 5 values: inputs at index 1 and 2, targets at index 3 and 4.
     let vertices =
         XOR_INPUTS.iter().zip(&XOR_TARGETS).flat_map(|(x, t)| [9.0, x[0], x[1], t[0], t[1]]).map(f32::to_bits);
     let vertices = buffer_of(&gpu, &vertices.collect::<Vec<_>>());
@@ -75,7 +77,7 @@ fn a_step_creates_no_gpu_object() {
 
 fn records_without_creating((device, queue): (wgpu::Device, wgpu::Queue)) {
     let gpu = Gpu::from_wgpu(&device, &queue).unwrap();
-    // Two counts: the crate's own, in its one place of creation, and wgpu's of what the driver holds.
+    // Two counts: the crate's own of objects created, and wgpu's of objects that the driver holds.
     let count = || {
         let counters = device.get_internal_counters().hal;
         let driver =
@@ -95,8 +97,8 @@ fn records_without_creating((device, queue): (wgpu::Device, wgpu::Queue)) {
     let forward = network.forward(&Rows::new(&input, 2), &Rows::new(&output, 2)).unwrap();
     let backward = forward.backward(&Rows::new(&input, 2), None).unwrap();
     network.read_parameters().unwrap();
-    let made = count();
-    assert!(made.0 > before.0 + 20 && made.1 > before.1 + 20, "both counts can rise: {before:?}, {made:?}");
+    let created = count();
+    assert!(created.0 > before.0 + 20 && created.1 > before.1 + 20, "both counts can rise: {before:?}, {created:?}");
 
     let mut encoder = device.create_command_encoder(&Default::default());
     for steps in [1, 9, 90, 900] {
@@ -106,10 +108,10 @@ fn records_without_creating((device, queue): (wgpu::Device, wgpu::Queue)) {
         backward.record(&mut encoder);
     }
     trainer.record_steps(&mut encoder, 0);
-    assert_eq!(count(), made);
+    assert_eq!(count(), created);
     queue.submit([encoder.finish()]);
     assert_eq!(trainer.read_loss().unwrap().unwrap().step, 1_000);
-    assert_eq!(count().0, made.0 + 1, "the blocking read makes its staging buffer");
+    assert_eq!(count().0, created.0 + 1, "the blocking read makes its staging buffer");
     assert_eq!(layered.read_loss().unwrap().unwrap().step, 1_000);
 }
 
@@ -133,7 +135,7 @@ fn losses_arrive_without_waiting_and_recording_nothing_gives_none() {
     }
     device.poll(wgpu::PollType::wait_indefinitely()).unwrap();
     let report = trainer.latest_loss().unwrap().expect("all submissions are done");
-    // The last frames may have found no free slot, but at least the slots that were free arrived.
+    // The last frames may have found no free slot, but the reports in the slots arrived.
     assert!(report.step >= 16, "{report:?}");
     submit(&gpu, |encoder| trainer.record_steps(encoder, 4));
     device.poll(wgpu::PollType::wait_indefinitely()).unwrap();
@@ -141,12 +143,12 @@ fn losses_arrive_without_waiting_and_recording_nothing_gives_none() {
 }
 
 #[test]
-fn a_frames_steps_grow_to_the_time_that_it_has() {
+fn steps_within_grows_to_the_frames_time() {
     for features in [wgpu::Features::empty(), wgpu::Features::TIMESTAMP_QUERY] {
         let (device, queue) = app_device_with(features);
         let gpu = Gpu::from_wgpu(&device, &queue).unwrap();
         let (_, mut trainer) = xor_trainer(&gpu);
-        // Nothing is known yet, and nothing becomes known by asking, or by an encoder that is dropped.
+        // No step has been timed; neither calls nor dropped encoders time one.
         let minute = Duration::from_secs(60);
         for _ in 0..3 {
             assert_eq!(trainer.steps_within(minute), Ok(1));
@@ -158,17 +160,17 @@ fn a_frames_steps_grow_to_the_time_that_it_has() {
         for frame in 0..5 {
             let before = steps;
             steps = trainer.steps_within(minute).unwrap();
-            // A minute is enough for as many as can be asked for: eight times as many as before.
+            // A minute allows the largest growth: eight times the steps before.
             assert_eq!(steps, (8 * before).max(1), "{features:?}, frame {frame}");
             submit(&gpu, |encoder| trainer.record_steps(encoder, steps));
             recorded += steps;
             device.poll(wgpu::PollType::wait_indefinitely()).unwrap();
         }
-        // Steps that take longer than no time at all do not fit in the shortest.
+        // The smallest budget gets one step, no budget none.
         assert_eq!(trainer.steps_within(Duration::from_nanos(1)), Ok(1));
         assert_eq!(trainer.steps_within(Duration::ZERO), Ok(0));
         assert_eq!(gpu.created_objects(), objects);
-        // What was asked between was not lost to the readings.
+        // Timing the steps has lost no loss report.
         assert_eq!(trainer.latest_loss().unwrap().unwrap().step, recorded);
         device.destroy();
         assert!(matches!(trainer.steps_within(minute), Err(Error::DeviceLost { .. })));
@@ -176,21 +178,21 @@ fn a_frames_steps_grow_to_the_time_that_it_has() {
 }
 
 #[test]
-fn the_gpus_clock_tells_the_training_from_what_else_a_frame_does() {
+fn timestamps_separate_the_training_from_the_rest_of_a_frame() {
     let (device, queue) = app_device_with(wgpu::Features::TIMESTAMP_QUERY);
     if !device.features().contains(wgpu::Features::TIMESTAMP_QUERY) {
         return say("the adapter has no timestamps: not tested");
     }
     let gpu = Gpu::from_wgpu(&device, &queue).unwrap();
     let (_, mut trainer) = xor_trainer(&gpu);
-    // Steps take microseconds; each frame is noticed long after them.
+    // Steps take microseconds; their completion is noticed 30 ms later.
     let late = Duration::from_millis(30);
     for _ in 0..12 {
         let steps = trainer.steps_within(late).unwrap();
         submit(&gpu, |encoder| trainer.record_steps(encoder, steps.min(64)));
         std::thread::sleep(late);
     }
-    // By the time until it was noticed, 30 ms would be 64 steps.
+    // By the time until completion was noticed, 30 ms would be 64 steps.
     let steps = trainer.steps_within(late).unwrap();
     assert!(steps > 128, "{steps}");
 }
@@ -258,58 +260,10 @@ fn an_encoder_that_the_app_drops_loses_nothing() {
     }
     assert_eq!(trainer.latest_loss().unwrap(), None);
     assert_eq!(network.read_parameters().unwrap(), parameters);
-    // Every slot of the readback is free again: the next reading arrives.
+    // Every slot of the readback is free again: the next report arrives.
     submit(&gpu, |encoder| trainer.record_steps(encoder, 3));
     device.poll(wgpu::PollType::wait_indefinitely()).unwrap();
     assert_eq!(trainer.latest_loss().unwrap().unwrap().step, 3);
-}
-
-#[test]
-fn a_lost_device_is_reported_again_and_again_without_a_panic() {
-    let (device, queue) = app_device();
-    let lost = Arc::new(AtomicBool::new(false));
-    let seen = lost.clone();
-    device.set_device_lost_callback(move |_, _| seen.store(true, Ordering::SeqCst));
-    device.on_uncaptured_error(Arc::new(|error| panic!("the app's handler was given {error}")));
-    let gpu = Gpu::from_wgpu(&device, &queue).unwrap();
-    let (network, mut trainer) = xor_trainer(&gpu);
-    submit(&gpu, |encoder| trainer.record_steps(encoder, 5));
-    assert_eq!(trainer.read_loss().unwrap().unwrap().step, 5);
-
-    device.destroy();
-    submit(&gpu, |encoder| trainer.record_steps(encoder, 5));
-    for _ in 0..3 {
-        let error = trainer.latest_loss().unwrap_err();
-        assert!(matches!(error, Error::DeviceLost { .. }), "{error}");
-        assert!(matches!(trainer.read_loss(), Err(Error::DeviceLost { .. })));
-        assert!(matches!(trainer.train(1, |_| ()), Err(Error::DeviceLost { .. })));
-        assert!(matches!(network.read_parameters(), Err(Error::DeviceLost { .. })));
-        let error = network.predict(&[0.0, 1.0]).unwrap_err();
-        assert!(matches!(error, Error::DeviceLost { .. }), "{error}");
-    }
-    assert!(lost.load(Ordering::SeqCst), "the app's loss callback is still its own");
-}
-
-#[test]
-fn a_device_lost_unnoticed_is_reported_by_whatever_is_called_next() {
-    type Call = fn(&Gpu, &Network, &mut Trainer) -> Result<(), Error>;
-    let calls: [Call; 6] = [
-        |_, network, _| network.predict(&[0.0, 1.0]).map(drop),
-        |_, network, _| network.read_parameters().map(drop),
-        |gpu, _, _| Network::new(gpu, &xor_mlp(), 1).map(drop),
-        |gpu, _, _| Dataset::new(gpu, &XOR_INPUTS, &XOR_TARGETS).map(drop),
-        |_, _, trainer| trainer.train(1, |_| ()),
-        |_, _, trainer| trainer.latest_loss().map(drop),
-    ];
-    for (i, call) in calls.into_iter().enumerate() {
-        let (device, queue) = app_device();
-        device.on_uncaptured_error(Arc::new(|error| panic!("the app's handler was given {error}")));
-        let gpu = Gpu::from_wgpu(&device, &queue).unwrap();
-        let (network, mut trainer) = xor_trainer(&gpu);
-        device.destroy();
-        let result = call(&gpu, &network, &mut trainer);
-        assert!(matches!(result, Err(Error::DeviceLost { .. })), "call {i}: {result:?}");
-    }
 }
 
 #[test]
@@ -321,7 +275,7 @@ fn handles_move_between_threads() {
     let trained = std::thread::spawn(move || trainer.train(20, |_| ()).map(|()| trainer)).join().unwrap().unwrap();
     assert_eq!(painter.predict(&[0.0, 1.0]).unwrap().len(), 2);
 
-    // Several networks at once on one queue have the bits of one after the other.
+    // Networks trained at the same time on one queue have the same bits as trained one after the other.
     let train = |seed| {
         let network = Network::new(&gpu, &xor_mlp(), seed).unwrap();
         let data = Dataset::new(&gpu, &XOR_INPUTS, &XOR_TARGETS).unwrap();
@@ -338,7 +292,7 @@ fn handles_move_between_threads() {
 }
 
 #[test]
-fn what_is_dropped_in_flight_is_not_freed_early() {
+fn resources_dropped_in_flight_are_not_freed_early() {
     let (device, queue) = app_device();
     let gpu = Gpu::from_wgpu(&device, &queue).unwrap();
     let (network, mut trainer) = xor_trainer(&gpu);
@@ -351,7 +305,7 @@ fn what_is_dropped_in_flight_is_not_freed_early() {
 }
 
 #[test]
-fn a_submission_that_wgpu_refuses_is_reported_once_and_training_goes_on() {
+fn a_submission_that_wgpu_refuses_is_reported_once_and_training_continues() {
     let (device, queue) = app_device_with(wgpu::Features::TIMESTAMP_QUERY);
     let gpu = Gpu::from_wgpu(&device, &queue).unwrap();
     let (_, mut trainer) = xor_trainer(&gpu);
@@ -360,7 +314,7 @@ fn a_submission_that_wgpu_refuses_is_reported_once_and_training_goes_on() {
 
     let steps = trainer.steps_within(Duration::from_secs(60)).unwrap();
 
-    // The app's own mistake, in the encoder of the training steps: a buffer that is destroyed before the submission.
+    // The app's mistake, in the encoder with the training steps: it destroys a buffer before the submission.
     let [from, to] = [buffer_of(&gpu, &[0; 4]), buffer_of(&gpu, &[0; 4])];
     let mut encoder = device.create_command_encoder(&Default::default());
     trainer.record_steps(&mut encoder, 500);
@@ -373,7 +327,7 @@ fn a_submission_that_wgpu_refuses_is_reported_once_and_training_goes_on() {
 
     let error = trainer.latest_loss().unwrap_err();
     assert!(matches!(error, Error::WorkDropped { expected: 505, found: 5, .. }), "{error}");
-    // What was not done took no time: the next frame is as long as before.
+    // Dropped steps are not timed: the next frame gets as many as before.
     assert_eq!(trainer.steps_within(Duration::from_secs(60)), Ok(steps));
     submit(&gpu, |encoder| trainer.record_steps(encoder, 5));
     device.poll(wgpu::PollType::wait_indefinitely()).unwrap();
@@ -401,7 +355,7 @@ fn every_label_starts_with_the_crates_name() {
     let (network, mut trainer) = xor_trainer(&gpu);
     trainer.train(1, |_| ()).unwrap();
     network.read_parameters().unwrap();
-    // The allocator knows the buffers by their labels, where there is an allocator.
+    // The allocator, where there is one, lists the buffers' labels.
     let Some(report) = device.generate_allocator_report() else { return };
     let names = report.allocations.iter().map(|allocation| allocation.name.as_str());
     let (wgpus, ours) = names.partition::<Vec<_>, _>(|name| name.starts_with("(wgpu internal)"));

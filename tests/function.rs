@@ -1,15 +1,16 @@
-//! The network in the app's own shaders gives the numbers of `Network::forward`, in fragment and in compute shaders.
+//! The network called in an app's own fragment and compute shaders gives the outputs of `Network::forward`.
 
 mod common;
 
 use common::*;
 use wgrad::{Dataset, Mlp, Network, Rows, TrainConfig, Trainer, wgpu};
 
-/// The pixels of a row of the texture, and the points of all: a prime, so that the last row is not full.
+/// The texture's pixels per row, and the number of points: a prime, so that the last row is not full.
 const WIDTH: u32 = 16;
 const POINTS: usize = 157;
 
-/// An app's shaders: the function's results for a point, four of them from `first` on a pixel, or all into a buffer.
+/// An app's shaders. The fragment shader writes four outputs, from `first` on, to the point's pixel; the compute shader
+/// writes all outputs to a buffer.
 const SHADERS: &str = "
 @group(1) @binding(0) var<storage, read> points: array<f32>;
 @group(1) @binding(1) var<storage, read_write> answers: array<f32>;
@@ -54,7 +55,7 @@ fn compute(@builtin(global_invocation_id) id: vec3<u32>) {
 }
 ";
 
-/// An app's shaders that have the network in them.
+/// An app's shaders with the network in them.
 struct App {
     module: wgpu::ShaderModule,
     parameters: wgpu::Buffer,
@@ -67,15 +68,15 @@ impl App {
         let (inputs, outputs) = (network.mlp().input_width(), network.mlp().output_width());
         let shaders = [("INPUTS", inputs), ("OUTPUTS", outputs), ("WIDTH", WIDTH as usize), ("POINTS", POINTS)]
             .iter()
-            .fold(SHADERS.to_owned(), |text, (name, number)| text.replace(name, &number.to_string()));
-        // Not where the app's own bindings are.
-        let text = network.wgsl("mlp_forward", 2, 7).unwrap() + &shaders;
-        let source = wgpu::ShaderSource::Wgsl(text.into());
+            .fold(SHADERS.to_owned(), |source, (name, value)| source.replace(name, &value.to_string()));
+        // In another group than the app's own bindings.
+        let source = network.wgsl("mlp_forward", 2, 7).unwrap() + &shaders;
+        let source = wgpu::ShaderSource::Wgsl(source.into());
         let module = gpu().device().create_shader_module(wgpu::ShaderModuleDescriptor { label: None, source });
         App { module, parameters: network.parameters().clone(), points: points.clone(), outputs }
     }
 
-    /// Binds what a pipeline has: the network's parameters, the points, and where it writes any the answers.
+    /// The bind groups of a pipeline: the points and, if it writes them, the answers; then the network's parameters.
     fn bind(&self, layouts: [wgpu::BindGroupLayout; 2], answers: Option<&wgpu::Buffer>) -> [wgpu::BindGroup; 2] {
         let entry = |binding, buffer: &wgpu::Buffer| (binding, buffer.clone());
         let own = std::iter::once(entry(0, &self.points)).chain(answers.map(|answers| entry(1, answers)));
@@ -93,7 +94,7 @@ impl App {
         })
     }
 
-    /// What the compute shader writes.
+    /// The outputs that the compute shader writes.
     fn computed(&self) -> Vec<f32> {
         let pipeline = gpu().device().create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
             label: None,
@@ -114,12 +115,12 @@ impl App {
         words_of(gpu(), &answers).into_iter().map(f32::from_bits).collect()
     }
 
-    /// What the fragment shader draws, four outputs from `first` on a pixel.
+    /// What the fragment shader draws: four outputs per pixel, from `first` on.
     fn drawn(&self, first: usize) -> Vec<f32> {
-        let (device, format) = (gpu().device(), wgpu::TextureFormat::Rgba32Float);
+        let format = wgpu::TextureFormat::Rgba32Float;
         let size =
             wgpu::Extent3d { width: WIDTH, height: POINTS.div_ceil(WIDTH as usize) as u32, depth_or_array_layers: 1 };
-        let texture = device.create_texture(&wgpu::TextureDescriptor {
+        let texture = gpu().device().create_texture(&wgpu::TextureDescriptor {
             label: None,
             size,
             mip_level_count: 1,
@@ -129,28 +130,7 @@ impl App {
             usage: wgpu::TextureUsages::RENDER_ATTACHMENT | wgpu::TextureUsages::COPY_SRC,
             view_formats: &[],
         });
-        let constants = [("first", first as f64)];
-        let pipeline = device.create_render_pipeline(&wgpu::RenderPipelineDescriptor {
-            label: None,
-            layout: None,
-            vertex: wgpu::VertexState {
-                module: &self.module,
-                entry_point: Some("vertex"),
-                compilation_options: Default::default(),
-                buffers: &[],
-            },
-            primitive: Default::default(),
-            depth_stencil: None,
-            multisample: Default::default(),
-            fragment: Some(wgpu::FragmentState {
-                module: &self.module,
-                entry_point: Some("fragment"),
-                compilation_options: wgpu::PipelineCompilationOptions { constants: &constants, ..Default::default() },
-                targets: &[Some(format.into())],
-            }),
-            multiview_mask: None,
-            cache: None,
-        });
+        let pipeline = self.render_pipeline(format, first);
         let groups = self.bind([1, 2].map(|group| pipeline.get_bind_group_layout(group)), None);
         let view = texture.create_view(&Default::default());
         let picture = buffer_of(gpu(), &vec![POISON; (size.width * size.height * 4) as usize]);
@@ -160,7 +140,7 @@ impl App {
                     view: &view,
                     depth_slice: None,
                     resolve_target: None,
-                    // Drawn over: a pixel that is not would be found.
+                    // A pixel that is not drawn stays white, and the comparison finds it.
                     ops: wgpu::Operations {
                         load: wgpu::LoadOp::Clear(wgpu::Color::WHITE),
                         store: wgpu::StoreOp::Store,
@@ -182,23 +162,48 @@ impl App {
         });
         words_of(gpu(), &picture).into_iter().map(f32::from_bits).collect()
     }
+
+    fn render_pipeline(&self, format: wgpu::TextureFormat, first: usize) -> wgpu::RenderPipeline {
+        let constants = [("first", first as f64)];
+        gpu().device().create_render_pipeline(&wgpu::RenderPipelineDescriptor {
+            label: None,
+            layout: None,
+            vertex: wgpu::VertexState {
+                module: &self.module,
+                entry_point: Some("vertex"),
+                compilation_options: Default::default(),
+                buffers: &[],
+            },
+            primitive: Default::default(),
+            depth_stencil: None,
+            multisample: Default::default(),
+            fragment: Some(wgpu::FragmentState {
+                module: &self.module,
+                entry_point: Some("fragment"),
+                compilation_options: wgpu::PipelineCompilationOptions { constants: &constants, ..Default::default() },
+                targets: &[Some(format.into())],
+            }),
+            multiview_mask: None,
+            cache: None,
+        })
+    }
 }
 
-/// Holds what both stages compute to `Network::forward`.
-fn assert_same_numbers(network: &Network, points: &wgpu::Buffer, app: &App) {
+/// Compares the outputs of both shader stages with those of `Network::forward`.
+fn assert_same_outputs(network: &Network, points: &wgpu::Buffer, app: &App) {
     let (mlp, outputs) = (network.mlp(), network.mlp().output_width());
     let y = buffer_of(gpu(), &vec![POISON; POINTS * outputs]);
     let forward = network.forward(&Rows::new(points, mlp.input_width()), &Rows::new(&y, outputs)).unwrap();
     submit(gpu(), |encoder| forward.record(encoder));
     let y = words_of(gpu(), &y).into_iter().map(|word| f64::from(f32::from_bits(word))).collect::<Vec<_>>();
-    // Of large results, which only networks without a last sigmoid have, a millionth is less than they are exact to.
+    // Large outputs, which only networks without a last sigmoid have, are not exact to a millionth.
     let bound = 1e-6 * y.iter().fold(1.0, |largest: f64, y| largest.max(y.abs()));
     assert_close(&format!("{mlp}, compute"), &app.computed(), &y, |_| bound);
-    // Of many outputs the last: each four are a picture.
+    // Of many outputs only the last are drawn: a picture holds four.
     let first = (outputs - 1) / 4 * 4;
-    let numbers = outputs - first;
+    let count = outputs - first;
     let drawn = app.drawn(first);
-    let drawn = drawn.chunks_exact(4).take(POINTS).flat_map(|pixel| &pixel[..numbers]).copied().collect::<Vec<_>>();
+    let drawn = drawn.chunks_exact(4).take(POINTS).flat_map(|pixel| &pixel[..count]).copied().collect::<Vec<_>>();
     let y = y.chunks_exact(outputs).flat_map(|y| &y[first..]).copied().collect::<Vec<_>>();
     assert_close(&format!("{mlp}, fragment"), &drawn, &y, |_| bound);
 }
@@ -208,20 +213,20 @@ fn points_of(mlp: &Mlp) -> wgpu::Buffer {
 }
 
 #[test]
-fn gives_the_numbers_of_the_forward_pass() {
+fn agrees_with_the_forward_pass() {
     let mut mlps = networks();
     mlps.push(Mlp::inputs(18).linear(30).sigmoid().linear(4).linear(1).sigmoid());
     assert_all(mlps);
 }
 
-/// Loops over inputs, outputs or both, and tails of each.
+/// Loops over inputs, outputs or both, and their remainders.
 #[test]
-fn gives_the_numbers_of_the_forward_pass_in_loops() {
+fn agrees_with_the_forward_pass_in_loops() {
     let mut mlps = vec![Mlp::inputs(2).linear(70).bias().sigmoid().linear(50).sigmoid().linear(3)];
     for (width, next) in [(5, 3), (16, 16), (31, 33), (33, 35), (64, 64), (130, 9), (255, 5), (256, 256)] {
         mlps.push(Mlp::inputs(2).linear(width).bias().sigmoid().linear(next).sigmoid().linear(5).bias().sigmoid());
     }
-    // Wide inputs and outputs take software drivers long to compile.
+    // Few of these: software drivers take long to compile wide inputs and outputs.
     for (inputs, outputs) in [(17, 16), (64, 17), (9, 130), (2, 256), (70, 15)] {
         mlps.push(Mlp::inputs(inputs).linear(outputs).bias().sigmoid());
     }
@@ -232,15 +237,15 @@ fn assert_all(mlps: Vec<Mlp>) {
     assert!(mlps.len() >= 14, "{}", mlps.len());
     for (seed, mlp) in (1..).zip(mlps) {
         let network = Network::new(gpu(), &mlp, 0).unwrap();
-        // Biases too.
-        let parameters = normal(seed, mlp.parameter_count()).iter().map(|number| 0.3 * number).collect::<Vec<_>>();
+        // Initial biases are all 0: random ones are tested too.
+        let parameters = normal(seed, mlp.parameter_count()).iter().map(|value| 0.3 * value).collect::<Vec<_>>();
         network.write_parameters(&parameters).unwrap();
         let points = points_of(&mlp);
         if mlp.parameter_count() > 0 {
-            assert_same_numbers(&network, &points, &App::new(&network, &points));
+            assert_same_outputs(&network, &points, &App::new(&network, &points));
         } else {
-            let text = network.wgsl("mlp_forward", 0, 0).unwrap();
-            assert!(!text.contains("var<storage"), "{text}");
+            let source = network.wgsl("mlp_forward", 0, 0).unwrap();
+            assert!(!source.contains("var<storage"), "{source}");
         }
     }
 }
@@ -250,19 +255,19 @@ fn computes_with_what_the_trainer_has_learned_since() {
     let network = Network::new(gpu(), &xor_mlp(), 1).unwrap();
     let points = points_of(network.mlp());
     let app = App::new(&network, &points);
-    assert_same_numbers(&network, &points, &app);
+    assert_same_outputs(&network, &points, &app);
     let before = app.computed();
     let data = Dataset::new(gpu(), &XOR_INPUTS, &XOR_TARGETS).unwrap();
     let mut trainer = Trainer::new(&network, &data, TrainConfig::default()).unwrap();
     submit(gpu(), |encoder| trainer.record_steps(encoder, 1_000));
-    assert_same_numbers(&network, &points, &app);
+    assert_same_outputs(&network, &points, &app);
     assert_ne!(app.computed(), before);
 }
 
 #[test]
 fn two_networks_are_in_one_shader() {
     let [first, second] = [1, 2].map(|seed| Network::new(gpu(), &xor_mlp(), seed).unwrap());
-    let text = first.wgsl("first", 0, 0).unwrap()
+    let source = first.wgsl("first", 0, 0).unwrap()
         + &second.wgsl("second", 0, 1).unwrap()
         + "@group(0) @binding(2) var<storage, read_write> answers: array<f32>;
            @compute @workgroup_size(1)
@@ -271,7 +276,7 @@ fn two_networks_are_in_one_shader() {
                answers[0] = first(point)[0];
                answers[1] = second(point)[0];
            }";
-    let source = wgpu::ShaderSource::Wgsl(text.into());
+    let source = wgpu::ShaderSource::Wgsl(source.into());
     let device = gpu().device();
     let module = device.create_shader_module(wgpu::ShaderModuleDescriptor { label: None, source });
     let pipeline = device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {

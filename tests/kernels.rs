@@ -1,4 +1,4 @@
-//! Each kernel gives the reference's numbers, at any size and anywhere in a buffer.
+//! Each kernel agrees with the reference, at any size and in any layout.
 
 mod common;
 
@@ -6,20 +6,20 @@ use common::*;
 use wgrad::kernels::{self, GatherConfig, TrainingState};
 use wgrad::reference::{self, Matrix, Order};
 
-/// Around a workgroup's 64 invocations, and primes.
+/// Sizes around a workgroup's 64 invocations, and primes.
 const SIZES: [usize; 9] = [1, 2, 7, 31, 63, 64, 65, 127, 257];
 
-/// One more number than 65,535 workgroups compute, the most of a dispatch's row.
-const PAST_A_ROW_OF_WORKGROUPS: usize = 65_535 * 64 + 1;
+/// One more value than 65,535 workgroups compute, the most along one dimension of a dispatch.
+const PAST_65_535_WORKGROUPS: usize = 65_535 * 64 + 1;
 
-/// More terms than two dispatches may add up.
+/// More terms than two dispatches may sum.
 const LONG_SUM: usize = 70_000;
 
-fn matrix(rows: usize, columns: usize, numbers: &[f32]) -> Matrix {
-    Matrix::from_f32(rows, columns, numbers).unwrap()
+fn matrix(rows: usize, columns: usize, values: &[f32]) -> Matrix {
+    Matrix::from_f32(rows, columns, values).unwrap()
 }
 
-/// The bound on a sum of products of numbers from N(0, 1): `sums` are those of the products' absolute values.
+/// The error bound of sums of products of values from N(0, 1); `sums` has the sums of the products' absolute values.
 fn product_bound(terms: usize, sums: &Matrix) -> impl Fn(usize) -> f64 {
     let factor = 4f64.max((terms as f64).sqrt() / 16.0) * EPSILON;
     move |i| factor * sums.as_slice()[i]
@@ -30,7 +30,7 @@ fn check_matmul(layout: Layout, rows: usize, inputs: usize, outputs: usize, bias
     let height = inputs + usize::from(bias);
     let (x, w) = (normal(1, rows * inputs), normal(2, height * outputs));
     let [placed_x, placed_w] = [(rows, inputs, &x), (height, outputs, &w)]
-        .map(|(rows, width, it)| Placed::new(gpu, layout, rows, width, Some(it)));
+        .map(|(rows, width, values)| Placed::new(gpu, layout, rows, width, Some(values)));
     let y = Placed::new(gpu, layout, rows, outputs, None);
     run(gpu, &kernels::matmul(gpu, &placed_x.rows, &placed_w.rows, &y.rows).unwrap());
 
@@ -90,30 +90,30 @@ fn products_agree_with_the_reference_at_awkward_sizes() {
 }
 
 #[test]
-fn products_agree_with_the_reference_past_a_row_of_workgroups() {
-    // 2,049 · 2,048 numbers of the result, then 4,194,241.
+fn products_agree_with_the_reference_past_65_535_workgroups() {
+    // 2,049 · 2,048 values in the result, then 4,194,241.
     check_matmul(Layout::Dense, 2_049, 2, 2_048, true);
-    check_matmul(Layout::Scattered, PAST_A_ROW_OF_WORKGROUPS, 1, 1, false);
-    check_matmul_transposed(Layout::Dense, PAST_A_ROW_OF_WORKGROUPS, 1, 2, false);
+    check_matmul(Layout::Scattered, PAST_65_535_WORKGROUPS, 1, 1, false);
+    check_matmul_transposed(Layout::Dense, PAST_65_535_WORKGROUPS, 1, 2, false);
     check_outer_product(Layout::Dense, 2, 2_048, 2_048, true);
 }
 
 #[test]
-fn sums_of_more_terms_than_a_dispatch_may_add_are_whole() {
+fn sums_of_more_terms_than_one_dispatch_may_add_are_complete() {
     for terms in [1, 32_768, 32_769, LONG_SUM] {
-        let [row, column, number] = [(1, terms), (terms, 1), (1, 1)]
+        let [row, column, scalar] = [(1, terms), (terms, 1), (1, 1)]
             .map(|(rows, width)| Placed::new(gpu(), Layout::Dense, rows, width, None).rows);
         let count = |dispatches: wgrad::Result<Vec<kernels::Dispatch>>| dispatches.unwrap().len();
-        assert_eq!(count(kernels::matmul(gpu(), &row, &column, &number)), terms.div_ceil(32_768));
-        assert_eq!(count(kernels::matmul_transposed(gpu(), &row, &row, &number)), terms.div_ceil(32_768));
-        // 31,744 rows, the 992 blocks of 32 that they are summed in, and the 31 blocks of these.
-        assert_eq!(count(kernels::outer_product(gpu(), &column, &column, &number)), terms.div_ceil(31_744));
+        assert_eq!(count(kernels::matmul(gpu(), &row, &column, &scalar)), terms.div_ceil(32_768));
+        assert_eq!(count(kernels::matmul_transposed(gpu(), &row, &row, &scalar)), terms.div_ceil(32_768));
+        // A dispatch sums 31,744 rows in 992 blocks of 32 rows, and these in 31 blocks of 32.
+        assert_eq!(count(kernels::outer_product(gpu(), &column, &column, &scalar)), terms.div_ceil(31_744));
     }
     for layout in LAYOUTS {
         check_matmul(layout, 2, LONG_SUM, 3, true);
         check_matmul_transposed(layout, 2, 3, LONG_SUM, false);
         check_outer_product(layout, LONG_SUM, 2, 3, true);
-        // Exactly what one dispatch may add, and one more.
+        // Exactly as many terms as one dispatch may add, and one more.
         check_matmul(layout, 1, 32_768, 1, true);
         check_matmul_transposed(layout, 1, 1, 32_769, false);
         check_outer_product(layout, 31_744, 1, 1, false);
@@ -123,7 +123,7 @@ fn sums_of_more_terms_than_a_dispatch_may_add_are_whole() {
 
 #[test]
 fn sums_of_equal_terms_stay_within_the_bound_for_any_operands() {
-    // Equal terms are the worst case: the rounding errors of a running sum all point one way.
+    // Equal terms are the worst case: all rounding errors of a running sum have the same sign.
     let gpu = gpu();
     for terms in [784, 30_000] {
         let x = Placed::new(gpu, Layout::Dense, 1, terms, Some(&vec![0.1; terms]));
@@ -136,13 +136,13 @@ fn sums_of_equal_terms_stay_within_the_bound_for_any_operands() {
         let x = Placed::new(gpu, Layout::Dense, terms, 1, Some(&vec![0.1; terms]));
         let d_weights = Placed::new(gpu, Layout::Dense, 1, 1, None);
         run(gpu, &kernels::outer_product(gpu, &x.rows, &w.rows, &d_weights.rows).unwrap());
-        // Summed in blocks, a batch's derivatives stay far within it: as close as a network's gradient must be.
+        // Block sums of a batch stay far within that bound: as close as a network's gradient must be.
         assert_close("outer_product", &d_weights.read(gpu), &[sum], |_| 2e-6 * sum);
     }
 }
 
 #[test]
-fn sigmoid_agrees_with_the_reference_and_stays_inside_0_and_1() {
+fn sigmoid_agrees_with_the_reference_and_stays_within_0_and_1() {
     let gpu = gpu();
     let check = |layout, rows: usize, width: usize, x: &[f32]| {
         let placed_x = Placed::new(gpu, layout, rows, width, Some(x));
@@ -160,8 +160,8 @@ fn sigmoid_agrees_with_the_reference_and_stays_inside_0_and_1() {
     }
     let extreme = [0.0, -0.0, 1e-30, -1e-30, 17.0, -17.0, 90.0, -90.0, 104.0, -104.0, 1e30, -1e30, f32::MAX, f32::MIN];
     check(Layout::Scattered, 2, extreme.len() / 2, &extreme);
-    let many = (0..PAST_A_ROW_OF_WORKGROUPS).map(|i| i as f32 * 1e-5 - 20.0).collect::<Vec<_>>();
-    check(Layout::Dense, PAST_A_ROW_OF_WORKGROUPS, 1, &many);
+    let many = (0..PAST_65_535_WORKGROUPS).map(|i| i as f32 * 1e-5 - 20.0).collect::<Vec<_>>();
+    check(Layout::Dense, PAST_65_535_WORKGROUPS, 1, &many);
 }
 
 #[test]
@@ -184,7 +184,7 @@ fn sigmoid_backward_agrees_with_the_reference() {
         check(LAYOUTS[i % 2], size, 11);
         check(LAYOUTS[(i + 1) % 2], 3, size);
     }
-    check(Layout::Dense, 1, PAST_A_ROW_OF_WORKGROUPS);
+    check(Layout::Dense, 1, PAST_65_535_WORKGROUPS);
 }
 
 /// A state whose current batch has `rows` of its `batch_size` samples.
@@ -207,15 +207,15 @@ fn squared_error_agrees_with_the_reference_and_counts_only_samples() {
         run(gpu, &kernels::squared_error(gpu, &state, &placed_y.rows, &placed_t.rows, &d_output.rows).unwrap());
 
         let count = samples * outputs;
-        let [y, t] = [&y, &t].map(|numbers| matrix(samples, outputs, &numbers[..count]));
-        let (error, expected) = reference::squared_error(&y, &t).unwrap();
+        let [y, t] = [&y, &t].map(|values| matrix(samples, outputs, &values[..count]));
+        let (sum, expected) = reference::squared_error(&y, &t).unwrap();
         let found = d_output.read(gpu);
         // A difference is rounded once.
         assert_close("d_output", &found[..count], expected.as_slice(), |i| {
             EPSILON / 2.0 * expected.as_slice()[i].abs()
         });
         assert!(found[count..].iter().all(|&d_output| d_output == 0.0), "d_output past the batch's end is not 0");
-        let loss = error / samples as f64;
+        let loss = sum / samples as f64;
         let found = f32::from_bits(words_of(gpu, state.loss())[0]) / samples as f32;
         assert_close("loss", &[found], &[loss], |_| 1e-6 + 1e-6 * loss);
     };
@@ -225,13 +225,13 @@ fn squared_error_agrees_with_the_reference_and_counts_only_samples() {
         check(Layout::Scattered, 2, 1, size);
     }
     check(Layout::Dense, 60_000, 60_000, 10);
-    check(Layout::Dense, PAST_A_ROW_OF_WORKGROUPS, PAST_A_ROW_OF_WORKGROUPS - 1, 1);
+    check(Layout::Dense, PAST_65_535_WORKGROUPS, PAST_65_535_WORKGROUPS - 1, 1);
 }
 
 #[test]
 fn weight_update_agrees_with_the_reference() {
     let gpu = gpu();
-    for (i, parameters) in SIZES.into_iter().chain([PAST_A_ROW_OF_WORKGROUPS]).enumerate() {
+    for (i, parameters) in SIZES.into_iter().chain([PAST_65_535_WORKGROUPS]).enumerate() {
         let (batch_size, learning_rate) = (1 + 3 * i, 0.3f32);
         let (w, d_weights) = (normal(12, parameters), normal(13, parameters));
         let placed_w = Placed::new(gpu, Layout::Dense, 1, parameters, Some(&w));
@@ -239,9 +239,9 @@ fn weight_update_agrees_with_the_reference() {
         let state = state_with_rows(batch_size, batch_size, learning_rate);
         run(gpu, &[kernels::weight_update(gpu, &state, &placed_d_weights.rows, &placed_w.rows).unwrap()]);
 
-        let [old, d_weights] = [&w, &d_weights].map(|numbers| matrix(1, parameters, numbers));
+        let [old, d_weights] = [&w, &d_weights].map(|values| matrix(1, parameters, values));
         let expected = reference::weight_update(&old, &d_weights, f64::from(learning_rate), batch_size).unwrap();
-        let ulp = |number: f64| f64::from((number.abs() as f32).next_up() - number.abs() as f32);
+        let ulp = |value: f64| f64::from((value.abs() as f32).next_up() - value.abs() as f32);
         assert_close("weight_update", &placed_w.read(gpu), expected.as_slice(), |i| {
             let new = expected.as_slice()[i];
             ulp(new) + 16.0 * ulp(new - old.as_slice()[i])
@@ -249,14 +249,14 @@ fn weight_update_agrees_with_the_reference() {
     }
 }
 
-/// Sets where training stands: the batch's number of samples, its position, the epoch.
-fn place(state: &TrainingState, rows: u32, position: u32, epoch: u64) {
+/// Sets the state of the training: the batch's number of samples, its position, the epoch.
+fn set_position(state: &TrainingState, rows: u32, position: u32, epoch: u64) {
     let words = [rows, position, epoch as u32, (epoch >> 32) as u32];
     gpu().queue().write_buffer(state.buffer(), 0, bytemuck::cast_slice(&words));
 }
 
 #[test]
-fn gather_copies_the_samples_that_the_reference_names() {
+fn gather_copies_the_samples_in_the_references_order() {
     let gpu = gpu();
     for (layout, samples, batch_size, inputs, targets, shuffle) in [
         (Layout::Dense, 1, 1, 1, 1, None),
@@ -265,14 +265,14 @@ fn gather_copies_the_samples_that_the_reference_names() {
         (Layout::Dense, 64, 64, 1, 1, Some(u64::MAX)),
         (Layout::Scattered, 65, 64, 2, 65, Some(1 << 40)),
         (Layout::Dense, 1_009, 127, 17, 3, Some(3)),
-        (Layout::Dense, 70_001, 70_000, 59, 1, Some(5)), // 4,200,000 numbers
+        (Layout::Dense, 70_001, 70_000, 59, 1, Some(5)), // 4,200,000 values
     ] {
         let (all_inputs, all_targets) = (normal(14, samples * inputs), normal(15, samples * targets));
         let placed_inputs = Placed::new(gpu, layout, samples, inputs, Some(&all_inputs));
         let placed_targets = Placed::new(gpu, layout, samples, targets, Some(&all_targets));
         let state = TrainingState::new(gpu, samples as u32, batch_size as u32, 0.1).unwrap();
         let order = Order { samples: samples as u32, batch_size: batch_size as u32, shuffle };
-        // The first batch, the last one of a later epoch, and one of an epoch past 32 bits.
+        // The first batch, the last batch of a later epoch, and a batch of an epoch past 32 bits.
         let steps = order.steps_per_epoch();
         for step in [0, steps * 3 - 1, steps * ((1 << 32) + 5) + steps / 2] {
             let x = Placed::new(gpu, layout, batch_size, inputs, None);
@@ -286,7 +286,7 @@ fn gather_copies_the_samples_that_the_reference_names() {
             };
             let dispatch = kernels::gather(gpu, &state, config).unwrap();
             let positions = order.positions(step);
-            place(&state, positions.len() as u32, positions.start, step / steps);
+            set_position(&state, positions.len() as u32, positions.start, step / steps);
             run(gpu, &[dispatch]);
 
             let batch = order.batch(step);
@@ -303,15 +303,15 @@ fn gather_copies_the_samples_that_the_reference_names() {
 }
 
 #[test]
-fn step_moves_through_batches_and_epochs_and_adds_errors_without_losing_digits() {
+fn step_advances_batches_and_epochs_and_sums_losses_without_losing_digits() {
     let gpu = gpu();
-    let error = 0.1f32;
-    // The last batch of each epoch is smaller; 70,000 batches pass every level of the sum.
+    let loss = 0.1f32;
+    // The last batch of each epoch may be smaller; 70,000 batches reach every level of the sum.
     for (samples, batch_size, steps) in
         [(5u32, 2u32, 7u64), (1, 1, 3), (70_000, 1, 70_000), (70_000, 1, 69_999), (300, 1, 257)]
     {
         let state = TrainingState::new(gpu, samples, batch_size, 0.1).unwrap();
-        gpu.queue().write_buffer(state.loss(), 0, &error.to_le_bytes());
+        gpu.queue().write_buffer(state.loss(), 0, &loss.to_le_bytes());
         let dispatch = kernels::step(gpu, &state).unwrap();
         for chunk in (0..steps).collect::<Vec<_>>().chunks(10_000) {
             run(gpu, &vec![dispatch.clone(); chunk.len()]);
@@ -328,10 +328,10 @@ fn step_moves_through_batches_and_epochs_and_adds_errors_without_losing_digits()
             0 => (float(9) + float(10) + float(11), steps),
             _ => (float(8) * samples as f32, order.steps_per_epoch()),
         };
-        let sum = batches as f64 * f64::from(error);
-        assert_close("the error of an epoch", &[found], &[sum], |_| 1e-5 * sum);
-        let done_now = if epoch == 0 { sum } else { (steps % order.steps_per_epoch()) as f64 * f64::from(error) };
-        assert_close("the error since", &[float(9) + float(10) + float(11)], &[done_now], |_| 1e-5 * sum);
+        let sum = batches as f64 * f64::from(loss);
+        assert_close("the loss of an epoch", &[found], &[sum], |_| 1e-5 * sum);
+        let sum_since = if epoch == 0 { sum } else { (steps % order.steps_per_epoch()) as f64 * f64::from(loss) };
+        assert_close("the loss since then", &[float(9) + float(10) + float(11)], &[sum_since], |_| 1e-5 * sum);
     }
 }
 

@@ -1,4 +1,4 @@
-//! A network on the GPU computes what the reference computes: forward, backward, and on an app's own rows.
+//! A network on the GPU agrees with the reference, forward and backward, also on an app's own rows.
 
 mod common;
 
@@ -49,9 +49,9 @@ fn outputs_agree_with_the_reference() {
     }
 }
 
-/// Around as many rows as 65,535 of the lowest tiles are high.
+/// Row counts around 65,535 times the height of the lowest tiles.
 #[test]
-fn as_many_rows_as_a_picture_has_pixels_are_taken() {
+fn takes_as_many_rows_as_a_picture_has_pixels() {
     let mlp = Mlp::inputs(2).linear(5).bias().sigmoid().linear(3);
     let network = Network::new(gpu(), &mlp, 1).unwrap();
     let mut reference = NeuralNetwork::from_parameters(&mlp, &mlp.initial_parameters(1).unwrap()).unwrap();
@@ -78,7 +78,7 @@ fn every_gradient_agrees_with_the_reference() {
                 NeuralNetwork::from_parameters(mlp, &mlp.initial_parameters(seed as u64).unwrap()).unwrap();
             let x = samples(mlp, count, 21);
             let expected_y = reference.forward(&Matrix::from_f32(count, mlp.input_width(), &x).unwrap()).unwrap();
-            // Errors of 0.1 to 1.1, of both signs.
+            // Gradients of magnitude 0.1 to 1.1, with both signs.
             let d_output =
                 normal(22, count * mlp.output_width()).into_iter().map(|d| d.signum() * (0.1 + d.abs().min(1.0)));
             let d_output = d_output.collect::<Vec<f32>>();
@@ -120,7 +120,7 @@ fn every_gradient_agrees_with_the_reference() {
 }
 
 #[test]
-fn has_the_notebooks_numbers() {
+fn has_the_notebooks_values() {
     let gpu = gpu();
     let mlp = Mlp::inputs(2).linear(3);
     let network = Network::from_parameters(gpu, &mlp, &[0.1, 0.2, 0.3, -0.4, 0.5, 0.6]).unwrap();
@@ -149,7 +149,7 @@ fn parameters_are_read_as_they_were_written() {
     let parameters = normal(23, mlp.parameter_count());
     network.clone().write_parameters(&parameters).unwrap();
     assert_eq!(network.read_parameters().unwrap(), parameters);
-    // For shaders that read vectors of four.
+    // Padded for shaders that read vec4.
     assert_eq!(network.parameters().size(), (parameters.len() as u64 * 4).next_multiple_of(16));
     assert_ne!(parameters.len() % 4, 0);
 }

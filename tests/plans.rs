@@ -1,4 +1,4 @@
-//! Every plan takes the reference's steps, whatever the network, however the work is cut and wherever the samples lie.
+//! Every plan takes the reference's steps, for any network, any split of the steps and any layout of the samples.
 
 mod common;
 
@@ -28,8 +28,8 @@ fn cases() -> Vec<Case> {
     ]
 }
 
-/// The table of networks, some a sample at a time, some in batches, some shuffled.
-fn table() -> Vec<Case> {
+/// The thirty networks, some with batches, some shuffled.
+fn thirty_networks() -> Vec<Case> {
     let case = |(i, mlp)| Case {
         mlp,
         samples: 11 + i,
@@ -49,23 +49,23 @@ fn weights_follow_the_reference_step_by_step_in_every_plan() {
 
 #[test]
 fn weights_of_thirty_networks_follow_the_reference_in_every_plan() {
-    let trained = follow_the_reference(table());
+    let trained = follow_the_reference(thirty_networks());
     assert_eq!(trained[0], 30);
     assert!(trained[1] == 30 && trained[3] >= 26 && trained[4] == trained[0]);
     assert!(trained[2] >= 26 || !has_subgroups());
 }
 
-/// Trains each network by each plan that can; gives how many networks were trained by each.
+/// Trains each network by each plan that can. Returns the number of networks trained by each plan.
 fn follow_the_reference(cases: Vec<Case>) -> [usize; 5] {
     let mut trained = [0; 5];
     for (seed, case) in cases.into_iter().enumerate() {
         let plans = [Plan::Plain, Plan::Layered].into_iter().chain(PERSISTENT).enumerate();
         let mut trainers = Vec::new();
-        for (place, plan) in plans {
+        for (index, plan) in plans {
             match case.trainer_by(plan, seed as u64) {
                 Ok((network, trainer)) => {
                     assert!(trainer.plan().starts_with(plan.name()), "{plan}: {}", trainer.plan());
-                    trained[place] += 1;
+                    trained[index] += 1;
                     trainers.push((plan, network, trainer));
                 }
                 Err(Error::TooLarge { .. }) if PERSISTENT.contains(&plan) => {}
@@ -100,13 +100,13 @@ fn follow_the_reference(cases: Vec<Case>) -> [usize; 5] {
     trained
 }
 
-/// Two samples over and over make the worst of sums: equal addends are rounded the same way each time.
+/// Two samples repeated are the worst case of a sum: equal terms are rounded the same way each time.
 #[test]
 fn large_batches_lose_no_digits_in_any_plan() {
     let mlp = Mlp::inputs(3).linear(2).bias().sigmoid();
     let mut checked = 0;
     for (samples, steps) in [(400, 3), (4_000, 3), (30_000, 2)] {
-        let repeated = |numbers: &[f32]| numbers.repeat(samples / 2);
+        let repeated = |values: &[f32]| values.repeat(samples / 2);
         let (inputs, targets) = (repeated(&normal(60, 6)), repeated(&[0.9, 0.2, 0.35, 0.6]));
         let order = Order { samples: samples as u32, batch_size: samples as u32, shuffle: None };
         for plan in plans() {
@@ -124,7 +124,7 @@ fn large_batches_lose_no_digits_in_any_plan() {
                 record(&mut trainer, 1);
                 reference.train_steps(1).unwrap();
                 let what = format!("{plan}, {samples} samples, step {step}");
-                // Of the first step, what it changed: the gradient.
+                // The first step's change is the gradient.
                 let parameters = network.read_parameters().unwrap();
                 let weights = reference.network.parameters();
                 if step == 1 {
@@ -144,12 +144,12 @@ fn large_batches_lose_no_digits_in_any_plan() {
 }
 
 #[test]
-fn the_same_seed_gives_the_same_bits_however_the_work_is_cut() {
+fn the_same_seed_gives_the_same_bits_however_the_steps_are_split() {
     for plan in plans() {
         let case = Case { mlp: xor_mlp(), samples: 13, batch_size: 3, shuffle: Some(5) };
-        let run = |cuts: &[u64]| {
+        let run = |parts: &[u64]| {
             let (network, mut trainer) = case.trainer_by(plan, 6).unwrap();
-            cuts.iter().for_each(|&steps| record(&mut trainer, steps));
+            parts.iter().for_each(|&steps| record(&mut trainer, steps));
             let parameters = network.read_parameters().unwrap();
             (bits(&parameters), trainer.read_loss().unwrap().unwrap().loss.to_bits())
         };
@@ -163,8 +163,8 @@ fn the_same_seed_gives_the_same_bits_however_the_work_is_cut() {
     }
 }
 
-/// The longest dispatches that are planned: on a driver that stops long loops, a plan that counted its iterations
-/// short would leave some of them undone.
+/// On a driver that stops long loops, a plan that counts too few iterations would leave steps undone in its longest
+/// dispatches.
 #[test]
 fn the_longest_dispatches_do_the_steps_of_short_ones() {
     let wide = Mlp::inputs(9).linear(21).bias().sigmoid().linear(6).sigmoid();
@@ -175,32 +175,37 @@ fn the_longest_dispatches_do_the_steps_of_short_ones() {
         {
             let case = Case { mlp, samples, batch_size, shuffle };
             let (network, mut trainer) = match case.trainer_by(plan, 2) {
-                Ok(made) => made,
+                Ok(trained) => trained,
                 Err(Error::TooLarge { .. }) if case.mlp == wide => continue,
                 Err(Error::PlanUnavailable { .. }) if plan == Plan::PersistentSubgroup && !has_subgroups() => continue,
                 Err(error) => panic!("{plan}: {error}"),
             };
             compared += 1;
-            let words = trainer.plan();
-            let most = words.split("up to ").nth(1).and_then(|words| words.split(' ').next()).unwrap();
+            let description = trainer.plan();
+            let most = description.split("up to ").nth(1).and_then(|rest| rest.split(' ').next()).unwrap();
             let most = most.parse::<u64>().unwrap();
             record(&mut trainer, most);
             let (same, mut short) = case.trainer_by(plan, 2).unwrap();
             (0..most.div_ceil(64)).for_each(|_| record(&mut short, most.min(64)));
-            assert_eq!(trainer.read_loss().unwrap(), short.read_loss().unwrap(), "{words}");
-            assert_eq!(bits(&network.read_parameters().unwrap()), bits(&same.read_parameters().unwrap()), "{words}");
+            assert_eq!(trainer.read_loss().unwrap(), short.read_loss().unwrap(), "{description}");
+            assert_eq!(
+                bits(&network.read_parameters().unwrap()),
+                bits(&same.read_parameters().unwrap()),
+                "{description}"
+            );
         }
     }
     assert!(compared >= if has_subgroups() { 7 } else { 5 }, "{compared}");
 }
 
 #[test]
-fn samples_are_found_wherever_they_lie_in_the_apps_buffers() {
-    // Where rows lie dense, some plans read their numbers by twos or fours.
-    let by_fours = Mlp::inputs(4).linear(3).bias().sigmoid().linear(8).sigmoid();
-    let by_twos_and_fours = Mlp::inputs(6).linear(5).sigmoid().linear(4).sigmoid();
-    for (mlp, plan) in
-        [xor_mlp(), by_fours, by_twos_and_fours].iter().flat_map(|mlp| plans().into_iter().map(move |plan| (mlp, plan)))
+fn samples_are_read_at_any_offset_and_stride_of_the_apps_buffers() {
+    // Where offsets and strides allow, some plans read rows as vec2 or vec4.
+    let vec4_rows = Mlp::inputs(4).linear(3).bias().sigmoid().linear(8).sigmoid();
+    let vec2_and_vec4_rows = Mlp::inputs(6).linear(5).sigmoid().linear(4).sigmoid();
+    for (mlp, plan) in [xor_mlp(), vec4_rows, vec2_and_vec4_rows]
+        .iter()
+        .flat_map(|mlp| plans().into_iter().map(move |plan| (mlp, plan)))
     {
         let case = Case { mlp: mlp.clone(), samples: 13, batch_size: 3, shuffle: None };
         let (inputs, targets) = case.data();
@@ -211,7 +216,7 @@ fn samples_are_found_wherever_they_lie_in_the_apps_buffers() {
             let data = Dataset::from_buffers(gpu(), inputs.rows.clone(), targets.rows.clone()).unwrap();
             let config = TrainConfig { batch_size: 3, plan, ..Default::default() };
             record(&mut Trainer::new(&network, &data, config).unwrap(), 40);
-            // Nothing but the matrices is read, and nothing of them written.
+            // Nothing was written outside the matrices. Poison read from there would show in the weights.
             inputs.read(gpu());
             targets.read(gpu());
             bits(&network.read_parameters().unwrap())
@@ -222,14 +227,14 @@ fn samples_are_found_wherever_they_lie_in_the_apps_buffers() {
 }
 
 #[test]
-fn the_plan_says_in_words_which_it_is() {
+fn the_plan_describes_itself() {
     let case = Case { mlp: xor_mlp(), samples: 4, batch_size: 1, shuffle: None };
     let (_, trainer) = case.trainer(0);
     assert!(trainer.plan().starts_with("plain: "), "{}", trainer.plan());
     for plan in Plan::ALL {
         assert_eq!(plan.to_string().parse::<Plan>().unwrap(), plan);
     }
-    // A small network is persistent by itself, one that no variant can hold is layered.
+    // `Plan::Auto` is persistent for a small network, and layered for one that fits in no persistent variant.
     let (_, trainer) = case.trainer_by(Plan::Auto, 0).unwrap();
     assert!(trainer.plan().starts_with("persistent-"), "{}", trainer.plan());
     let large = Case { mlp: Mlp::inputs(100).linear(100).sigmoid(), samples: 2, batch_size: 1, shuffle: None };

@@ -1,12 +1,13 @@
-//! Many networks at once train as each would alone.
+//! The networks of a population train as each would alone.
 
 mod common;
 
+use common::case::bits;
 use common::*;
 use wgrad::reference::Order;
 use wgrad::{Dataset, Error, Gpu, Mlp, Network, Plan, TrainConfig, Trainer};
 
-/// The plans that this device has for populations.
+/// The plans that can train populations on this device.
 fn plans() -> Vec<Plan> {
     let network = Network::new(gpu(), &xor_mlp(), 0).unwrap();
     let data = xor_data();
@@ -29,10 +30,6 @@ fn train(network: &Network, config: TrainConfig, steps: u64) -> Trainer {
     let mut trainer = Trainer::new(network, &xor_data(), config).unwrap();
     submit(gpu(), |encoder| trainer.record_steps(encoder, steps));
     trainer
-}
-
-fn bits(numbers: &[f32]) -> Vec<u32> {
-    numbers.iter().map(|number| number.to_bits()).collect()
 }
 
 #[test]
@@ -60,24 +57,24 @@ fn each_network_has_the_bits_of_one_trained_alone() {
 }
 
 #[test]
-fn more_networks_than_a_row_of_workgroups_all_train() {
+fn more_networks_than_65_535_workgroups_hold_all_train() {
     let mlp = Mlp::inputs(2).linear(1).sigmoid();
     let data = Dataset::new(gpu(), &[[0.5, -0.25]], &[[0.9]]).unwrap();
     for plan in plans() {
-        // A row has 65,535 workgroups, of up to eight networks each.
+        // One dimension of a dispatch has at most 65,535 workgroups, with up to eight networks each.
         let count = if plan == Plan::PersistentInvocation { 8 * 66_000 } else { 66_000 };
         let population = Network::population(gpu(), &mlp, count, 0).unwrap();
         let before = population.read_parameters().unwrap();
         let mut trainer = Trainer::new(&population, &data, config(plan)).unwrap();
         submit(gpu(), |encoder| trainer.record_steps(encoder, 3));
-        let readings = trainer.read_losses().unwrap();
-        assert_eq!(readings.len(), count);
-        assert!(readings.iter().all(|report| report.step == 3 && report.loss.is_finite()));
+        let reports = trainer.read_losses().unwrap();
+        assert_eq!(reports.len(), count);
+        assert!(reports.iter().all(|report| report.step == 3 && report.loss.is_finite()));
         let after = population.read_parameters().unwrap();
         assert!(before.iter().zip(&after).all(|(before, after)| before != after), "{plan}: one did not train");
         for i in (0..count).step_by(101).chain([count - 1]) {
             let mut reference = wgrad::reference::NeuralNetwork::from_parameters(&mlp, &before[2 * i..][..2]).unwrap();
-            let row = |numbers: &[f32]| wgrad::reference::Matrix::from_f32(1, numbers.len(), numbers).unwrap();
+            let row = |values: &[f32]| wgrad::reference::Matrix::from_f32(1, values.len(), values).unwrap();
             for _ in 0..3 {
                 reference.train_step(&row(&[0.5, -0.25]), &row(&[0.9]), f64::from(0.1f32)).unwrap();
             }
@@ -121,7 +118,7 @@ fn evaluation_gives_each_networks_loss_and_changes_nothing() {
     let linear = Mlp::inputs(2).linear(3).linear(2);
     let deep = Mlp::inputs(2).linear(9).bias().sigmoid().linear(5).sigmoid().linear(7).bias().sigmoid().linear(2);
     let wide = Mlp::inputs(2).linear(3_000).sigmoid().linear(2);
-    let samples = 300; // more than a batch
+    let samples = 300; // more than one batch
     let (inputs, targets) = (normal(40, samples * 2), uniform(41, samples * 2));
     let data = Dataset::from_slices(gpu(), samples, &inputs, &targets).unwrap();
     for (mlp, count) in
@@ -143,7 +140,7 @@ fn evaluation_gives_each_networks_loss_and_changes_nothing() {
 }
 
 #[test]
-fn evaluation_takes_as_many_rows_at_a_time_as_a_binding_holds() {
+fn evaluation_takes_no_more_rows_at_a_time_than_a_binding_holds() {
     // 256 rows of the hidden layer would take 143 MB, and a binding holds 134.
     let mlp = Mlp::inputs(1).linear(140_000).sigmoid().linear(1);
     let network = Network::new(gpu(), &mlp, 1).unwrap();
@@ -163,14 +160,14 @@ fn a_network_that_diverges_leaves_the_others_alone() {
         let mut trainer = Trainer::new(&population, &xor_data(), config(plan)).unwrap();
         trainer.write_learning_rates(&[0.1, 1e6, 0.1]).unwrap();
         trainer.train(20, |_| ()).unwrap();
-        let readings = trainer.latest_losses().unwrap();
-        let finite = readings.iter().map(|report| report.loss.is_finite()).collect::<Vec<_>>();
+        let reports = trainer.latest_losses().unwrap();
+        let finite = reports.iter().map(|report| report.loss.is_finite()).collect::<Vec<_>>();
         assert_eq!(finite, [true, false, true], "{plan}");
         let mean = trainer.latest_loss().unwrap().unwrap().loss;
-        assert_close("mean", &[mean], &[f64::from(readings[0].loss + readings[2].loss) / 2.0], |_| 1e-6);
+        assert_close("mean", &[mean], &[f64::from(reports[0].loss + reports[2].loss) / 2.0], |_| 1e-6);
         let losses = population.evaluate(&xor_data()).unwrap();
         assert!(losses[0].is_finite() && !losses[1].is_finite() && losses[2].is_finite());
-        // Where all have, it is an error.
+        // If all networks diverge, that is an error.
         trainer.write_learning_rate(1e6).unwrap();
         assert!(matches!(trainer.train(20, |_| ()), Err(Error::Diverged { .. })), "{plan}");
         assert!(trainer.latest_losses().unwrap().iter().all(|report| !report.loss.is_finite()));
@@ -178,7 +175,7 @@ fn a_network_that_diverges_leaves_the_others_alone() {
 }
 
 #[test]
-fn a_device_without_features_trains_a_network_an_invocation_and_says_why() {
+fn a_device_without_features_trains_one_network_per_invocation_and_says_why() {
     let instance = wgrad::wgpu::Instance::new(wgrad::wgpu::InstanceDescriptor::new_without_display_handle_from_env());
     let adapter = pollster::block_on(instance.request_adapter(&Default::default())).unwrap();
     let (device, queue) = pollster::block_on(adapter.request_device(&Default::default())).unwrap();

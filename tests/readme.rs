@@ -2,7 +2,7 @@
 
 #[test]
 fn the_quick_start_is_the_example_hello() {
-    // The example has a heading of its own, up to the first empty line.
+    // The example begins with a doc comment, up to the first empty line.
     let (_, hello) = include_str!("../examples/hello.rs").split_once("\n\n").expect("a heading and a program");
     let (_, after) = include_str!("../README.md").split_once("```rust\n").expect("a program in the README");
     let (quick_start, _) = after.split_once("```\n").expect("its end");

@@ -1,5 +1,5 @@
-//! The reference is right: it has the notebook's numbers, its derivatives are those of its own function, its order is a
-//! permutation.
+//! The reference is right: it has the notebook's values, its gradients agree with central differences, and its shuffled
+//! order is a permutation.
 
 mod common;
 
@@ -54,7 +54,7 @@ fn learns_xor_from_ten_seeds() {
     }
 }
 
-/// Networks of one to five layers, with and without bias, and the sizes of their batches.
+/// Networks of one to five layers, with and without bias, and their batch sizes.
 fn networks() -> Vec<(Mlp, usize)> {
     let mut networks = Vec::new();
     for (batch, widths) in [
@@ -81,7 +81,7 @@ fn networks() -> Vec<(Mlp, usize)> {
 }
 
 #[test]
-fn gradients_are_those_of_central_differences() {
+fn gradients_agree_with_central_differences() {
     const H: f64 = 1e-5;
     let networks = networks();
     assert!(networks.len() >= 20);
@@ -98,38 +98,41 @@ fn gradients_are_those_of_central_differences() {
         let mut check = |what: &str, found: f64, differ: &mut dyn FnMut(f64) -> f64| {
             let expected = (differ(H) - differ(-H)) / (2.0 * H);
             let allowed = 1e-9 + 1e-6 * expected.abs();
-            assert!((found - expected).abs() <= allowed, "{mlp}, {what}: {found} and {expected}");
+            assert!(
+                (found - expected).abs() <= allowed,
+                "{mlp}, the gradient with respect to {what}: {found} and {expected}"
+            );
             checks += 1;
         };
-        let error_at = |network: &mut NeuralNetwork, x: &Matrix| {
+        let loss_at = |network: &mut NeuralNetwork, x: &Matrix| {
             let y = network.forward(x).unwrap();
             reference::squared_error(&y, &t).unwrap().0
         };
-        let mut place = 0;
+        let mut index = 0;
         for layer in 0..network.layers().len() {
             for i in 0..network.layers()[layer].parameters().map_or(0, |w| w.as_slice().len()) {
-                check("by a parameter", gradient[place], &mut |h| {
+                check("a parameter", gradient[index], &mut |h| {
                     let parameter = |network: &mut NeuralNetwork, by: f64| {
                         network.layers_mut()[layer].parameters_mut().unwrap().as_mut_slice()[i] += by;
                     };
                     parameter(&mut network, h);
-                    let error = error_at(&mut network, &x);
+                    let loss = loss_at(&mut network, &x);
                     parameter(&mut network, -h);
-                    error
+                    loss
                 });
-                place += 1;
+                index += 1;
             }
         }
-        assert_eq!(place, mlp.parameter_count());
+        assert_eq!(index, mlp.parameter_count());
         for i in 0..x.as_slice().len() {
-            check("by an input", d_x.as_slice()[i], &mut |h| {
+            check("an input", d_x.as_slice()[i], &mut |h| {
                 let mut x = x.clone();
                 x.as_mut_slice()[i] += h;
-                error_at(&mut network, &x)
+                loss_at(&mut network, &x)
             });
         }
     }
-    assert!(checks >= 10_000, "only {checks} derivatives were compared");
+    assert!(checks >= 10_000, "only {checks} partial derivatives were compared");
 }
 
 #[test]
@@ -149,7 +152,7 @@ fn the_shuffled_order_is_a_permutation() {
 fn the_shuffled_order_is_uniform() {
     const EPOCHS: u64 = 10_000;
     for samples in [2, 3, 4, 5, 10, 37] {
-        // How often each sample stood at each position, and which of two stood before the other.
+        // How often each sample was at each position, and how often each came before each other.
         let mut counts = vec![0.0; (samples * samples) as usize];
         let mut before = vec![0.0; (samples * samples) as usize];
         for epoch in 0..EPOCHS {
@@ -220,7 +223,7 @@ fn a_seed_means_the_same_parameters_everywhere() {
 }
 
 #[test]
-fn initial_weights_are_normal_with_deviation_inputs_to_the_minus_half() {
+fn initial_weights_are_lecun_normal() {
     let mlp = Mlp::inputs(100).linear(1_000);
     let weights = mlp.initial_parameters(3).unwrap();
     let moment = |power: i32| weights.iter().map(|&w| f64::from(w).powi(power)).sum::<f64>() / weights.len() as f64;
@@ -232,7 +235,7 @@ fn initial_weights_are_normal_with_deviation_inputs_to_the_minus_half() {
 
 #[test]
 fn losses_are_means_over_the_last_complete_epoch() {
-    // A network that never moves: y = x, so the samples' errors are known: ½, 2, 4½.
+    // A network whose weights never change: y = x, so the samples' losses are ½, 2 and 4½.
     let network = || NeuralNetwork::new(vec![Box::new(Linear::new(Matrix::from_rows(&[[1.0]])))]);
     let inputs = Matrix::from_rows(&[[1.0], [2.0], [3.0]]);
     let targets = Matrix::from_rows(&[[0.0], [0.0], [0.0]]);
@@ -266,8 +269,8 @@ fn refuses_shapes_that_do_not_fit() {
     ];
     for error in refused {
         assert!(matches!(error, Error::Shapes { .. }), "{error}");
-        let words = error.to_string();
-        assert!(words.contains("[2, 3]"), "{words}");
+        let message = error.to_string();
+        assert!(message.contains("[2, 3]"), "{message}");
     }
     assert!(matches!(
         reference::weight_update(&two_by_three, &two_by_three, 0.1, 0),

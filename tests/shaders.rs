@@ -1,4 +1,4 @@
-//! Every shader parses, validates, and binds what Rust says it binds.
+//! Every shader parses, validates, and binds what Rust says.
 
 mod common;
 
@@ -15,14 +15,14 @@ include!("common/bindings.rs");
 fn parse(shader: &Shader) -> (Module, naga::valid::ModuleInfo) {
     let module = naga::front::wgsl::parse_str(shader.source)
         .unwrap_or_else(|error| panic!("{}", error.emit_to_string(shader.source)));
-    // No capabilities: what WGSL has without any extension.
+    // No capabilities: WGSL without extensions.
     let info = Validator::new(ValidationFlags::all(), Capabilities::empty())
         .validate(&module)
         .unwrap_or_else(|error| panic!("{}", error.emit_to_string(shader.source)));
     (module, info)
 }
 
-/// The files of `shaders/` and of the folders in it, by name and source.
+/// The files of `shaders/` and its folders: path and source.
 fn files() -> Vec<(String, String)> {
     files_below(concat!(env!("CARGO_MANIFEST_DIR"), "/shaders"))
 }
@@ -44,7 +44,7 @@ fn files_below(root: &str) -> Vec<(String, String)> {
     files
 }
 
-/// Files without a kernel: they stand before the texts of kernels.
+/// Files without a kernel: they are prepended to the sources of kernels.
 const PARTS: [&str; 5] =
     ["activations/sigmoid.wgsl", "end_step.wgsl", "permutation.wgsl", "state.wgsl", "tree_sum.wgsl"];
 
@@ -53,16 +53,16 @@ fn every_file_is_a_kernel_family_or_a_part_of_some() {
     let files = files();
     assert_eq!(files.len(), 8 + PARTS.len());
     let mut entry_points = BTreeSet::new();
-    for (name, text) in &files {
+    for (name, source) in &files {
         if PARTS.contains(&name.as_str()) {
-            assert!(!text.contains("@compute"), "{name} has an entry point");
+            assert!(!source.contains("@compute"), "{name} has an entry point");
             continue;
         }
-        let sources = SHADERS.iter().filter(|shader| shader.source.ends_with(text.as_str())).collect::<Vec<_>>();
-        assert!(!sources.is_empty(), "{name} is no kernel's text");
-        for shader in sources {
-            // What stands before it are the parts, whole.
-            let mut before = shader.source.strip_suffix(text.as_str()).unwrap();
+        let shaders = SHADERS.iter().filter(|shader| shader.source.ends_with(source.as_str())).collect::<Vec<_>>();
+        assert!(!shaders.is_empty(), "{name} is no kernel's source");
+        for shader in shaders {
+            // Only whole parts come before it.
+            let mut before = shader.source.strip_suffix(source.as_str()).unwrap();
             let parts = files.iter().filter(|(name, _)| PARTS.contains(&name.as_str()));
             while let Some((_, part)) = parts.clone().find(|(_, part)| before.starts_with(part.as_str())) {
                 before = &before[part.len()..];
@@ -105,11 +105,11 @@ fn formulas_of_activations_are_in_their_own_files() {
     }
 }
 
-/// The compiler of Chromium, where it is installed: stricter than naga in some things, barriers among them.
+/// Tint, Chromium's compiler, where it is installed: it is stricter than naga, for example about barriers.
 #[test]
 fn every_kernel_passes_tint_where_it_is_installed() {
     if Command::new("tint").arg("--help").output().is_err() {
-        say("tint is not installed: naga alone validated the shaders");
+        say("tint is not installed: only naga validated the shaders");
         return;
     }
     let folder = concat!(env!("CARGO_TARGET_TMPDIR"), "/shaders");

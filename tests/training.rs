@@ -10,8 +10,8 @@ use wgrad::reference::Order;
 use wgrad::{Dataset, Error, LossReport, Mlp, Network, Plan, TrainConfig, Trainer};
 
 /// With the whole data set as one batch the gradient hardly changes from step to step, so each weight is rounded the
-/// same way thousands of times: stored as f32 it may drift by ε/2 a step, 6e-5 after 1,000, whoever computes the
-/// gradient. So here the GPU is held to what storing the reference's weights as f32 does alone.
+/// same way thousands of times. Stored as f32, it may drift by ε/2 per step, 6e-5 after 1,000, however exact the
+/// gradient is. So the GPU's bound is the drift of a reference whose weights are rounded to f32 after each step.
 #[test]
 fn weights_trained_on_the_whole_data_set_drift_as_f32_weights_must() {
     let mlp = Mlp::inputs(4).linear(9).sigmoid().linear(8).bias().sigmoid().linear(5).sigmoid();
@@ -56,7 +56,7 @@ fn losses_of_the_first_epoch_are_means_over_the_samples_so_far() {
 }
 
 #[test]
-fn a_batch_of_more_samples_than_a_dispatch_may_add_is_whole() {
+fn a_batch_of_more_samples_than_one_dispatch_may_add_is_complete() {
     let case =
         Case { mlp: Mlp::inputs(3).linear(2).bias().sigmoid(), samples: 70_000, batch_size: 70_000, shuffle: None };
     let (network, mut trainer) = case.trainer(4);
@@ -70,7 +70,7 @@ fn a_batch_of_more_samples_than_a_dispatch_may_add_is_whole() {
 }
 
 #[test]
-fn trains_that_many_epochs_more() {
+fn trains_the_given_number_of_further_epochs() {
     let case = Case { mlp: xor_mlp(), samples: 13, batch_size: 5, shuffle: None };
     let (network, mut trainer) = case.trainer(7);
     assert_eq!(trainer.steps_per_epoch(), 3);
@@ -83,7 +83,7 @@ fn trains_that_many_epochs_more() {
     assert_eq!((last.epoch, last.epochs), (40, 40));
     assert_eq!(seen.iter().filter(|progress| progress.epoch == 40).count(), 1);
     assert_eq!(Some(last.report), trainer.latest_loss().unwrap());
-    // In the middle of an epoch too.
+    // Also from the middle of an epoch.
     record(&mut trainer, 1);
     trainer.train(10, |progress| assert!(progress.epoch <= 10)).unwrap();
     let report = trainer.latest_loss().unwrap().unwrap();
@@ -94,7 +94,7 @@ fn trains_that_many_epochs_more() {
     assert_eq!(same.read_parameters().unwrap(), network.read_parameters().unwrap());
 }
 
-/// The caller's time is not the GPU's: submissions grow all the same, and the progress is told a few times.
+/// The callback's time is not counted as the GPU's: submissions still grow, and progress is reported only a few times.
 #[test]
 fn a_slow_progress_callback_does_not_make_submissions_small() {
     let case = Case { mlp: xor_mlp(), samples: 4, batch_size: 1, shuffle: None };
@@ -132,7 +132,7 @@ fn drives_the_notebooks_sigmoid_network_towards_its_targets() {
     trainer.train(5_000, |_| ()).unwrap();
 
     let mut reference = wgrad::reference::NeuralNetwork::from_parameters(&mlp, &start).unwrap();
-    let row = |numbers: &[f32]| wgrad::reference::Matrix::from_f32(1, numbers.len(), numbers).unwrap();
+    let row = |values: &[f32]| wgrad::reference::Matrix::from_f32(1, values.len(), values).unwrap();
     for _ in 0..5_000 {
         reference.train_step(&row(&[0.3, 0.5]), &row(&[0.0, 0.0, 1.0]), f64::from(0.1f32)).unwrap();
     }
@@ -195,12 +195,12 @@ fn training_that_diverges_is_reported() {
     let error = trainer.train(50, |_| ()).unwrap_err();
     assert!(matches!(error, Error::Diverged { .. }), "{error}");
     assert!(matches!(trainer.latest_loss(), Err(Error::Diverged { .. })));
-    // Saved parameters, a new trainer and a lower learning rate are the way out.
+    // The way out: saved parameters, a new trainer and a lower learning rate.
     network.write_parameters(&saved).unwrap();
     assert_eq!(network.read_parameters().unwrap(), saved);
     Trainer::new(&network, &data, TrainConfig::default()).unwrap().train(50, |_| ()).unwrap();
 
-    // It is seen at once, not at the end of an epoch.
+    // Divergence is reported at once, not at the end of an epoch.
     let mut trainer = Trainer::new(&network, &data, TrainConfig::default()).unwrap();
     record(&mut trainer, 4);
     assert!(trainer.read_loss().is_ok());
@@ -211,7 +211,7 @@ fn training_that_diverges_is_reported() {
 }
 
 #[test]
-fn readings_say_step_epoch_and_loss() {
+fn loss_reports_have_step_epoch_and_loss() {
     let case = Case { mlp: xor_mlp(), samples: 4, batch_size: 1, shuffle: None };
     let (_, mut trainer) = case.trainer(3);
     record(&mut trainer, 9);

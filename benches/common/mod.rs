@@ -1,5 +1,5 @@
 //! What the benchmarks share, among themselves and with the examples.
-#![allow(dead_code)] // each benchmark is a crate of its own and uses a part
+#![allow(dead_code)] // each benchmark is its own crate and uses only some items
 
 #[path = "../../examples/common/device.rs"]
 pub mod device;
@@ -21,8 +21,8 @@ use wgrad::{Gpu, wgpu};
 
 pub type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 
-/// A benchmark's `main`. It measures where it is given `--bench`, as `cargo bench` does; `cargo test --all-targets` does not,
-/// and would otherwise run for minutes.
+/// A benchmark's `main`. It measures only with `--bench`, which `cargo bench` passes and `cargo test --all-targets`
+/// does not: that would otherwise run for minutes.
 pub fn main<Options: Parser>(run: impl FnOnce(&Options) -> Outcome) -> ExitCode {
     if !std::env::args_os().any(|argument| argument == "--bench") {
         println!("nothing is measured without --bench, which `cargo bench` passes");
@@ -35,18 +35,18 @@ pub fn main<Options: Parser>(run: impl FnOnce(&Options) -> Outcome) -> ExitCode 
     exit::exit(run(&options))
 }
 
-/// The middle one, or of an even number the upper of the two in the middle. Sorts them.
+/// The median; for an even count the upper of the two middle values. Sorts the values.
 pub fn median(values: &mut [f64]) -> f64 {
     values.sort_by(f64::total_cmp);
     values[values.len() / 2]
 }
 
-/// A network's widths as they are written: `2-30-2`.
+/// A network's widths, such as `2-30-2`.
 pub fn join(widths: &[usize]) -> String {
     widths.iter().map(usize::to_string).collect::<Vec<_>>().join("-")
 }
 
-/// Submits what is recorded and waits for it; the seconds from the submission on.
+/// Submits the commands and waits for them; returns the seconds since the submission.
 pub fn submit(gpu: &Gpu, commands: wgpu::CommandBuffer) -> Outcome<f64> {
     let start = Instant::now();
     gpu.queue().submit([commands]);

@@ -1,14 +1,13 @@
 #!/usr/bin/env python3
-"""Measures wgrad beside its yardsticks: one run on one machine, the programs taking turns, medians.
+"""Compares wgrad with its yardsticks: one run on one machine, the programs taking turns, medians.
 
 usage: compare.py [--rounds N] [--only WORD] [--python PYTHON] [--burn PROGRAM]
 
 Builds benches/throughput.rs and rust_loop.rs with cargo and rustc, and runs them in turns with numpy_peer.py,
-torch_peer.py (where PYTHON has numpy, torch) and burn (where its program was built). Prints Markdown tables:
-microseconds a network-step, and how many times as long as the first row's each took. The yardsticks train the
-small networks in one thread, which is the fastest there, and the others in as many as they like; wgrad has all that its device
-has. Exits 1 if a program of wgrad's, or a check of what was learned,
-failed. Needs Python 3.9 alone.
+torch_peer.py (if PYTHON has numpy, torch) and burn (if --burn gives its program). Prints Markdown tables:
+microseconds per network-step, and the ratio of each time to that of the first row. The yardsticks train the
+small networks in one thread, which is the fastest there, and the others in their default number of threads; wgrad uses
+its whole device. Exits with 1 if a program, or a check of what it learned, failed. Needs only Python 3.9.
 """
 import argparse
 import functools
@@ -27,53 +26,53 @@ TARGET = ROOT / os.environ.get("CARGO_TARGET_DIR", "target")
 
 
 class Failed(Exception):
-    """A program failed; its last words."""
+    """A program failed; the message is the last line it printed."""
 
 
-XOR = "XOR 2-30-2, one sample a step"
+XOR = "XOR 2-30-2, one sample per step"
 ONE_THREAD = {threads: "1" for threads in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
 
 
 def run(command, environment=None):
-    """What a program prints."""
+    """The standard output of a program."""
     try:
-        words = [str(word) for word in command]
+        arguments = [str(argument) for argument in command]
         environment = {**os.environ, **(environment or {})}
-        result = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, env=environment)
+        result = subprocess.run(arguments, cwd=ROOT, capture_output=True, text=True, env=environment)
     except OSError as error:
         raise Failed(str(error)) from error
     if result.returncode != 0:
-        raise Failed((result.stderr.strip().splitlines() or ["no words"])[-1])
+        raise Failed((result.stderr.strip().splitlines() or ["no message"])[-1])
     return result.stdout
 
 
 @functools.cache
 def throughput():
-    """The program of benches/throughput.rs, built: cargo alone knows where it puts that."""
+    """The path of benches/throughput.rs, built: only cargo knows where it puts the program."""
     built = run(["cargo", "bench", "--no-run", "--bench", "throughput", "--message-format", "json"])
     programs = (json.loads(line).get("executable") for line in built.splitlines())
     return next(filter(None, programs))
 
 
 def wgrad(network, plan, batch_size=1, networks=1, steps=None):
-    """A command that measures one job of wgrad, and how to read microseconds a network-step from its output."""
+    """A command that measures one job of wgrad, and a function that reads microseconds per network-step from its output."""
     command = [throughput(), "--bench", "--json", "--runs", "1", "--network", network]
     command += ["--plan", plan, "--batch-size", batch_size, "--networks", networks]
     command += ["--steps", steps] if steps else []
 
     def microseconds(output):
-        return json.loads(output)["rows"][0]["microseconds_a_network_step"]
+        return json.loads(output)["rows"][0]["microseconds_per_network_step"]
 
     return command, microseconds
 
 
 def peer(*command):
-    """A command that prints `… us/step`."""
+    """A command that prints `… us/step`, and a function that reads the figure."""
     return list(command), lambda output: float(re.search(r"([\d.]+) us/step", output).group(1))
 
 
 def measure(title, programs, options, environment):
-    """Runs the programs in turns; all are compared with the first that ran. Says whether none failed."""
+    """Runs the programs in turns, and compares all with the first that ran. Returns whether none failed."""
     if options.only not in title:
         return True
     print(f"\n#### {title}\n")
@@ -89,7 +88,7 @@ def measure(title, programs, options, environment):
                 failures[name] = failure
     medians = {name: statistics.median(found) for name, found in figures.items() if name not in failures}
     first = next(iter(medians.values()), None)
-    print("| program | µs a network-step, median | least to most | times as long |")
+    print("| program | µs per network-step, median | minimum to maximum | times as long |")
     print("| --- | ---: | ---: | ---: |")
     for name, _ in programs:
         if name in failures:
@@ -102,7 +101,7 @@ def measure(title, programs, options, environment):
 
 
 def processor():
-    """The processor's name and how many of its cores there are."""
+    """The processor's name and its number of cores."""
     name = platform.processor() or platform.machine()
     try:
         name = re.search(r"model name\s*:\s*(.*)", Path("/proc/cpuinfo").read_text()).group(1)
@@ -112,12 +111,12 @@ def processor():
 
 
 def program(name):
-    """A program's path from the folder of the caller; a bare name is looked up as a shell does."""
+    """A program's absolute path; a bare name is left to be looked up in PATH."""
     return os.path.abspath(name) if os.sep in name else name
 
 
 def main():
-    parser = argparse.ArgumentParser(description="Measures wgrad beside its yardsticks, and prints Markdown")
+    parser = argparse.ArgumentParser(description="Compares wgrad with its yardsticks, and prints Markdown")
     parser.add_argument("--rounds", type=int, default=7, help="how often each program runs")
     parser.add_argument("--only", default="", help="only the jobs whose titles contain this")
     parser.add_argument("--python", type=program, default=sys.executable, help="a Python that has numpy, torch or both")
@@ -138,7 +137,7 @@ def main():
         except Failed as failure:
             print(f"{module} is not measured: {failure}", file=sys.stderr)
     if options.burn and options.only in XOR:
-        run([options.burn, 20_000])  # so many steps that it must have learned the classes
+        run([options.burn, 20_000])  # enough steps for it to check the classes
 
     def peers(job, *arguments):
         found = [(name, peer(options.python, script, job, *arguments)) for name, script in python]
@@ -161,7 +160,7 @@ def main():
         ONE_THREAD,
     )
     fine &= measure(
-        "64 networks 2-30-2 at once, one sample a step",
+        "64 networks 2-30-2 at once, one sample per step",
         [
             ("wgrad, persistent-invocation", wgrad("2-30-2", "persistent-invocation", networks=64, steps=100_000)),
             ("wgrad, persistent-subgroup", wgrad("2-30-2", "persistent-subgroup", networks=64, steps=40_000)),

@@ -1,17 +1,17 @@
 #!/usr/bin/env python3
-"""A yardstick: networks trained in NumPy, in the plain style of a teaching notebook.
+"""A yardstick: networks trained in NumPy, in the style of a teaching notebook.
 
 usage: numpy_peer.py [xor | mlp | digits | deep] [STEPS] [--batch BATCH]
 
 xor: 2-30-2, batch 1, the four samples in order. mlp: 8-32-32-4, batch 8, 64 random samples in order. Both in float64.
 digits: 784-200-10, batch 64. deep: 64-64-64-64-16, batch 16,384. Both in float32, on batches of random numbers.
 All: linear layers without bias, sigmoid after each, loss 1/2 * sum (y - t)^2 (its mean over the batch),
-plain gradient descent at learning rate 0.1. As in the notebook, each layer computes the derivatives by its input, the
-first one too, and nobody adds the losses up.
+plain gradient descent at learning rate 0.1. As in the notebook, each layer, even the first, computes the gradient with
+respect to its input, and no loss is computed.
 
-Prints one line: name, job, steps, seconds, microseconds a step. After 20,000 steps of xor or more it also
-checks that the four classes are right, and exits 1 where they are not. Needs numpy. It uses as many threads as numpy does;
-OPENBLAS_NUM_THREADS=1 says one, which is the best for the small networks.
+Prints one line: name, job, steps, seconds, microseconds per step. After 20,000 steps of xor or more it also
+checks that the four classes are right, and exits with 1 if they are not. Needs numpy, which chooses the number of threads;
+OPENBLAS_NUM_THREADS=1 sets one, which is the fastest for the small networks.
 """
 import argparse
 import sys
@@ -78,10 +78,10 @@ def train(layers, xs, ts, rate, steps):
 
 
 def main():
-    parser = argparse.ArgumentParser(description="NumPy yardstick: prints one line with the time a step takes")
+    parser = argparse.ArgumentParser(description="NumPy yardstick: prints one line with the time per step")
     parser.add_argument("job", nargs="?", default="xor", choices=DEFAULT_STEPS)
     parser.add_argument("steps", nargs="?", type=int)
-    parser.add_argument("--batch", type=int, help="of digits and deep, the samples of a step")
+    parser.add_argument("--batch", type=int, help="for digits and deep, the samples per step")
     args = parser.parse_args()
     steps = args.steps or DEFAULT_STEPS[args.job]
     rng = np.random.default_rng(1)
@@ -98,12 +98,12 @@ def main():
             "digits": ((784, 200, 10), args.batch or 64),
             "deep": ((64, 64, 64, 64, 16), args.batch or 16_384),
         }[args.job]
-        rate = dtype(RATE / batch)  # the gradients are summed over the batch: this is their mean
+        rate = dtype(RATE / batch)  # the gradients are sums over the batch; this takes their mean
         batches = max(1, min(1024, (64 if args.job == "mlp" else 1024) // batch))
         xs = rng.random((batches, batch, sizes[0]), dtype=dtype)
         ts = rng.random((batches, batch, sizes[-1]), dtype=dtype)
 
-    train(network(sizes, rng, dtype), xs, ts, rate, steps // 10)  # warm-up, on a network of its own
+    train(network(sizes, rng, dtype), xs, ts, rate, steps // 10)  # warm-up, on another network
     layers = network(sizes, rng, dtype)
     start = time.perf_counter()
     train(layers, xs, ts, rate, steps)

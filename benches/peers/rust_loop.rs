@@ -1,5 +1,5 @@
-//! The yardstick without a GPU and without a library: the notebook's training as plain loops over f32, in one thread, all
-//! sizes known to the compiler. As in the notebook, nobody adds the losses up.
+//! The yardstick without a GPU and without a library: the notebook's training as plain loops over f32, in one thread,
+//! all sizes known at compile time. As in the notebook, no loss is computed.
 //!
 //! rustc --edition 2024 -Copt-level=3 -Ctarget-cpu=native benches/peers/rust_loop.rs -o rust_loop && ./rust_loop xor|mlp [STEPS]
 
@@ -16,7 +16,7 @@ struct Layer<const I: usize, const O: usize, const B: usize> {
 impl<const I: usize, const O: usize, const B: usize> Layer<I, O, B> {
     fn new(random: &mut impl FnMut() -> f32) -> Self {
         let deviation = (I as f32).sqrt().recip();
-        // Twelve uniform numbers are nearly normal.
+        // The sum of twelve uniform values is nearly normal.
         let mut normal = || deviation * ((0..12).map(|_| random()).sum::<f32>() - 6.0);
         Layer { w: [(); I].map(|_| [(); O].map(|_| normal())), x: [[0.0; I]; B], y: [[0.0; O]; B] }
     }
@@ -33,19 +33,20 @@ impl<const I: usize, const O: usize, const B: usize> Layer<I, O, B> {
         &self.y
     }
 
-    /// Takes the derivatives by the outputs times the learning rate, gives those by the inputs, and updates the weights.
+    /// From the gradient with respect to the outputs, times the learning rate: updates the weights, and returns the
+    /// gradient with respect to the inputs.
     fn backward(&mut self, d_output: &[[f32; O]; B]) -> [[f32; I]; B] {
-        let mut d_sums = *d_output;
-        for (d, y) in d_sums.iter_mut().flatten().zip(self.y.iter().flatten()) {
+        let mut d_z = *d_output;
+        for (d, y) in d_z.iter_mut().flatten().zip(self.y.iter().flatten()) {
             *d *= y * (1.0 - y);
         }
         let mut d_input = [[0.0; I]; B];
-        for (d_input, d) in d_input.iter_mut().zip(&d_sums) {
+        for (d_input, d) in d_input.iter_mut().zip(&d_z) {
             for (d_input, w) in d_input.iter_mut().zip(&self.w) {
                 *d_input = w.iter().zip(d).map(|(w, d)| w * d).sum();
             }
         }
-        for (x, d) in self.x.iter().zip(&d_sums) {
+        for (x, d) in self.x.iter().zip(&d_z) {
             for (x, w) in x.iter().zip(&mut self.w) {
                 w.iter_mut().zip(d).for_each(|(w, d)| *w -= x * d);
             }
@@ -54,14 +55,14 @@ impl<const I: usize, const O: usize, const B: usize> Layer<I, O, B> {
     }
 }
 
-/// `rate · (y - t)`.
-fn error<const O: usize, const B: usize>(y: &[[f32; O]; B], t: &[[f32; O]; B], rate: f32) -> [[f32; O]; B] {
+/// The gradient with respect to the outputs times the learning rate: `rate · (y - t)`.
+fn gradient<const O: usize, const B: usize>(y: &[[f32; O]; B], t: &[[f32; O]; B], rate: f32) -> [[f32; O]; B] {
     let mut d = *y;
     d.iter_mut().flatten().zip(t.iter().flatten()).for_each(|(d, t)| *d = rate * (*d - t));
     d
 }
 
-/// Runs the steps, after a tenth of them as a warm-up, and prints the line.
+/// Runs the steps after a warm-up of a tenth of them, and prints one line.
 fn report(name: &str, steps: usize, mut step: impl FnMut(usize)) {
     (0..steps / 10).for_each(&mut step);
     let start = Instant::now();
@@ -76,7 +77,7 @@ fn xor(steps: usize, random: &mut impl FnMut() -> f32) {
     let (mut first, mut second) = (Layer::<2, 30, 1>::new(random), Layer::<30, 2, 1>::new(random));
     report("xor 2-30-2 batch 1", steps, |step| {
         let y = second.forward(first.forward(black_box(&X[step % 4])));
-        let d_output = error(y, &T[step % 4], 0.1);
+        let d_output = gradient(y, &T[step % 4], 0.1);
         first.backward(&second.backward(&d_output));
     });
     if steps >= 20_000 {
@@ -94,7 +95,7 @@ fn mlp(steps: usize, random: &mut impl FnMut() -> f32) {
     let mut third = Layer::<32, 4, 8>::new(random);
     report("mlp 8-32-32-4 batch 8", steps, |step| {
         let y = third.forward(second.forward(first.forward(black_box(&x[step % 8]))));
-        let d_output = error(y, &t[step % 8], 0.1 / 8.0);
+        let d_output = gradient(y, &t[step % 8], 0.1 / 8.0);
         first.backward(&second.backward(&third.backward(&d_output)));
     });
     black_box(first.w);

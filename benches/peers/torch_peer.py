@@ -6,12 +6,12 @@ usage: torch_peer.py [xor | mlp | digits | deep] [STEPS] [--batch BATCH] [--devi
 xor: 2-30-2, batch 1, the four samples in order. mlp: 8-32-32-4, batch 8, 64 random samples in order.
 digits: 784-200-10, batch 64. deep: 64-64-64-64-16, batch 16,384. Both on batches of random numbers.
 All: linear layers without bias, sigmoid after each, loss 1/2 * sum (y - t)^2 (its mean over the batch),
-torch.optim.SGD at learning rate 0.1. On the CPU xor and mlp use one thread, the others as many as torch does. With
+torch.optim.SGD at learning rate 0.1. On the CPU xor and mlp use one thread, the others torch's default. With
 --mode compile the step is compiled, and with graphs, on cuda, replayed as a CUDA graph. The samples are on the device before
 the clock starts, and nothing is read back until it has stopped.
 
-Prints one line: name, job, steps, seconds, microseconds a step. After 20,000 steps of xor or more it also
-checks that the four classes are right, and exits 1 where they are not. Needs torch (and a CUDA build of it
+Prints one line: name, job, steps, seconds, microseconds per step. After 20,000 steps of xor or more it also
+checks that the four classes are right, and exits with 1 if they are not. Needs torch (and a CUDA build of it
 and a GPU for --device cuda).
 """
 import argparse
@@ -35,7 +35,7 @@ def network(sizes, device):
 
 
 def step_of(net, mode, x, t):
-    """What does one training step, given a batch."""
+    """The function that does one training step on a batch."""
     optimizer = torch.optim.SGD(net.parameters(), lr=RATE)
 
     def step(x, t):
@@ -78,10 +78,10 @@ def wait(device):
 
 
 def main():
-    parser = argparse.ArgumentParser(description="PyTorch yardstick: prints one line with the time a step takes")
+    parser = argparse.ArgumentParser(description="PyTorch yardstick: prints one line with the time per step")
     parser.add_argument("job", nargs="?", default="xor", choices=DEFAULT_STEPS)
     parser.add_argument("steps", nargs="?", type=int)
-    parser.add_argument("--batch", type=int, help="of digits and deep, the samples of a step")
+    parser.add_argument("--batch", type=int, help="for digits and deep, the samples per step")
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
     parser.add_argument("--mode", default="eager", choices=["eager", "compile", "graphs"])
     args = parser.parse_args()

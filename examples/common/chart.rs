@@ -1,11 +1,11 @@
-//! A chart of a training in an SVG file: losses on a logarithmic axis, and accuracies on one to the right.
+//! A chart of a training as an SVG file: losses on a logarithmic axis, accuracies on an axis to the right.
 
 use std::error::Error;
 use std::path::Path;
 
 use plotters::prelude::*;
 
-/// Points `(x, y)` in the order in which a line joins them.
+/// Points `(x, y)` of a line, in order.
 pub struct Series {
     pub name: String,
     pub points: Vec<(f64, f64)>,
@@ -19,19 +19,19 @@ impl Series {
 
 pub struct Chart {
     pub title: String,
-    /// What goes from left to right, from 0.
+    /// The label of the horizontal axis, which starts at 0.
     pub x: String,
-    /// Those that are not positive have no place on a logarithmic axis, and are left out.
+    /// Losses that are not positive and finite are left out: the axis is logarithmic.
     pub losses: Vec<Series>,
-    /// From 0 to 1. Without any there is no axis to the right.
+    /// From 0 to 1. Without accuracies there is no axis to the right.
     pub accuracies: Vec<Series>,
 }
 
-/// Colours that those see apart who do not see all colours (Okabe and Ito).
+/// Colours that colour-blind people can tell apart (Okabe and Ito).
 const COLOURS: [RGBColor; 4] =
     [RGBColor(0, 114, 178), RGBColor(86, 180, 233), RGBColor(213, 94, 0), RGBColor(230, 159, 0)];
 
-/// In pixels: all, what the title and the legend take of it, and the space of labels at a side.
+/// In pixels: the whole chart, the height of title and legend, and the width of a side's labels.
 const SIZE: (u32, u32) = (900, 560);
 const HEAD: i32 = 64;
 const LABEL_SPACE: i32 = 72;
@@ -39,16 +39,16 @@ const LABEL_SPACE: i32 = 72;
 type Area<'a> = DrawingArea<SVGBackend<'a>, plotters::coord::Shift>;
 
 impl Chart {
-    /// Writes the chart, over a file that is there.
+    /// Writes the chart; an existing file is overwritten.
     ///
     /// # Errors
-    /// Where there is no loss above 0 to show, or the file cannot be written.
+    /// If there is no loss above 0 to draw, or the file cannot be written.
     pub fn save(&self, path: &Path) -> Result<(), Box<dyn Error>> {
-        let says = |error: &dyn Error| format!("{}: {error}", path.display());
-        // Drawn in memory first: what fails then leaves no half a file.
+        let with_path = |error: &dyn Error| format!("{}: {error}", path.display());
+        // Drawn in memory first, so that an error leaves no partial file.
         let mut text = String::new();
-        self.draw(&mut text).map_err(|error| says(&*error))?;
-        std::fs::write(path, text).map_err(|error| says(&error))?;
+        self.draw(&mut text).map_err(|error| with_path(&*error))?;
+        std::fs::write(path, text).map_err(|error| with_path(&error))?;
         Ok(())
     }
 
@@ -67,7 +67,7 @@ impl Chart {
 
         let right_space = if self.accuracies.is_empty() { 16 } else { LABEL_SPACE };
         let (loss_from, loss_to) = (lowest / 1.2, highest * 1.2);
-        // To the next tenth below the accuracies.
+        // The next tenth below the accuracies.
         let accuracy_from = (least(&mut accuracies().map(|(_, y)| y)).clamp(0.0, 0.9) * 10.0).floor() / 10.0;
         let mut chart = ChartBuilder::on(&body)
             .margin(16)
@@ -112,7 +112,7 @@ impl Chart {
         Ok(())
     }
 
-    /// Draws the title and the legend, and gives the area below them.
+    /// Draws the title and the legend, and returns the area below them.
     fn draw_head<'a>(&self, text: &'a mut String) -> Result<Area<'a>, Box<dyn Error>> {
         let root = SVGBackend::with_string(text, SIZE).into_drawing_area();
         root.fill(&WHITE)?;
@@ -124,13 +124,13 @@ impl Chart {
     }
 }
 
-/// Names beside lines of their colours, side by side below the title.
+/// Draws each name beside a line in its colour, side by side below the title.
 fn draw_legend<'a>(head: &Area<'_>, lines: impl Iterator<Item = (&'a str, RGBColor)>) -> Result<(), Box<dyn Error>> {
     let (mut x, y) = (LABEL_SPACE + 16, 50);
     for (name, colour) in lines {
         head.draw(&PathElement::new([(x, y), (x + 24, y)], colour.stroke_width(3)))?;
         head.draw_text(name, &text_style(14), (x + 30, y - 8))?;
-        x += 60 + 8 * name.chars().count() as i32; // about as wide as the text
+        x += 60 + 8 * name.chars().count() as i32; // the text's approximate width
     }
     Ok(())
 }
@@ -139,7 +139,7 @@ fn text_style(size: u32) -> TextStyle<'static> {
     ("sans-serif", size).into_font().into()
 }
 
-/// Where a logarithmic axis has numbers: 1, 2 and 5 of each decimal power, or the powers alone where there are many.
+/// The marks of a logarithmic axis: 1, 2 and 5 times each power of ten, or only the powers where there are many.
 fn marks(from: f64, to: f64) -> Vec<f64> {
     let (first, last) = (from.log10().floor() as i32, to.log10().ceil() as i32);
     let factors: &[f64] = if to / from > 1e3 { &[1.0] } else { &[1.0, 2.0, 5.0] };
@@ -151,13 +151,13 @@ fn is_loss(&(_, y): &(f64, f64)) -> bool {
     y > 0.0 && y.is_finite()
 }
 
-/// With as many decimals as it takes.
+/// A number with at most six decimals, without trailing zeros.
 fn number(number: f64) -> String {
     let text = format!("{number:.6}");
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-/// A whole number in groups of three.
+/// A whole number with its digits in groups of three.
 fn thousands(number: f64) -> String {
     let digits = format!("{number:.0}");
     let mut text = String::new();
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn a_chart_names_its_lines_and_has_an_axis_for_accuracies_only_with_such() {
+    fn a_chart_names_its_lines_and_has_an_accuracy_axis_only_for_accuracies() {
         let draw = |chart: Chart| {
             let mut text = String::new();
             chart.draw(&mut text).map(|()| text).expect("a chart")

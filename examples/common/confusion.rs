@@ -2,11 +2,11 @@
 
 use std::fmt::Write;
 
-/// A name longer than this is cut in the table.
+/// Longer names are cut in the table.
 const LONGEST_NAME: usize = 12;
 
-/// The confusion matrix as text. Rows: what it is; columns: what the network says, each under its class's name; at the
-/// end, how many of the row are right. A dot is none, so that the misses stand out.
+/// The confusion matrix as text. A row per actual class, a column per predicted class, and the share of the row that is
+/// right. A dot means 0, so that the misses stand out.
 pub fn confusion_table(names: &[String], count: impl Fn(usize, usize) -> u64) -> String {
     let classes = names.len();
     let names = names.iter().map(|name| shortened(name)).collect::<Vec<_>>();
@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_table_shows_rows_of_what_it_is_and_dots_for_none() {
+    fn the_table_has_a_row_per_actual_class_and_dots_for_0() {
         let counts = [[98, 2, 0], [0, 1_003, 0], [0, 0, 0]];
         let names = ["0", "1", "2"].map(str::to_owned);
         let table = confusion_table(&names, |actual, predicted| counts[actual][predicted]);

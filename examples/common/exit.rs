@@ -3,7 +3,8 @@
 use std::error::Error;
 use std::process::ExitCode;
 
-/// Prints the error, if there is one, and gives the exit status. (A `main` that returns an error prints it as `Debug` does.)
+/// Prints the error, if there is one, and returns the exit status. (A `main` that returns an error prints its `Debug`
+/// form.)
 pub fn exit(result: Result<(), Box<dyn Error>>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,

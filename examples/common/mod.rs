@@ -1,5 +1,5 @@
-//! What the examples share. The benchmarks use some of it too.
-#![allow(dead_code)] // each program is a crate of its own and uses a part
+//! What the examples share. The benchmarks use some of it.
+#![allow(dead_code)] // each program is its own crate and uses only some items
 
 pub mod chart;
 pub mod confusion;

@@ -2,5 +2,6 @@
 
 pub const INPUTS: [[f32; 2]; 4] = [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]];
 
-/// The second output stands for 1. A sigmoid never reaches 0 or 1, so the targets are 0.01 and 0.99.
+/// The first output is for class 0, the second for class 1. A sigmoid never reaches 0 or 1, so the targets are 0.01 and
+/// 0.99.
 pub const TARGETS: [[f32; 2]; 4] = [[0.99, 0.01], [0.01, 0.99], [0.01, 0.99], [0.99, 0.01]];

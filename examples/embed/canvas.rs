@@ -1,5 +1,5 @@
-//! What is drawn on, where a window would have its surface: a texture, and the way of its finished frames to the
-//! processor, the only thing that is read back.
+//! A texture to draw on, in place of a window's surface, and the readback of its finished frames. Nothing else is read
+//! back but the losses.
 
 use std::error::Error;
 use std::time::Duration;
@@ -8,18 +8,18 @@ use wgrad::wgpu;
 
 use crate::movie::Colour;
 
-/// Its bytes are those of a PNG.
+/// The same bytes as a PNG's.
 pub const FORMAT: wgpu::TextureFormat = wgpu::TextureFormat::Rgba8Unorm;
 
-/// How long a frame may take: some drivers on processors compile for half a minute in the first.
-const PATIENCE: Duration = Duration::from_secs(180);
+/// How long a frame may take: some software drivers compile for half a minute in the first frame.
+const TIMEOUT: Duration = Duration::from_secs(180);
 
-/// A texture, and two buffers for frames on their way: while the GPU works on one frame, the one before is taken.
+/// A texture, and two readback buffers: while the GPU works on one frame, the frame before is read.
 pub struct Canvas {
     device: wgpu::Device,
     texture: wgpu::Texture,
     buffers: [wgpu::Buffer; 2],
-    /// The frames recorded.
+    /// The number of frames recorded.
     recorded: usize,
     in_flight: Option<wgpu::SubmissionIndex>,
 }
@@ -47,7 +47,7 @@ impl Canvas {
         Canvas { device: device.clone(), texture, buffers, recorded: 0, in_flight: None }
     }
 
-    /// A pass that draws on it, from nothing.
+    /// A render pass on the cleared texture.
     pub fn begin_pass<'encoder>(&self, encoder: &'encoder mut wgpu::CommandEncoder) -> wgpu::RenderPass<'encoder> {
         encoder.begin_render_pass(&wgpu::RenderPassDescriptor {
             label: Some("frame"),
@@ -64,7 +64,7 @@ impl Canvas {
         })
     }
 
-    /// Records the copy of what is drawn into the buffer whose turn it is.
+    /// Records the copy of the texture into the next of the two buffers.
     pub fn record_copy(&mut self, encoder: &mut wgpu::CommandEncoder) {
         let buffer = &self.buffers[self.recorded % 2];
         let layout = wgpu::TexelCopyBufferLayout {
@@ -74,26 +74,26 @@ impl Canvas {
         };
         let target = wgpu::TexelCopyBufferInfo { buffer, layout };
         encoder.copy_texture_to_buffer(self.texture.as_image_copy(), target, self.texture.size());
-        // Should that fail, there is no mapped range later.
+        // If mapping fails, `get_mapped_range` reports it later.
         encoder.map_buffer_on_submit(buffer, wgpu::MapMode::Read, .., |_| ());
         self.recorded += 1;
     }
 
-    /// Notes that the frame recorded last is under way, and takes the one before it, if there is one.
+    /// Call this after the submission of the frame recorded last. Returns the frame before it, if there is one.
     pub fn submitted(&mut self, submission: wgpu::SubmissionIndex) -> Result<Option<Vec<Colour>>, Box<dyn Error>> {
         let before = self.in_flight.replace(submission);
         before.map(|submission| self.take(submission, self.recorded.wrapping_sub(2))).transpose()
     }
 
-    /// Takes the last frame.
+    /// Waits for the last frame and returns it.
     pub fn last(&mut self) -> Result<Vec<Colour>, Box<dyn Error>> {
-        let submission = self.in_flight.take().ok_or("no frame is under way")?;
+        let submission = self.in_flight.take().ok_or("no frame is in flight")?;
         self.take(submission, self.recorded.wrapping_sub(1))
     }
 
-    /// The pixels of a frame, row after row.
+    /// Waits for a frame; its pixels row by row.
     fn take(&self, submission: wgpu::SubmissionIndex, frame: usize) -> Result<Vec<Colour>, Box<dyn Error>> {
-        self.device.poll(wgpu::PollType::Wait { submission_index: Some(submission), timeout: Some(PATIENCE) })?;
+        self.device.poll(wgpu::PollType::Wait { submission_index: Some(submission), timeout: Some(TIMEOUT) })?;
         let buffer = &self.buffers[frame % 2];
         let bytes = buffer.get_mapped_range(..)?;
         let width = self.texture.width();
@@ -105,7 +105,7 @@ impl Canvas {
     }
 }
 
-/// The bytes of a row of pixels in a buffer, where each row has to begin at a multiple.
+/// The bytes per row of pixels in a buffer, where wgpu aligns each row.
 fn padded_row(width: u32) -> u32 {
     (4 * width).next_multiple_of(wgpu::COPY_BYTES_PER_ROW_ALIGNMENT)
 }

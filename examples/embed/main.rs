@@ -1,10 +1,10 @@
-//! Networks that learn inside an app: on its device, from its buffers, in its encoder; and its own shader asks them for
-//! the colour of every pixel.
+//! Networks that learn inside an app: on its device, from its buffers, in its encoder. The app's own shader calls them
+//! for the colour of every pixel.
 //!
 //! cargo run --release --example embed -- --help
 //!
-//! Each module says what it is about: `points` what is learned, `panel` a network with its buffers and pipelines,
-//! `surface.wgsl` the shader, `canvas` where a window would be, `movie` the pictures' files.
+//! Modules: `points` has the data, `panel` a network with its buffers and pipelines, `surface.wgsl` the shader,
+//! `canvas` the texture in place of a window, `movie` the picture files.
 
 mod canvas;
 #[path = "../common/mod.rs"]
@@ -27,26 +27,26 @@ use crate::common::{device, progress};
 use crate::movie::Movie;
 use crate::panel::{Panel, Problem};
 
-/// In so many steps both networks have learned their points.
+/// After this many steps both networks have learned their points.
 const STEPS: u64 = 20_000;
 
-/// Trains two networks, on exclusive or and on two spirals, some steps a frame, and draws how their decisions form: an
-/// animated picture, and its last frame.
+/// Trains two networks, on exclusive or and on two spirals, some steps per frame, and draws how their decisions form:
+/// an animated picture, and its last frame.
 #[derive(Parser)]
 struct Options {
-    /// A folder for the pictures, surface.png (animated: APNG) and last.png; made if it is not there
+    /// A folder for the pictures, surface.png (animated: APNG) and last.png; created if it does not exist
     #[arg(long, value_name = "FOLDER", default_value = "target/embed")]
     out: PathBuf,
-    /// How many frames
+    /// The number of frames
     #[arg(long, default_value_t = 80, value_parser = clap::value_parser!(u32).range(1..=240))]
     frames: u32,
     /// The side of each of the two panels, in pixels
     #[arg(long, value_name = "PIXELS", default_value_t = 320, value_parser = clap::value_parser!(u32).range(16..=512))]
     size: u32,
-    /// The training steps of each network, in all frames together: few in the first, more and more later
+    /// The training steps of each network over all frames: few in the first frames, more and more later
     #[arg(long, default_value_t = STEPS, value_parser = clap::value_parser!(u64).range(1..=200_000))]
     steps: u64,
-    /// Instead, as many steps a frame as take the GPU about so long; what is learned then depends on how fast it is
+    /// Instead, the GPU time per frame for training; what is learned then depends on the GPU's speed
     #[arg(long, conflicts_with = "steps", value_parser = clap::value_parser!(u64).range(1..=1_000))]
     milliseconds: Option<u64>,
     /// The seed of the initial weights, and of the order of the spirals' points
@@ -60,7 +60,7 @@ fn main() -> ExitCode {
 
 fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     std::fs::create_dir_all(&options.out).map_err(|error| format!("{}: {error}", options.out.display()))?;
-    // With timestamps `steps_within` knows how long steps take; nothing else here needs a feature.
+    // With timestamps `steps_within` measures how long steps take; nothing else here needs a feature.
     let (device, queue) = device::open(wgpu::Features::TIMESTAMP_QUERY)?;
     let gpu = Gpu::from_wgpu(&device, &queue)?;
     println!("adapter  {}", gpu.description());
@@ -88,15 +88,15 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
             };
             panel.trainer.record_steps(&mut encoder, steps);
         }
-        // Draw, with the weights as they then are.
+        // Draw, with the weights after these steps.
         let mut pass = canvas.begin_pass(&mut encoder);
         panels.iter().for_each(|panel| panel.draw(&mut pass));
         drop(pass);
-        // Copy, where a window would present; and submit all of it at once.
+        // Copy, where a window would present, and submit everything together.
         canvas.record_copy(&mut encoder);
         let submission = queue.submit([encoder.finish()]);
 
-        // Meanwhile the frame before has been finished; and whatever losses have arrived are shown.
+        // Meanwhile the frame before has finished. Show the losses that have arrived.
         if let Some(finished) = canvas.submitted(submission)? {
             movie.push(finished);
         }
@@ -108,7 +108,7 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     bar.finish_and_clear();
 
     let learned = report(&mut panels)?;
-    println!("frames   {} in {seconds:.1} s, the driver's compiling of the shaders included", options.frames);
+    println!("frames   {} in {seconds:.1} s, including the driver's compiling of the shaders", options.frames);
     let [moving, still] = ["surface.png", "last.png"].map(|name| options.out.join(name));
     movie.save(&moving, &still)?;
     println!("written  {} and {}", moving.display(), still.display());
@@ -148,13 +148,13 @@ fn spirals(seed: u64) -> Problem {
     }
 }
 
-/// How many steps are done after so many frames: what is to be seen happens early, so their number grows as the square.
+/// The steps done after this many frames: most changes happen early, so the steps grow with the square of the frames.
 fn steps_by(frames: u32, options: &Options) -> u64 {
     let [frames, all] = [frames, options.frames].map(u64::from);
     options.steps * frames * frames / (all * all)
 }
 
-/// The losses that have arrived from the GPU so far. Waits for nothing.
+/// The losses that have arrived from the GPU so far, without waiting.
 fn losses(panels: &mut [Panel]) -> wgrad::Result<String> {
     let mut losses = Vec::new();
     for panel in panels {
@@ -165,7 +165,7 @@ fn losses(panels: &mut [Panel]) -> wgrad::Result<String> {
     Ok(losses.join(", "))
 }
 
-/// Says how well each network does at the end, and whether all points that were trained on are on their side of one half.
+/// Prints how well each network does at the end. Returns whether all training points are on the right side of one half.
 fn report(panels: &mut [Panel]) -> wgrad::Result<bool> {
     let mut learned = true;
     for Panel { problem, network, trainer, .. } in panels {
@@ -197,12 +197,12 @@ mod tests {
     }
 
     #[test]
-    fn options_name_only_options_that_there_are() {
+    fn the_options_are_consistent() {
         Options::command().debug_assert();
     }
 
     #[test]
-    fn what_makes_no_picture_is_refused() {
+    fn options_that_make_no_picture_are_refused() {
         assert!(parse("--frames 6 --size 96 --seed 3").is_ok());
         assert!(parse("--milliseconds 4").is_ok());
         for refused in ["--frames 0", "--frames 241", "--size 0", "--size 513", "--steps 0", "--steps 1000000"]
@@ -220,7 +220,7 @@ mod tests {
             let done = (0..=options.frames).map(|frames| steps_by(frames, &options)).collect::<Vec<_>>();
             let steps = done.windows(2).map(|pair| pair[1] - pair[0]).collect::<Vec<_>>();
             assert_eq!((done[0], steps.iter().sum::<u64>()), (0, options.steps), "{arguments}");
-            // But for what is lost to whole numbers.
+            // Except for rounding to whole steps.
             assert!(steps.windows(2).all(|pair| pair[1] + 1 >= pair[0]), "{arguments}: {steps:?}");
         }
     }

@@ -1,27 +1,27 @@
-//! Pictures in PNG files: one that moves (APNG), and one that does not.
+//! Pictures as PNG files: an animated one (APNG) and a still one.
 //!
-//! A palette, and of each frame only what is new, make the file a tenth as large as it would be otherwise.
+//! A palette, and storing only the changed pixels of each frame, make the file a tenth as large.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::error::Error;
 use std::path::Path;
 
-/// Frames a second.
+/// Frames per second.
 const RATE: u16 = 20;
 
-/// Seconds for which the last frame is held.
+/// The seconds for which the last frame is shown.
 const HOLD: u16 = 3;
 
-/// Red, green, blue and how opaque.
+/// Red, green, blue, alpha.
 pub type Colour = [u8; 4];
 
 const TRANSPARENT: Colour = [0; 4];
 
-/// The colours of a palette, beside none at all.
+/// The most colours of a palette, besides transparent.
 const MOST_COLOURS: usize = 255;
 
-/// Frames of one size, each row after row.
+/// Frames of one size, each stored row by row.
 pub struct Movie {
     width: u32,
     height: u32,
@@ -37,7 +37,7 @@ impl Movie {
         self.frames.push(frame);
     }
 
-    /// Writes all frames to one file, and the last to another; each whole or not at all.
+    /// Writes all frames to one file and the last to another, each completely or not at all.
     pub fn save(&self, moving: &Path, still: &Path) -> Result<(), Box<dyn Error>> {
         let last = &self.frames[self.frames.len().saturating_sub(1)..];
         save(moving, &self.encode(&self.frames)?)?;
@@ -67,7 +67,7 @@ impl Movie {
                 writer.set_frame_delay(HOLD, 1)?;
             }
             let frame = palette.indices(frame);
-            writer.write_image_data(&news(&before, &frame))?;
+            writer.write_image_data(&changes(&before, &frame))?;
             before = frame;
         }
         writer.finish()?;
@@ -75,14 +75,14 @@ impl Movie {
     }
 }
 
-/// The colours of frames; the first of them is none.
+/// The colours of frames; index 0 is transparent.
 struct Palette {
     colours: Vec<Colour>,
     indices: HashMap<Colour, u8>,
 }
 
 impl Palette {
-    /// The colours that are most often seen. For others, the nearest of them stands in.
+    /// The most frequent colours. Each other colour is replaced by the nearest of them.
     fn new(frames: &[Vec<Colour>]) -> Self {
         let mut counts = HashMap::<Colour, u64>::new();
         for pixel in frames.iter().flatten() {
@@ -105,17 +105,17 @@ impl Palette {
     }
 }
 
-/// What a frame has that the one before had not. The rest is transparent, and shows what was there.
-fn news(before: &[u8], frame: &[u8]) -> Vec<u8> {
+/// The pixels of a frame that differ from the frame before. The others are transparent, and show the frame before.
+fn changes(before: &[u8], frame: &[u8]) -> Vec<u8> {
     before.iter().zip(frame).map(|(before, now)| if before == now { 0 } else { *now }).collect()
 }
 
-/// As a square.
+/// The squared distance.
 fn distance(a: Colour, b: Colour) -> u32 {
     a.iter().zip(b).map(|(a, b)| u32::from(a.abs_diff(b)).pow(2)).sum()
 }
 
-/// Writes a new file beside it, which then takes its place.
+/// Writes a new file beside the old one, then replaces it.
 fn save(path: &Path, bytes: &[u8]) -> Result<(), Box<dyn Error>> {
     let part = path.with_extension("part");
     let written = std::fs::write(&part, bytes).and_then(|()| std::fs::rename(&part, path));
@@ -132,7 +132,7 @@ mod tests {
     const BLUE: Colour = [20, 80, 160, 255];
     const ORANGE: Colour = [220, 110, 10, 255];
 
-    /// What a viewer shows of each frame, one over the other, and for how long.
+    /// What a viewer shows for each frame, and for how long.
     fn played(bytes: &[u8]) -> Vec<(Vec<Colour>, [u16; 2])> {
         let mut decoder = png::Decoder::new(std::io::Cursor::new(bytes));
         decoder.set_transformations(png::Transformations::EXPAND);
@@ -142,8 +142,8 @@ mod tests {
         let mut next = || {
             let mut pixels = vec![0; reader.output_buffer_size().expect("a small picture")];
             reader.next_frame(&mut pixels).expect("a frame");
-            let news = bytemuck::cast_slice::<u8, Colour>(&pixels);
-            canvas.iter_mut().zip(news).filter(|(_, new)| new[3] > 0).for_each(|(old, new)| *old = *new);
+            let changes = bytemuck::cast_slice::<u8, Colour>(&pixels);
+            canvas.iter_mut().zip(changes).filter(|(_, new)| new[3] > 0).for_each(|(old, new)| *old = *new);
             let control = reader.info().frame_control;
             (canvas.clone(), control.map_or([0, 1], |control| [control.delay_num, control.delay_den]))
         };
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn frames_are_shown_as_they_were_and_the_last_is_held() {
+    fn frames_are_shown_unchanged_and_the_last_is_held() {
         let frames = [
             [BLUE, BLUE, TRANSPARENT, BLUE],
             [BLUE, ORANGE, TRANSPARENT, BLUE],
@@ -172,25 +172,26 @@ mod tests {
     }
 
     #[test]
-    fn what_was_there_already_is_not_written_again() {
-        assert_eq!(news(&[0, 1, 2, 3], &[0, 1, 3, 2]), [0, 0, 3, 2]);
+    fn unchanged_pixels_are_not_written_again() {
+        assert_eq!(changes(&[0, 1, 2, 3], &[0, 1, 3, 2]), [0, 0, 3, 2]);
     }
 
     #[test]
-    fn colours_that_are_too_many_are_taken_for_the_nearest() {
+    fn colours_beyond_the_palette_become_the_nearest() {
         let colour = |i: u32| [(i % 256) as u8, (i / 256 * 100) as u8, 0, 255];
         let frames = (0..75).map(|i| [0, 1, 2, 3].map(|pixel| colour(4 * i + pixel))).collect::<Vec<_>>();
         let frames = movie(&frames).frames;
         let palette = Palette::new(&frames);
         assert_eq!((palette.colours.len(), palette.indices.len()), (256, 300));
-        let away = palette.indices.iter().map(|(&colour, &index)| distance(colour, palette.colours[index as usize]));
-        let away = away.collect::<Vec<_>>();
-        assert_eq!(away.iter().filter(|away| **away == 0).count(), 255);
-        assert!(away.iter().all(|away| *away <= 45 * 45), "{away:?}");
+        let distances =
+            palette.indices.iter().map(|(&colour, &index)| distance(colour, palette.colours[index as usize]));
+        let distances = distances.collect::<Vec<_>>();
+        assert_eq!(distances.iter().filter(|distance| **distance == 0).count(), 255);
+        assert!(distances.iter().all(|distance| *distance <= 45 * 45), "{distances:?}");
     }
 
     #[test]
-    fn one_frame_does_not_move() {
+    fn one_frame_is_not_animated() {
         let movie = movie(&[[BLUE, ORANGE, TRANSPARENT, BLUE]]);
         let bytes = movie.encode(&movie.frames).expect("a frame");
         let reader = png::Decoder::new(std::io::Cursor::new(&bytes)).read_info().expect("a header");
@@ -199,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_written_whole_or_not_at_all() {
+    fn a_file_is_written_completely_or_not_at_all() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("picture.png");
         save(&path, b"old").expect("a file");

@@ -1,5 +1,5 @@
-//! A panel of the picture: points in the app's buffers, a network that is trained on them where they are, and the
-//! pipelines that draw both.
+//! A panel of the picture: points in the app's buffers, a network that is trained on these buffers, and the pipelines
+//! that draw both.
 
 use std::error::Error;
 
@@ -13,14 +13,14 @@ use crate::points::Points;
 pub struct Problem {
     pub name: &'static str,
     pub points: Points,
-    /// Others of the same kind, to test the network on that was not trained on them.
+    /// Points of the same kind that are not trained on, for a test.
     pub unseen: Points,
     pub mlp: Mlp,
     pub config: TrainConfig,
-    /// The square of inputs that is drawn: its middle, the same for both axes, and half its side.
+    /// The square of inputs that is drawn: its centre, the same for both axes, and half its side.
     pub middle: f32,
     pub half_side: f32,
-    /// A point's disc, in half sides of the panel.
+    /// The radius of a point's disc, in half sides of the panel.
     pub disc: f32,
 }
 
@@ -34,20 +34,20 @@ pub struct Panel {
     surface: wgpu::RenderPipeline,
     samples: wgpu::RenderPipeline,
     parameters: wgpu::BindGroup,
-    /// Its first pixel from the left, and how many there are to a side.
+    /// Its first pixel from the left, and its side in pixels.
     left: u32,
     side: u32,
 }
 
 impl Panel {
-    /// Makes everything that the frames need, once.
+    /// Creates everything that the frames need.
     pub fn new(gpu: &Gpu, problem: Problem, seed: u64, [left, side]: [u32; 2]) -> Result<Self, Box<dyn Error>> {
         let device = gpu.device();
-        // The app's own buffers: to train on, as STORAGE, and to draw, as VERTEX.
-        let buffer = |label, numbers: &[f32]| {
+        // The app's own buffers: STORAGE for training, VERTEX for drawing.
+        let buffer = |label, values: &[f32]| {
             device.create_buffer_init(&wgpu::util::BufferInitDescriptor {
                 label: Some(label),
-                contents: bytemuck::cast_slice(numbers),
+                contents: bytemuck::cast_slice(values),
                 usage: wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::VERTEX,
             })
         };
@@ -80,7 +80,7 @@ impl Panel {
         Ok(Panel { problem, network, trainer, points, classes, surface, samples, parameters, left, side })
     }
 
-    /// Draws the network as the steps recorded before leave it, and the points on top.
+    /// Draws the network after the steps recorded before, and the points on top.
     pub fn draw(&self, pass: &mut wgpu::RenderPass<'_>) {
         let [left, side] = [self.left, self.side].map(|pixels| pixels as f32);
         // Twice as large as the panel: the shader says why.
@@ -97,7 +97,7 @@ impl Panel {
     }
 }
 
-/// A way to draw: the shader's entry points, and what the vertices are.
+/// The shader's entry points of a pipeline, and its vertices.
 struct Drawing<'a> {
     vertex: &'a str,
     fragment: &'a str,
@@ -112,7 +112,7 @@ const SURFACE: Drawing = Drawing {
     buffers: &[],
 };
 
-/// A point and a class for each instance, which is one sample.
+/// One instance per sample: a point and its class.
 const SAMPLES: Drawing = Drawing {
     vertex: "sample_corner",
     fragment: "sample",

@@ -1,4 +1,4 @@
-//! What is learned: points of two classes in the plane.
+//! The data: points of two classes in the plane.
 
 use std::f32::consts::{PI, TAU};
 
@@ -6,7 +6,7 @@ use wgrad::class_of;
 
 use crate::common::xor;
 
-/// A sigmoid reaches 0 and 1 nowhere, so the classes' targets are 0.01 and 0.99.
+/// A sigmoid never reaches 0 or 1, so the classes' targets are 0.01 and 0.99.
 pub const TARGETS: [f32; 2] = [0.01, 0.99];
 
 /// Points, and the target of each.
@@ -22,7 +22,7 @@ impl Points {
         self.targets.push(TARGETS[class]);
     }
 
-    /// How many of these answers are on the right side of one half. NaN is on neither.
+    /// The number of answers on the right side of one half. NaN is on neither side.
     pub fn right(&self, answers: &[f32]) -> usize {
         let is_right = |(&answer, &target): (&f32, &f32)| if target > 0.5 { answer > 0.5 } else { answer < 0.5 };
         answers.iter().zip(&self.targets).filter(|&pair| is_right(pair)).count()
@@ -38,31 +38,31 @@ pub fn xor() -> Points {
     points
 }
 
-/// How often a spiral goes around.
+/// The turns of a spiral.
 const TURNS: f32 = 1.5;
 
-/// Where it begins and ends.
+/// A spiral's inner and outer radius.
 const RADII: [f32; 2] = [0.2, 2.0];
 
-/// Two spirals in each other, `count` points of each.
+/// Two interleaved spirals, `count` points of each.
 pub fn spirals(count: usize) -> Points {
-    let places = (0..count).map(|i| i as f32 / (count.max(2) - 1) as f32);
-    spirals_at(places)
+    let fractions = (0..count).map(|i| i as f32 / (count.max(2) - 1) as f32);
+    spirals_at(fractions)
 }
 
-/// Points of the same spirals, in the middle between each two of those.
+/// Points of the same spirals, halfway between neighbouring points of [`spirals`].
 pub fn between_spirals(count: usize) -> Points {
-    let places = (1..count).map(|i| (i as f32 - 0.5) / (count.max(2) - 1) as f32);
-    spirals_at(places)
+    let fractions = (1..count).map(|i| (i as f32 - 0.5) / (count.max(2) - 1) as f32);
+    spirals_at(fractions)
 }
 
-/// The points of both spirals at places from 0, the inner end, to 1.
-fn spirals_at(places: impl Iterator<Item = f32>) -> Points {
+/// The points of both spirals at fractions of their length from 0, the inner end, to 1.
+fn spirals_at(fractions: impl Iterator<Item = f32>) -> Points {
     let mut spirals = Points::default();
-    for place in places {
-        // The length of a spiral grows with the square of its radius: so the points stand at equal distances.
+    for fraction in fractions {
+        // The length of a spiral grows with the square of its radius: this makes the distances equal.
         let [inner, outer] = RADII.map(|radius| radius * radius);
-        let radius = (inner + (outer - inner) * place).sqrt();
+        let radius = (inner + (outer - inner) * fraction).sqrt();
         for class in 0..TARGETS.len() {
             let angle = TURNS * TAU * (radius - RADII[0]) / (RADII[1] - RADII[0]) + PI * class as f32;
             let (sine, cosine) = angle.sin_cos();

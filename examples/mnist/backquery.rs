@@ -1,26 +1,26 @@
-//! A network run backwards: what would a picture look like for which it says one class, and no other?
+//! A network run backwards: a picture for which it would answer one class and no other.
 
-/// What the last layer is to give.
+/// The outputs wanted of the class, and of the others.
 const WANTED: f64 = 0.99;
 const OTHERS: f64 = 0.01;
 
-/// The input that the network's layers, each turned round, make of the outputs wanted for `class`; its lowest number 0,
-/// its highest 255. The network has these widths, no bias, and a sigmoid after each linear layer.
+/// Runs the layers backwards from the outputs wanted for `class`. Returns the input, scaled to 0…255. The network has
+/// these widths, no bias, and a sigmoid after each linear layer.
 ///
-/// A sigmoid turned round is the logit. A linear layer is not turned round but transposed: its inputs get `w · y`, where
-/// it gives `x · w`, and are rescaled to 0.01…0.99, so that the logit below can take them.
+/// The inverse of a sigmoid is the logit. A linear layer is not inverted but transposed: where it gives `x · w`, its
+/// input becomes `w · y`, rescaled to 0.01…0.99 so that the next logit is defined.
 pub fn backquery(widths: &[usize], parameters: &[f32], class: usize) -> Result<Vec<u8>, String> {
     let outputs = widths.last().copied().unwrap_or(0);
     let mut signal = (0..outputs).map(|i| if i == class { WANTED } else { OTHERS }).collect::<Vec<_>>();
     let mut weights = parameters;
     for layer in widths.windows(2).rev() {
-        // The last layer's weights are the last of those left.
+        // This layer's weights are the last ones left.
         let first = weights.len().checked_sub(layer[0] * layer[1]).ok_or("the network has other parameters")?;
-        let (left, of_layer) = weights.split_at(first);
+        let (left, layer_weights) = weights.split_at(first);
         weights = left;
         signal.iter_mut().for_each(|y| *y = logit(*y));
-        // A row of weights per input.
-        let rows = of_layer.chunks_exact(layer[1]);
+        // One row of weights per input.
+        let rows = layer_weights.chunks_exact(layer[1]);
         signal = rows.map(|row| row.iter().zip(&signal).map(|(&w, y)| f64::from(w) * y).sum()).collect();
         rescale(&mut signal);
     }
@@ -35,13 +35,13 @@ fn logit(y: f64) -> f64 {
     (y / (1.0 - y)).ln()
 }
 
-/// Shifts and scales numbers so that they reach from 0.01 to 0.99. Numbers that are all the same become the middle.
-fn rescale(numbers: &mut [f64]) {
-    let low = numbers.iter().copied().fold(f64::INFINITY, f64::min);
-    let high = numbers.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    for number in numbers {
-        let share = if high > low { (*number - low) / (high - low) } else { 0.5 };
-        *number = OTHERS + (WANTED - OTHERS) * share;
+/// Shifts and scales values to the range 0.01 to 0.99. Values that are all equal become the middle.
+fn rescale(values: &mut [f64]) {
+    let low = values.iter().copied().fold(f64::INFINITY, f64::min);
+    let high = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    for value in values {
+        let fraction = if high > low { (*value - low) / (high - low) } else { 0.5 };
+        *value = OTHERS + (WANTED - OTHERS) * fraction;
     }
 }
 
@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_wanted_lights_the_inputs_that_lead_to_it() {
+    fn the_inputs_that_lead_to_the_class_are_light() {
         let weights = [1.0, 0.0, 0.0, 1.0, 0.0, 0.0]; // input 0 leads to class 0, input 1 to class 1
         assert_eq!(backquery(&[3, 2], &weights, 0), Ok(vec![255, 0, 128]));
         assert_eq!(backquery(&[3, 2], &weights, 1), Ok(vec![0, 255, 128]));
@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_that_are_all_the_same_become_grey() {
+    fn equal_values_become_grey() {
         assert_eq!(backquery(&[2, 2], &[0.0; 4], 0), Ok(vec![128, 128]));
     }
 

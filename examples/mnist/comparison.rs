@@ -1,4 +1,4 @@
-//! The same training by the f64 reference, on the processor: do both read the test digits alike?
+//! The same training by the f64 reference on the CPU, to compare the classes of the test digits.
 
 use std::error::Error;
 
@@ -12,18 +12,18 @@ use crate::{CLASSES, INPUTS};
 /// The targets of a digit's own class and of the others.
 const TARGETS: [f32; 2] = [0.99, 0.01];
 
-/// What a network says of each test digit, and how often it is right.
+/// The reference's classes of the test digits, compared with the network's and with the labels.
 pub struct Comparison {
-    /// The test digits that the network and the reference take for the same.
-    pub alike: usize,
-    /// The test digits that the reference takes for what they are.
+    /// The number of test digits that network and reference give the same class.
+    pub same: usize,
+    /// The number of test digits that the reference classifies correctly.
     pub right: usize,
-    /// The test digits.
+    /// The number of test digits.
     pub digits: usize,
 }
 
-/// Trains the reference as the network was trained for so many epochs from the parameters `initial`, and compares what
-/// both say of the test digits.
+/// Trains the reference as the network was trained, for this many epochs from the parameters `initial`, and compares
+/// their classes of the test digits.
 pub fn compare(
     network: &Network,
     initial: &[f32],
@@ -59,11 +59,11 @@ pub fn compare(
     let outputs = reference.network.forward(&Matrix::from_f32(test.len(), PIXELS, &test_inputs)?)?;
     let expected = classes(&outputs.as_slice().iter().map(|&output| output as f32).collect::<Vec<_>>());
     let right = expected.iter().zip(test.labels()).filter(|&(&class, &label)| class == usize::from(label)).count();
-    let alike = found.iter().zip(&expected).filter(|(found, expected)| found == expected).count();
-    Ok(Comparison { alike, right, digits: test.len() })
+    let same = found.iter().zip(&expected).filter(|(found, expected)| found == expected).count();
+    Ok(Comparison { same, right, digits: test.len() })
 }
 
-/// What the kernels make of the bytes.
+/// The f32 inputs that the kernels decode from the bytes.
 fn inputs(digits: &Digits) -> Vec<f32> {
     let scale = (INPUTS[1] - INPUTS[0]) / 255.0;
     digits.pixels().iter().map(|&byte| f32::from(byte) * scale + INPUTS[0]).collect()

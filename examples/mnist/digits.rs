@@ -1,10 +1,10 @@
-//! Pictures of digits with their labels, and turning them.
+//! Pictures of digits with their labels, and rotating them.
 
 /// The height and the width of a picture, as MNIST's.
 pub const SIDE: usize = 28;
 pub const PIXELS: usize = SIDE * SIDE;
 
-/// Pictures, light on dark, a byte a pixel and row after row; and which digit each of them shows.
+/// Pictures, light on dark, one byte per pixel, row by row; and the digit that each shows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Digits {
     pictures: Vec<[u8; PIXELS]>,
@@ -12,7 +12,7 @@ pub struct Digits {
 }
 
 impl Digits {
-    /// As many pictures, one after the other, as labels.
+    /// `pixels` has one picture per label, one after the other.
     #[cfg(any(feature = "datasets", test))]
     pub fn new(pixels: &[u8], labels: &[u8]) -> Result<Self, String> {
         if pixels.len() != labels.len() * PIXELS {
@@ -45,7 +45,7 @@ impl Digits {
         self.pictures.iter().zip(self.labels.iter().copied())
     }
 
-    /// The first pictures, and those from `first_count` on.
+    /// The first `first_count` pictures, and the others.
     pub fn split_at(mut self, first_count: usize) -> (Self, Self) {
         let rest =
             Digits { pictures: self.pictures.split_off(first_count), labels: self.labels.split_off(first_count) };
@@ -69,8 +69,8 @@ impl Digits {
     }
 }
 
-/// A picture turned about its middle, to the left where `degrees` is positive. Each pixel is taken from where it was
-/// before, between the four pixels there; outside of the picture it is dark.
+/// A picture rotated about its centre, to the left for positive `degrees`. Each pixel is interpolated from the four
+/// pixels around its original position; outside the picture it is dark.
 pub fn rotate(picture: &[u8; PIXELS], degrees: f64) -> [u8; PIXELS] {
     let (sin, cos) = degrees.to_radians().sin_cos();
     let middle = (SIDE - 1) as f64 / 2.0;
@@ -80,12 +80,12 @@ pub fn rotate(picture: &[u8; PIXELS], degrees: f64) -> [u8; PIXELS] {
     };
     std::array::from_fn(|i| {
         let (x, y) = ((i % SIDE) as f64 - middle, (i / SIDE) as f64 - middle);
-        // With y down, turning the coordinates to the right on the screen finds what comes from there to the left.
+        // y points down: rotating the coordinates to the right finds the pixel that moves to the left.
         let (from_x, from_y) = (cos * x - sin * y + middle, sin * x + cos * y + middle);
         let (left, top) = (from_x.floor(), from_y.floor());
-        let (right_share, bottom_share) = (from_x - left, from_y - top);
-        let row = |y: f64| (1.0 - right_share) * byte(left, y) + right_share * byte(left + 1.0, y);
-        ((1.0 - bottom_share) * row(top) + bottom_share * row(top + 1.0)).round() as u8
+        let (right_fraction, bottom_fraction) = (from_x - left, from_y - top);
+        let row = |y: f64| (1.0 - right_fraction) * byte(left, y) + right_fraction * byte(left + 1.0, y);
+        ((1.0 - bottom_fraction) * row(top) + bottom_fraction * row(top + 1.0)).round() as u8
     })
 }
 
@@ -102,26 +102,26 @@ mod tests {
     }
 
     #[test]
-    fn a_rotation_and_its_opposite_come_close_to_nothing() {
+    fn a_rotation_and_its_opposite_nearly_cancel() {
         for (picture, label) in strokes::draw(50, 1).iter() {
             let back = rotate(&rotate(picture, 10.0), -10.0);
             let difference = |other: &[u8; PIXELS]| {
                 let sum = picture.iter().zip(other).map(|(&a, &b)| u64::from(a.abs_diff(b))).sum::<u64>();
                 sum as f64 / picture.iter().map(|&byte| f64::from(byte)).sum::<f64>()
             };
-            // What is left is the blur of two interpolations, of which a thin pen has more.
+            // Two interpolations blur the picture, a thin pen's the most.
             assert!(difference(&back) < 0.4, "{label}: {}", difference(&back));
             assert!(difference(&back) < 0.8 * difference(&rotate(picture, 10.0)));
         }
     }
 
     #[test]
-    fn a_quarter_turn_to_the_left_takes_the_right_edge_to_the_top() {
+    fn a_quarter_turn_to_the_left_moves_the_right_edge_to_the_top() {
         let mut picture = [0; PIXELS];
         picture[3 * SIDE + 27] = 255; // row 3, at the right edge
-        let turned = rotate(&picture, 90.0);
-        assert_eq!(turned[3], 255);
-        assert_eq!(turned.iter().filter(|&&byte| byte > 0).count(), 1);
+        let rotated = rotate(&picture, 90.0);
+        assert_eq!(rotated[3], 255);
+        assert_eq!(rotated.iter().filter(|&&byte| byte > 0).count(), 1);
     }
 
     #[test]

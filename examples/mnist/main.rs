@@ -1,9 +1,10 @@
-//! A network learns to read handwritten digits, MNIST's or ones that this program draws; and then reads your own.
+//! A network learns to read handwritten digits, MNIST's or ones that this program draws, and then reads your own.
 //!
 //! cargo run --release --example mnist -- --help
 //!
-//! Each module says what it is about: `source` where digits come from, `strokes` how some are drawn, `digits` and
-//! `pictures` what they are, `training` the epochs, `comparison` the reference's, `backquery` the network run backwards, `report` what is printed.
+//! Modules: `source` reads or draws the digits, `strokes` draws them, `digits` and `pictures` hold and convert them,
+//! `training` runs the epochs, `comparison` trains the reference, `backquery` runs the network backwards, `report`
+//! formats the output.
 
 mod backquery;
 #[path = "../common/mod.rs"]
@@ -29,16 +30,16 @@ use crate::common::options::{PLANS, at_least_one, check_folders};
 use crate::digits::PIXELS;
 use crate::source::Source;
 
-/// What bytes 0 and 255 become. With 0 for dark pixels, their weights would never change.
+/// The inputs for bytes 0 and 255. If dark pixels were 0, their weights would never change.
 const INPUTS: [f32; 2] = [0.01, 1.0];
 
 /// The digits 0 to 9.
 const CLASSES: usize = 10;
 
-/// A pixel of a picture to look at, in a file: 4×4 pixels.
+/// The side of an enlarged pixel, in pixels of the file.
 const ENLARGED: u32 = 4;
 
-/// Trains a network on handwritten digits, one sample a step, and tests it on others.
+/// Trains a network on handwritten digits, one sample per step, and tests it on others.
 ///
 /// Without files the program draws digits of its own, and says so beside each figure.
 #[derive(Parser)]
@@ -49,46 +50,46 @@ struct Options {
     /// Their labels in MNIST's format (IDX)
     #[arg(long, value_name = "FILE", requires = "images")]
     labels: Option<PathBuf>,
-    /// Digits with their labels as text: a digit a line, the label first, then 784 numbers from 0 to 255
+    /// Digits with their labels as text: one digit per line, the label first, then 784 values from 0 to 255
     #[arg(long, value_name = "FILE", conflicts_with_all = ["images", "labels"])]
     csv: Option<PathBuf>,
-    /// Where there is no file: how many digits are drawn to train on
+    /// Without a file: how many digits are drawn for training
     #[arg(long, value_name = "COUNT", default_value_t = 5_000, value_parser = at_least_one, conflicts_with_all = ["images", "csv"])]
     drawn: usize,
     /// How many digits are held out for the test: the last of the file
     #[arg(long, value_name = "COUNT", default_value_t = 1_000, value_parser = at_least_one)]
     test: usize,
-    /// Adds to the training digits copies that are rotated to both sides by so many degrees
+    /// Adds copies of the training digits, rotated to both sides by this many degrees
     #[arg(long, value_name = "DEGREES", value_parser = degrees)]
     rotate: Option<f64>,
     /// The widths of the hidden layers, in order: 200, or 200,100
     #[arg(long, value_name = "WIDTHS", default_value = "200", value_delimiter = ',')]
     hidden: Vec<usize>,
-    /// The samples of a step
+    /// The samples per step
     #[arg(long, default_value_t = 1)]
     batch_size: usize,
-    /// The step length of gradient descent
+    /// The learning rate of gradient descent
     #[arg(long, default_value_t = 0.1)]
     learning_rate: f32,
-    /// How often the training digits are gone through
+    /// The number of epochs of the training digits
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..))]
     epochs: u64,
     /// The seed of the initial weights, and of the order with --shuffle
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Takes the digits in another order in each epoch
+    /// Shuffles the digits anew in each epoch
     #[arg(long)]
     shuffle: bool,
     #[arg(long, default_value_t = Plan::Auto, help = PLANS)]
     plan: Plan,
-    /// Trains the f64 reference too, on the processor (minutes), and says how many test digits both take for the same
+    /// Trains the f64 reference too, on the CPU (minutes), and says how many test digits both give the same class
     #[arg(long)]
     compare: bool,
-    /// A picture of a digit of one's own (PNG, any size, dark on light or light on dark) for the trained network to read;
-    /// may be given several times
+    /// A picture of your own digit (PNG, any size, dark on light or light on dark) for the trained network to read; may
+    /// be given several times
     #[arg(long, value_name = "FILE.png")]
     own: Vec<PathBuf>,
-    /// A folder for the pictures that the trained network, run backwards, makes of each digit
+    /// A folder for the pictures that the trained network, run backwards, gives for each digit
     #[arg(long, value_name = "FOLDER")]
     backquery: Option<PathBuf>,
     /// A file for a chart of loss and accuracy
@@ -159,7 +160,7 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Refuses before the training what would fail after it.
+/// Refuses, before the training, options that would fail after it.
 fn check(options: &Options) -> Result<(), Box<dyn Error>> {
     if options.save.is_some() && cfg!(not(feature = "files")) {
         return Err("--save needs the feature `files`: cargo run --release --features files --example mnist".into());
@@ -171,7 +172,7 @@ fn check(options: &Options) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Says what is trained, how, where, and how much of the GPU's memory that takes.
+/// Prints the network, the plan, the adapter, and the GPU memory used.
 fn describe(trainer: &Trainer) {
     let (mlp, memory) = (trainer.network().mlp(), trainer.memory());
     let [data, parameters, batch, total] =
@@ -182,22 +183,22 @@ fn describe(trainer: &Trainer) {
     println!("memory   {total}: data {data}, parameters {parameters}, batch {batch}\n");
 }
 
-/// Trains the reference too, and says how alike the two read.
+/// Trains the reference too, and prints how many digits it and the network read alike.
 fn compare(trainer: &Trainer, initial: &[f32], epochs: u64, source: &Source) -> Result<(), Box<dyn Error>> {
     let (network, config) = (trainer.network(), trainer.config());
     let compared = comparison::compare(network, initial, config, epochs, &source.training, &source.test)?;
     println!(
         "compared with the f64 reference, trained from the same start in the same order: {} of {} digits are read \
          alike, {:.2} %; the reference's accuracy is {:.4}",
-        compared.alike,
+        compared.same,
         compared.digits,
-        100.0 * compared.alike as f64 / compared.digits as f64,
+        100.0 * compared.same as f64 / compared.digits as f64,
         compared.right as f64 / compared.digits as f64
     );
     Ok(())
 }
 
-/// All digits in one buffer as bytes, and the two parts of it.
+/// All digits as bytes in one buffer, split into training and test digits.
 fn upload(gpu: &Gpu, source: &Source) -> wgrad::Result<(Dataset, Dataset)> {
     let mut digits = source.training.clone();
     digits.extend(&source.test);
@@ -206,7 +207,7 @@ fn upload(gpu: &Gpu, source: &Source) -> wgrad::Result<(Dataset, Dataset)> {
     data.split_at(source.training.len())
 }
 
-/// A picture for each class of what the network takes it to be.
+/// Writes one picture per class, as the network run backwards gives it.
 fn write_backqueries(network: &Network, widths: &[usize], folder: &Path) -> Result<(), Box<dyn Error>> {
     let parameters = network.read_parameters()?;
     for class in 0..CLASSES {
@@ -230,7 +231,7 @@ fn save(_: &Network, _: &Path) -> Result<(), Box<dyn Error>> {
     Err("--save needs the feature `files`".into())
 }
 
-/// The last line is the accuracy alone, for scripts; the one before it says what it is about.
+/// The last line is only the accuracy, for scripts; the line before it names the digits.
 fn print_result(classification: &Classification, about: &str) {
     let names = (0..classification.classes()).map(|class| class.to_string()).collect::<Vec<_>>();
     let count = |actual, predicted| classification.count(actual, predicted);
@@ -246,7 +247,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn options_name_only_options_that_there_are() {
+    fn the_options_are_consistent() {
         Options::command().debug_assert();
     }
 

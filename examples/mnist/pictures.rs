@@ -1,4 +1,4 @@
-//! Pictures in PNG files: one's own digits, made to look like MNIST's, and pictures to look at.
+//! Pictures as PNG files: the user's digits, made to look like MNIST's, and pictures to look at.
 
 use std::error::Error;
 use std::path::Path;
@@ -8,21 +8,21 @@ use image::{DynamicImage, GrayImage, ImageReader, Luma};
 
 use crate::digits::{Digits, PIXELS, SIDE};
 
-/// MNIST's digits are scaled into a box of this side, which is then placed in the picture.
+/// MNIST's digits are scaled into a square of this side, which is then placed in the picture.
 const BOX: u32 = 20;
 
-/// Ink fainter than this, where the strongest is 255, is the paper's grain. And where nothing is even that far from the
-/// paper's grey, there is no ink.
+/// Ink fainter than this, where the strongest is 255, is the paper's grain. Also the least difference from the paper's
+/// grey that counts as ink.
 const GRAIN: u8 = 48;
 
-/// A digit of one's own from a file.
+/// The user's digit from a file.
 pub fn read_own(path: &Path) -> Result<[u8; PIXELS], Box<dyn Error>> {
     let read = || ImageReader::open(path)?.with_guessed_format()?.decode();
     let picture = read().map_err(|error| format!("{}: {error}", path.display()))?;
     prepare(&on_white(&picture)).ok_or_else(|| format!("{}: nothing is drawn on it", path.display()).into())
 }
 
-/// Grey; what is transparent shows white paper.
+/// The picture in grey, on white where it is transparent.
 fn on_white(picture: &DynamicImage) -> GrayImage {
     let picture = picture.to_luma_alpha8();
     GrayImage::from_fn(picture.width(), picture.height(), |x, y| {
@@ -31,8 +31,8 @@ fn on_white(picture: &DynamicImage) -> GrayImage {
     })
 }
 
-/// Makes a picture of any size look like MNIST's: light on dark, cropped to the ink, scaled into a box of 20×20 keeping
-/// its shape, its centre of mass in the middle of 28×28. `None` for an empty one.
+/// Makes a picture of any size look like MNIST's: light on dark, cropped to the ink, scaled into 20×20 pixels keeping
+/// its aspect ratio, its centre of mass in the middle of 28×28. `None` for an empty picture.
 pub fn prepare(picture: &GrayImage) -> Option<[u8; PIXELS]> {
     let ink = light_on_dark(picture)?;
     let inked = ink.enumerate_pixels().filter(|(.., pixel)| pixel.0[0] > 0).map(|(x, y, _)| [x, y]);
@@ -43,11 +43,11 @@ pub fn prepare(picture: &GrayImage) -> Option<[u8; PIXELS]> {
 
     let scale = f64::from(BOX) / f64::from(width.max(height));
     let [width, height] = [width, height].map(|side| (f64::from(side) * scale).round().max(1.0) as u32);
-    // A thin pen gets pale where it is scaled down: it is made as light again as MNIST's is.
+    // Scaling down makes thin strokes pale: they are made as light as MNIST's.
     let scaled = stretch(&imageops::resize(&cropped, width, height, FilterType::Triangle));
 
     let [centre_x, centre_y] = centre_of_mass(&scaled)?;
-    // Nothing of it may leave the picture, even if it is not in the middle then.
+    // The digit must stay inside the picture, even if it is then off centre.
     let place = |centre: f64, side: u32| (SIDE as f64 / 2.0 - centre).round().clamp(0.0, f64::from(SIDE as u32 - side));
     let [left, top] = [place(centre_x, width) as u32, place(centre_y, height) as u32];
     let mut prepared = [0; PIXELS];
@@ -57,8 +57,8 @@ pub fn prepare(picture: &GrayImage) -> Option<[u8; PIXELS]> {
     Some(prepared)
 }
 
-/// The ink: how far each pixel is from the paper, the strongest 255. Paper is the grey in the middle of those at the
-/// border; whether ink is darker or lighter is said by what is farthest from it. `None` where there is no ink.
+/// The ink: each pixel's difference from the paper, the strongest 255. The paper's grey is the median of the border;
+/// the ink is darker or lighter, whichever differs most. `None` if there is no ink.
 fn light_on_dark(picture: &GrayImage) -> Option<GrayImage> {
     let (width, height) = picture.dimensions();
     let is_border = |x, y| x == 0 || y == 0 || x + 1 == width || y + 1 == height;
@@ -88,7 +88,7 @@ fn stretch(picture: &GrayImage) -> GrayImage {
     picture
 }
 
-/// In pixels from the left and from the top. `None` where nothing is light.
+/// In pixels from the left and from the top. `None` for a dark picture.
 fn centre_of_mass(picture: &GrayImage) -> Option<[f64; 2]> {
     let (mut sum, mut mass) = ([0.0; 2], 0.0);
     for (x, y, pixel) in picture.enumerate_pixels() {
@@ -103,13 +103,13 @@ fn centre_of_mass(picture: &GrayImage) -> Option<[f64; 2]> {
 pub fn write(path: &Path, picture: &[u8; PIXELS], enlarged: u32) -> Result<(), Box<dyn Error>> {
     let side = SIDE as u32 * enlarged;
     let picture = GrayImage::from_fn(side, side, |x, y| {
-        let [x, y] = [x, y].map(|at| (at / enlarged) as usize);
+        let [x, y] = [x, y].map(|position| (position / enlarged) as usize);
         Luma([picture[y * SIDE + x]])
     });
     save(path, &picture)
 }
 
-/// Writes the first digits beside and below each other, those of one kind in a row.
+/// Writes a sheet of the first digits, one row per class.
 pub fn write_sheet(path: &Path, digits: &Digits) -> Result<(), Box<dyn Error>> {
     const COLUMNS: usize = 24;
     let mut sheet = GrayImage::new((COLUMNS * SIDE) as u32, (10 * SIDE) as u32);
@@ -134,7 +134,7 @@ fn save(path: &Path, picture: &GrayImage) -> Result<(), Box<dyn Error>> {
 mod tests {
     use super::*;
 
-    /// A seven in dark ink on light paper, high and narrow, in a corner of a large picture.
+    /// A seven in dark ink on light paper, tall and narrow, in a corner of a large picture.
     fn seven() -> GrayImage {
         GrayImage::from_fn(300, 200, |x, y| {
             let top = (20..60).contains(&x) && (110..118).contains(&y);
@@ -157,14 +157,14 @@ mod tests {
     }
 
     #[test]
-    fn a_prepared_picture_is_light_on_dark_in_the_middle_and_in_a_box_of_20() {
+    fn a_prepared_picture_is_light_on_dark_centred_and_20_pixels_high() {
         let prepared = prepare(&seven()).expect("some ink");
         for centre in mass_centre(&prepared) {
             assert!((centre - 14.0).abs() <= 0.5, "{centre}");
         }
         assert_eq!(prepared[0], 0);
         assert_eq!(prepared.iter().max(), Some(&255));
-        // Of 80 pixels in height and 40 in width.
+        // From a height of 80 pixels and a width of 40.
         assert_eq!(inked_rows(&prepared), 20);
         assert_eq!(inked_columns(&prepared), 10);
     }
@@ -189,14 +189,14 @@ mod tests {
     fn an_empty_picture_is_refused() {
         assert_eq!(prepare(&GrayImage::from_pixel(50, 50, Luma([200]))), None);
         assert_eq!(prepare(&GrayImage::new(0, 0)), None);
-        // Nor is the paper's grain a digit.
+        // The paper's grain is not a digit either.
         let grain = GrayImage::from_fn(50, 50, |x, y| Luma([190 + ((x * 7 + y * 13) % 20) as u8]));
         assert_eq!(prepare(&grain), None);
     }
 
     #[test]
     fn a_heavy_edge_stays_in_the_picture() {
-        // A thick bar with a hair far to its side.
+        // A thick bar with a thin line far to its side.
         let picture = GrayImage::from_fn(120, 120, |x, y| {
             Luma([if x >= 10 && (x < 30 || (x < 110 && y == 60)) && (10..110).contains(&y) { 0 } else { 255 }])
         });

@@ -1,6 +1,6 @@
-//! What is printed: numbers with their nouns, and bytes.
+//! Formats answers and byte counts.
 
-/// What a network answers: the class with the highest output, and the three highest outputs.
+/// The class with the highest output, and the three highest outputs.
 pub fn answer(outputs: &[f32]) -> String {
     let mut classes = (0..outputs.len()).collect::<Vec<_>>();
     classes.sort_by(|&a, &b| outputs[b].total_cmp(&outputs[a]));
@@ -9,7 +9,7 @@ pub fn answer(outputs: &[f32]) -> String {
     format!("{first} (outputs {})", best.collect::<Vec<_>>().join(", "))
 }
 
-/// Bytes in the unit that people use for so many.
+/// A byte count in B, KiB or MiB.
 pub fn bytes(count: u64) -> String {
     match count {
         0..1_024 => format!("{count} B"),

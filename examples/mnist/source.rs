@@ -1,4 +1,4 @@
-//! Where the digits come from: files, or this program.
+//! The digits: from files, or drawn by this program.
 
 use std::error::Error;
 
@@ -10,13 +10,13 @@ use crate::strokes;
 const TRAINING_SEED: u64 = 1;
 const TEST_SEED: u64 = 2;
 
-/// Digits to train on, and others to test with.
+/// Digits for training, and others for the test.
 pub struct Source {
     pub training: Digits,
     pub test: Digits,
-    /// In words what they are.
+    /// A description of the digits.
     pub description: String,
-    /// What is said beside a figure: which digits it is about.
+    /// Printed beside each figure: which digits it is about.
     pub about: &'static str,
 }
 
@@ -54,7 +54,7 @@ impl Source {
     }
 }
 
-/// The digits of the files, and these files' names; `None` where no file is asked for.
+/// The digits of the files, and the files' names; `None` if the options name no file.
 #[cfg(feature = "datasets")]
 fn read(options: &Options) -> Result<Option<(Digits, String)>, Box<dyn Error>> {
     use crate::digits::SIDE;

@@ -1,8 +1,8 @@
-//! Digits drawn by a program: for those who have no file of handwritten ones at hand.
+//! Digits drawn by this program, for users without a file of handwritten ones.
 //!
-//! A digit is a few strokes of a pen, smooth curves through knots in the unit square (x to the right, y down). Each one
-//! drawn is another: one of the shapes that people write, its knots moved a little, the whole bent, slanted, turned,
-//! scaled and shifted, with a pen of another width, and grain. Light on dark, 28×28, as MNIST's are.
+//! A digit is a few pen strokes, smooth curves through knots in the unit square (x to the right, y down). Each digit is
+//! drawn differently: one of several shapes, its knots moved a little, the whole bent, slanted, rotated, scaled and
+//! shifted, with a random pen width and grain. Light on dark, 28×28, as MNIST's are.
 
 use std::f64::consts::TAU;
 
@@ -14,13 +14,13 @@ use crate::digits::{Digits, PIXELS, SIDE};
 
 type Point = [f64; 2];
 
-/// One way to write a digit: its strokes, each the knots that the pen passes, in hundredths of the unit square. A knot
-/// that stands twice is a corner.
+/// One way to write a digit: its strokes. A stroke is a list of knots in hundredths of the unit square; a repeated knot
+/// is a corner.
 type Shape = &'static [&'static [[u8; 2]]];
 
 /// The ways to write each digit.
 const SHAPES: [&[Shape]; 10] = [
-    // 0: begun at the top; begun on the right, with the end crossing the beginning.
+    // 0: from the top; from the right, with the end crossing the start.
     &[
         &[&[[52, 5], [27, 20], [18, 52], [30, 86], [53, 95], [77, 80], [83, 48], [74, 17], [50, 5]]],
         &[&[[70, 14], [45, 6], [22, 28], [20, 66], [42, 94], [68, 84], [82, 52], [74, 20], [52, 10]]],
@@ -48,7 +48,7 @@ const SHAPES: [&[Shape]; 10] = [
             [86, 86],
         ]],
     ],
-    // 3: of two bows; with a flat top.
+    // 3: with two arcs; with a flat top.
     &[
         &[&[[22, 18], [42, 5], [68, 12], [70, 34], [44, 47], [44, 47], [74, 56], [78, 80], [52, 95], [20, 86]]],
         &[&[[22, 8], [50, 7], [74, 7], [74, 7], [58, 26], [44, 42], [44, 42], [70, 48], [80, 70], [60, 92], [22, 90]]],
@@ -58,7 +58,7 @@ const SHAPES: [&[Shape]; 10] = [
         &[&[[30, 8], [24, 32], [20, 56], [20, 56], [50, 57], [84, 54]], &[[68, 8], [66, 50], [62, 96]]],
         &[&[[82, 66], [50, 67], [14, 66], [14, 66], [36, 36], [62, 5], [62, 5], [62, 50], [61, 96]]],
     ],
-    // 5: its top a stroke of its own; in one stroke.
+    // 5: the top as a separate stroke; in one stroke.
     &[
         &[
             &[[28, 8], [26, 26], [24, 44], [24, 44], [52, 38], [76, 54], [74, 80], [48, 95], [18, 86]],
@@ -116,7 +116,7 @@ const SHAPES: [&[Shape]; 10] = [
     ],
 ];
 
-/// How much digits differ. A length of 1 is the height of a digit, but for those in pixels.
+/// How much digits differ. Lengths are relative to the height of a digit, except those in pixels.
 const KNOT_DEVIATION: f64 = 0.022;
 const BEND: f64 = 0.03;
 const SLANT: [f64; 2] = [0.12, 0.13]; // mean, standard deviation
@@ -129,10 +129,10 @@ const PEN_PRESSURE: f64 = 0.25;
 const INK: [f64; 2] = [0.82, 1.0];
 const GRAIN: f64 = 0.03;
 
-/// The straight pieces of which a curve between two knots is made.
+/// The straight segments of a curve between two knots.
 const PIECES: usize = 8;
 
-/// `count` digits at random. A seed means the same digits, and another seed others.
+/// `count` random digits. The same seed gives the same digits.
 pub fn draw(count: usize, seed: u64) -> Digits {
     let mut random = Xoshiro256PlusPlus::seed_from_u64(seed);
     let mut digits = Digits::default();
@@ -146,25 +146,25 @@ pub fn draw(count: usize, seed: u64) -> Digits {
 fn draw_one(label: usize, random: &mut Xoshiro256PlusPlus) -> [u8; PIXELS] {
     let shapes = SHAPES[label];
     let shape = shapes[random.random_range(0..shapes.len())];
-    let place = Placement::random(random);
-    let mut strokes = shape.iter().map(|knots| place.stroke(knots, random)).collect::<Vec<_>>();
-    place.centre(&mut strokes);
+    let placement = Placement::random(random);
+    let mut strokes = shape.iter().map(|knots| placement.stroke(knots, random)).collect::<Vec<_>>();
+    placement.centre(&mut strokes);
 
     let mut ink = [0f64; PIXELS];
     for stroke in &strokes {
-        // A pen presses harder at one end than at the other.
+        // The pen presses harder at one end of the stroke.
         let tilt = random.random_range(-PEN_PRESSURE..PEN_PRESSURE);
         let last = stroke.len() as f64;
         for (i, ends) in stroke.windows(2).enumerate() {
             let along = 2.0 * i as f64 / last - 1.0;
-            draw_line([ends[0], ends[1]], place.pen_radius * (1.0 + tilt * along), &mut ink);
+            draw_line([ends[0], ends[1]], placement.pen_radius * (1.0 + tilt * along), &mut ink);
         }
     }
     let strength = random.random_range(INK[0]..INK[1]);
     ink.map(|ink| (255.0 * (strength * ink + GRAIN * normal(random))).round() as u8) // as saturates
 }
 
-/// A line with round ends: what a pixel has of it follows from its distance, and where lines meet, the darker counts.
+/// Draws a line with round ends. A pixel's ink depends on its distance; where lines overlap, the stronger ink counts.
 fn draw_line([from, to]: [Point; 2], radius: f64, ink: &mut [f64; PIXELS]) {
     let reach = radius + 1.0;
     let pixels = |axis: usize| {
@@ -185,18 +185,18 @@ fn distance_to_line(point: Point, [from, to]: [Point; 2]) -> f64 {
     let along = [to[0] - from[0], to[1] - from[1]];
     let to_point = [point[0] - from[0], point[1] - from[1]];
     let length_squared = along[0] * along[0] + along[1] * along[1];
-    let share = match length_squared > 0.0 {
+    let fraction = match length_squared > 0.0 {
         true => ((to_point[0] * along[0] + to_point[1] * along[1]) / length_squared).clamp(0.0, 1.0),
         false => 0.0,
     };
-    (to_point[0] - share * along[0]).hypot(to_point[1] - share * along[1])
+    (to_point[0] - fraction * along[0]).hypot(to_point[1] - fraction * along[1])
 }
 
-/// How one digit is placed and bent.
+/// The random transformation of one digit.
 struct Placement {
-    /// From the unit square to pixels, about its middle: a row each for x and y.
+    /// From the unit square, about its centre, to pixels: one row for x and one for y.
     matrix: [[f64; 2]; 2],
-    /// Waves that bend the unit square: direction, phase and amplitude in x and y.
+    /// Waves that bend the unit square: direction, phase, and amplitude in x and y.
     waves: [([f64; 2], f64, [f64; 2]); 2],
     shift: Point,
     pen_radius: f64,
@@ -208,7 +208,7 @@ impl Placement {
         let width = height * random.random_range(NARROWNESS[0]..NARROWNESS[1]);
         let slant = SLANT[0] + SLANT[1] * normal(random);
         let (sin, cos) = (TURN_DEGREES * normal(random)).to_radians().sin_cos();
-        // Scaled, then slanted (the top, which has the smaller y, to the right), then turned.
+        // Scaled, then slanted (the top, with the smaller y, to the right), then rotated.
         let matrix =
             [[cos * width, -cos * slant * height - sin * height], [sin * width, -sin * slant * height + cos * height]];
         let waves = std::array::from_fn(|_| {
@@ -220,7 +220,7 @@ impl Placement {
         Placement { matrix, waves, shift, pen_radius }
     }
 
-    /// The curve through the knots, in pixels from the middle of the unit square.
+    /// The curve through the knots, in pixels from the centre of the unit square.
     fn stroke(&self, knots: &[[u8; 2]], random: &mut Xoshiro256PlusPlus) -> Vec<Point> {
         let mut moved = Vec::<Point>::with_capacity(knots.len());
         for (i, knot) in knots.iter().enumerate() {
@@ -228,7 +228,7 @@ impl Placement {
             if i > 0 && knots[i - 1] == *knot {
                 moved.push(moved[i - 1]);
             } else {
-                moved.push(knot.map(|at| f64::from(at) / 100.0 + KNOT_DEVIATION * normal(random)));
+                moved.push(knot.map(|hundredths| f64::from(hundredths) / 100.0 + KNOT_DEVIATION * normal(random)));
             }
         }
         curve(&moved).into_iter().map(|point| self.to_pixels(point)).collect()
@@ -242,7 +242,7 @@ impl Placement {
         self.matrix.map(|row| row[0] * (x - 0.5) + row[1] * (y - 0.5))
     }
 
-    /// Moves the strokes so that their centre of mass is in the picture's middle, as MNIST's are, but for the shift.
+    /// Moves the strokes' centre of mass to the picture's centre, as in MNIST, plus the shift.
     fn centre(&self, strokes: &mut [Vec<Point>]) {
         let mut sum = [0.0; 2];
         let mut mass = 0.0;
@@ -261,7 +261,7 @@ impl Placement {
     }
 }
 
-/// A Catmull-Rom spline: through each knot in the direction from the one before to the one after.
+/// A Catmull-Rom spline: at each knot its direction is that from the knot before to the knot after.
 fn curve(knots: &[Point]) -> Vec<Point> {
     let last = knots.len() - 1;
     let mut points = vec![knots[0]];
@@ -288,17 +288,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_seed_means_the_same_digits_and_another_seed_others() {
+    fn the_same_seed_gives_the_same_digits_and_another_seed_others() {
         let digits = draw(50, 1);
         assert_eq!(digits, draw(50, 1));
         let others = draw(50, 2);
         assert_ne!(digits.labels(), others.labels());
         assert!(digits.iter().all(|(picture, _)| others.iter().all(|(other, _)| picture != other)));
-        // More digits of a seed begin with the same ones.
+        // A larger count begins with the same digits.
         assert_eq!(draw(60, 1).split_at(50).0, digits);
     }
 
-    /// Were they too easy, a network that learned them would have shown nothing.
+    /// If the digits were too easy, a network that learned them would prove nothing.
     #[test]
     fn the_nearest_mean_is_often_wrong_and_mostly_right() {
         let (training, test) = (draw(2_000, 1), draw(500, 2));

@@ -1,4 +1,4 @@
-//! Epochs of training, with a progress bar and a line after each.
+//! Epochs of training, with a progress bar and one line printed per epoch.
 
 use std::error::Error;
 use std::time::Instant;
@@ -8,16 +8,15 @@ use wgrad::{Classification, Dataset, Network, Trainer};
 use crate::common::chart::{Chart, Series};
 use crate::common::progress;
 
-/// What there is to tell after the training.
+/// The results of the training.
 pub struct Trained {
-    /// How the network does on the test digits, at the end.
+    /// The final classification of the test digits.
     pub classification: Classification,
     pub chart: Chart,
     pub seconds: f64,
 }
 
-/// Trains for `epochs` epochs, of which there must be one, and tests after each. `about` says which digits the figures
-/// are about.
+/// Trains for `epochs` epochs, at least one, and tests after each. `about` says which digits the figures are about.
 pub fn train(
     network: &Network,
     trainer: &mut Trainer,
@@ -49,7 +48,7 @@ pub fn train(
             let position = before + (steps * batch_size).min(samples);
             bar.set_message(format!("{loss:.4}"));
             bar.set_position(position);
-            // During the second epoch and later the loss is that of the epoch before, which has its point already.
+            // From the second epoch on, the loss reported during an epoch is that of the epoch before, already drawn.
             if epoch == 1 || steps == steps_per_epoch {
                 losses.points.push((position as f64, f64::from(loss)));
             }
@@ -61,10 +60,10 @@ pub fn train(
         let trained = (before + samples) as f64;
         test_losses.points.push((trained, f64::from(tested.loss())));
         accuracies.points.push((trained, tested.accuracy()));
-        // Between two pictures of the bar, on standard output.
+        // Printed to standard output while the bar is hidden.
         let (test_loss, accuracy, rate) = (tested.loss(), tested.accuracy(), samples as f64 / took);
         let tested_on = format!("tested {about}: loss {test_loss:.4}, accuracy {accuracy:.4}");
-        bar.suspend(|| println!("epoch {epoch}/{epochs}  loss {loss:.4}, {tested_on}; {rate:.0} samples a second"));
+        bar.suspend(|| println!("epoch {epoch}/{epochs}  loss {loss:.4}, {tested_on}; {rate:.0} samples per second"));
         classification = Some(tested);
     }
     bar.finish_and_clear();

@@ -1,4 +1,4 @@
-//! What a network answers, as CSV.
+//! A network's answers as CSV.
 
 use std::io::Write;
 
@@ -6,28 +6,28 @@ use wgrad::{Network, class_of};
 
 use crate::scaling::{Answers, Scaling, number_of};
 
-/// The rows that go through the network at a time, and the numbers that they may have in any layer.
+/// The most rows per call of the network, and the most values that they may have in any layer.
 const ROWS_AT_A_TIME: usize = 1_024;
-const NUMBERS_AT_A_TIME: usize = 1 << 22;
+const VALUES_AT_A_TIME: usize = 1 << 22;
 
 /// The network's outputs for rows of inputs.
 ///
-/// The library chooses its kernels by the number of rows, and each may add up a sum in another order. Here it is always the
-/// same number, filled up with zeros: so a row gets the same bits whatever other rows there are.
+/// The library chooses its kernels by the number of rows, and each may sum in another order. Here the number of rows is
+/// always the same, padded with zeros, so that a row's outputs have the same bits whatever the other rows are.
 pub fn outputs_of(network: &Network, inputs: &[f32]) -> wgrad::Result<Vec<f32>> {
     let (width, answers) = (network.mlp().input_width(), network.mlp().output_width());
     let widest = network.mlp().layers().iter().map(|layer| layer.outputs).fold(width, usize::max);
-    let rows = (NUMBERS_AT_A_TIME / widest).clamp(1, ROWS_AT_A_TIME);
+    let rows = (VALUES_AT_A_TIME / widest).clamp(1, ROWS_AT_A_TIME);
     let mut outputs = Vec::with_capacity(inputs.len() / width * answers);
     for inputs in inputs.chunks(rows * width) {
-        let mut filled = inputs.to_vec();
-        filled.resize(rows * width, 0.0);
-        outputs.extend_from_slice(&network.predict(&filled)?[..inputs.len() / width * answers]);
+        let mut padded = inputs.to_vec();
+        padded.resize(rows * width, 0.0);
+        outputs.extend_from_slice(&network.predict(&padded)?[..inputs.len() / width * answers]);
     }
     Ok(outputs)
 }
 
-/// Writes a header and an answer a row: a class and the output for each class, or a number.
+/// Writes a header and one line per row: a class and the output for each class, or a number.
 pub fn write(scaling: &Scaling, outputs: &[f32], to: impl Write) -> csv::Result<()> {
     let mut writer = csv::Writer::from_writer(to);
     let name = scaling.target.name.clone();
@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn classes_come_with_the_output_for_each_and_are_quoted_where_need_be() {
+    fn classes_are_written_with_their_outputs_and_quoted_where_needed() {
         let classes = ["plain", "with, comma", "with \"quote\""].map(str::to_owned).to_vec();
         let text = written("a kind", Answers::Classes(classes), &[0.9, 0.5, 0.25, 0.0625, 0.5, 0.125]);
         let expected = "a kind,p(plain),\"p(with, comma)\",\"p(with \"\"quote\"\")\"\nplain,0.9,0.5,0.25\n\"with, comma\",0.0625,0.5,0.125\n";

@@ -1,4 +1,4 @@
-//! Tables that are learned, saved, loaded and asked about, on the adapter at hand.
+//! Tables that are learned, saved, loaded and predicted from, on this machine's adapter.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -17,7 +17,7 @@ fn options(table: &Path, network: &Path, more: &str) -> Options {
     Options::try_parse_from(arguments.into_iter().chain(more.split_whitespace())).unwrap()
 }
 
-/// Trains, and asks before and after it was saved about the rows of the table itself.
+/// Trains on a table, and predicts its rows before and after saving.
 fn train_and_ask(table: &str, more: &str) -> (Score, Vec<String>) {
     let folder = tempfile::tempdir().unwrap();
     let [path, network_path] = ["table.csv", "net.safetensors"].map(|name| folder.path().join(name));
@@ -28,10 +28,10 @@ fn train_and_ask(table: &str, more: &str) -> (Score, Vec<String>) {
 
     let (loaded, loaded_scaling) = note::load(&headless().unwrap(), &network_path).unwrap();
     assert_eq!(loaded_scaling, scaling);
-    let mut answers_of_loaded = Vec::new();
-    predict(&loaded, &loaded_scaling, &path, Header::Auto, &mut answers_of_loaded).unwrap();
+    let mut loaded_answers = Vec::new();
+    predict(&loaded, &loaded_scaling, &path, Header::Auto, &mut loaded_answers).unwrap();
     let answers = String::from_utf8(answers).unwrap();
-    assert_eq!(answers, String::from_utf8(answers_of_loaded).unwrap());
+    assert_eq!(answers, String::from_utf8(loaded_answers).unwrap());
     (score, answers.lines().map(str::to_owned).collect())
 }
 
@@ -80,7 +80,7 @@ fn numbers_are_learned_in_their_own_units_without_a_header() {
     let Score::Numbers { network: fit, baseline, .. } = score else { panic!("{score:?}") };
     assert!(fit.r_squared > 0.85 && fit.error < 450.0 && baseline.error > 800.0, "{}", score.report());
 
-    // By place, without the target; the loaded network as the one before.
+    // Columns by position, without the target; the loaded network answers the same.
     let rows = folder.path().join("rows.csv");
     std::fs::write(&rows, "0.5,-0.5\n-1,1\n").unwrap();
     let one_row = folder.path().join("row.csv");
@@ -94,7 +94,7 @@ fn numbers_are_learned_in_their_own_units_without_a_header() {
     let text = asked(&network, &scaling, &rows);
     assert_eq!(asked(&loaded, &loaded_scaling, &rows), text);
     let lines = text.lines().collect::<Vec<_>>();
-    // Whether a row comes alone or with others makes no difference.
+    // A row alone gets the same answer as among others.
     assert_eq!(asked(&loaded, &loaded_scaling, &one_row), format!("{}\n{}\n", lines[0], lines[2]));
     assert_eq!((lines.len(), lines[0]), (3, "column 1"));
     for (line, point) in lines[1..].iter().zip([[0.5, -0.5], [-1.0, 1.0]]) {

@@ -2,9 +2,9 @@
 //!
 //! cargo run --release --features datasets,files --example train -- --help
 //!
-//! Each module says what it is about: `problem` what is to be learned from a table, `split` which rows are held out,
-//! `scaling` how cells become a network's inputs and its outputs answers, `note` how that is kept beside the network,
-//! `training` the epochs, `score` how good the answers are, `rows` what to predict from, `answers` the answers as CSV.
+//! Modules: `problem` chooses inputs and target of a table, `split` the rows held out, `scaling` turns cells into a
+//! network's inputs and its outputs into answers, `note` saves the scaling in the network's file, `training` runs the
+//! epochs, `score` rates the answers, `rows` reads the rows to predict from, `answers` writes the answers as CSV.
 
 mod answers;
 #[path = "../common/mod.rs"]
@@ -38,44 +38,44 @@ use crate::score::Score;
 use crate::split::Test;
 use crate::training::Measured;
 
-/// How long the GPU may take for a piece of work: longer than the library's 10 s, since a driver that compiles its shaders
-/// on a busy processor may need these alone.
+/// How long the GPU may take for one piece of work: longer than the library's 10 s, which a driver on a busy CPU may
+/// need just to compile a shader.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
-/// Trains a network on a table (CSV) to tell one of its columns from the others, and tests it on rows held out; or asks a
-/// network that was saved about other rows, and prints its answers as CSV.
+/// Trains a network on a table (CSV) to predict one of its columns from the others, and tests it on rows held out; or
+/// predicts other rows with a saved network, and prints its answers as CSV.
 ///
-/// Columns of numbers are standardised by the training rows, and of a column of words each word is an input of its own.
-/// Leave out columns that only number or name the rows. Numbers to answer are scaled to the range of the training rows:
-/// answers do not go far beyond it.
+/// Columns of numbers are standardised by the training rows; columns of words are one-hot encoded. Leave out columns
+/// that only number or name the rows. Numeric targets are scaled to the range of the training rows: answers do not go
+/// far beyond it.
 #[derive(Parser)]
 struct Options {
     /// The table to train on
     #[arg(value_name = "TABLE.csv", required_unless_present = "load")]
     table: Option<PathBuf>,
-    /// The column to tell from the others: its name, or "first" or "last"
+    /// The column to predict from the others: its name, or "first" or "last"
     #[arg(long, value_name = "COLUMN", default_value = "last")]
     target: String,
-    /// What the target is
+    /// The kind of the target
     #[arg(long, value_enum, default_value_t = Kind::Auto)]
     kind: Kind,
-    /// The widths of the hidden layers, in order: 64, or 64,30; or the widths of all layers, if the first is that of the
-    /// inputs and the last that of the outputs
+    /// The widths of the hidden layers, in order: 64, or 64,30; or the widths of all layers, if the first and last are
+    /// those of the inputs and outputs
     #[arg(long, value_name = "WIDTHS", default_value = "32", value_delimiter = ',', value_parser = at_least_one)]
     layers: Vec<usize>,
-    /// How often the training rows are gone through, each time in another order
+    /// The number of epochs of the training rows, each in another order
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..))]
     epochs: u64,
-    /// The rows of a step; at most all
+    /// The rows per step, at most all
     #[arg(long, default_value_t = 16, value_parser = at_least_one)]
     batch_size: usize,
-    /// The step length of gradient descent
+    /// The learning rate of gradient descent
     #[arg(long, default_value_t = 0.5)]
     learning_rate: f32,
-    /// The rows held out for the test: a share of all, such as 0.2, or their number
+    /// The rows held out for the test: a fraction of all, such as 0.2, or a number of rows
     #[arg(long, value_name = "ROWS", default_value = "0.2")]
     test: Test,
-    /// The seed of the choice of rows, of their order, and of the initial weights
+    /// The seed for the rows held out, the order of rows, and the initial weights
     #[arg(long, default_value_t = 1)]
     seed: u64,
     #[arg(long, default_value_t = Plan::Auto, help = PLANS)]
@@ -83,17 +83,17 @@ struct Options {
     /// Whether the first row names the columns
     #[arg(long, value_enum, default_value_t = HeaderRow::Auto)]
     header: HeaderRow,
-    /// A file for the trained network, with all that it takes to ask it
+    /// A file for the trained network, with all that is needed to predict with it
     #[arg(long, value_name = "FILE.safetensors")]
     save: Option<PathBuf>,
-    /// A file for a chart of the loss, and of the accuracy, for which the training stops a hundred times
+    /// A file for a chart of loss and accuracy; the training then stops up to a hundred times
     #[arg(long, value_name = "FILE.svg")]
     plot: Option<PathBuf>,
-    /// A network that --save wrote, to be asked
+    /// A network that --save wrote, to predict with
     #[arg(long, value_name = "FILE.safetensors", requires = "predict", conflicts_with_all = ["table", "target", "kind",
         "layers", "epochs", "batch_size", "learning_rate", "test", "seed", "plan", "save", "plot"])]
     load: Option<PathBuf>,
-    /// The rows to ask it about (CSV): the training table's columns by name in any order, or without header the inputs in
+    /// The rows to predict (CSV): the training table's columns by name in any order, or without a header the inputs in
     /// the table's order
     #[arg(long, value_name = "ROWS.csv", requires = "load", conflicts_with = "table")]
     predict: Option<PathBuf>,
@@ -101,8 +101,7 @@ struct Options {
 
 #[derive(Clone, Copy, ValueEnum)]
 enum HeaderRow {
-    /// It does if it looks like it: if it has no number, and the second row has one; or, of rows to ask about, if it has a
-    /// column's name
+    /// Yes if the first row has no number and the second has one; for rows to predict, also if it has a column's name
     Auto,
     Yes,
     No,
@@ -142,7 +141,7 @@ fn headless() -> wgrad::Result<Gpu> {
     Ok(Gpu::headless()?.with_wait_timeout(LONGEST_WAIT))
 }
 
-/// Writes the network's answers for the rows of a file, and counts them.
+/// Writes the network's answers for the rows of a file, and returns their number.
 fn predict(
     network: &Network,
     scaling: &Scaling,
@@ -158,9 +157,9 @@ fn predict(
     Ok(rows.len())
 }
 
-/// Trains and saves as the options say; and how good the network is on the rows held out.
+/// Trains and saves a network. Returns it with its scaling and its score on the rows held out.
 fn train(options: &Options, path: &Path) -> Result<(Network, Scaling, Score), Box<dyn Error>> {
-    // What can fail without training does so before it.
+    // Errors that do not depend on the training come before it.
     check_folders([&options.save, &options.plot].into_iter().flatten().map(PathBuf::as_path))?;
     let problem = Problem::new(&read(path, options.header.into())?, &options.target, options.kind)?;
     let [training, held_out] = split::split(problem.rows, options.test, options.seed)?;
@@ -221,7 +220,8 @@ fn read(path: &Path, header: Header) -> Result<Table, Box<dyn Error>> {
     Ok(table)
 }
 
-/// The network with hidden layers of these widths, or with layers of just these widths where they fit; and which it became.
+/// The network with hidden layers of these widths, or with exactly these layers if the ends fit; and which of the two
+/// it is.
 fn network(scaling: &Scaling, widths: &[usize]) -> (Mlp, String) {
     let (inputs, outputs) = (scaling.input_width(), scaling.output_width());
     let (hidden, about) = match widths {
@@ -240,10 +240,10 @@ fn describe(problem: &Problem, scaling: &Scaling, training: &[usize]) {
     if !problem.named {
         println!("header   none: the columns are \"column 1\", \"column 2\" and so on");
     }
-    let of_words = problem.inputs.iter().filter(|column| column.words.is_some()).count();
-    let of_numbers = problem.inputs.len() - of_words;
+    let word_columns = problem.inputs.iter().filter(|column| column.words.is_some()).count();
+    let number_columns = problem.inputs.len() - word_columns;
     let width = scaling.input_width();
-    println!("inputs   {width} a row; columns of numbers: {of_numbers}, of words: {of_words}");
+    println!("inputs   {width} per row; columns of numbers: {number_columns}, of words: {word_columns}");
     let Column { name, .. } = &problem.target;
     match &scaling.target.answers {
         Answers::Classes(classes) => println!("target   {name:?}, one of {} classes", classes.len()),
@@ -263,17 +263,19 @@ mod tests {
     use clap::CommandFactory;
 
     use super::*;
-    use crate::scaling::{Coding, Input, Target};
+    use crate::scaling::{Encoding, Input, Target};
 
     #[test]
-    fn options_name_only_options_that_there_are() {
+    fn the_options_are_consistent() {
         Options::command().debug_assert();
     }
 
     #[test]
-    fn a_table_is_trained_on_or_a_network_asked_and_not_both() {
+    fn a_table_is_trained_on_or_a_network_loaded_and_not_both() {
         let parse = |arguments: &str| Options::try_parse_from(arguments.split(' '));
-        assert!(parse("train t.csv").is_ok_and(|options| options.layers == [32] && options.test == Test::Share(0.2)));
+        assert!(
+            parse("train t.csv").is_ok_and(|options| options.layers == [32] && options.test == Test::Fraction(0.2))
+        );
         assert!(parse("train t.csv --layers 64,30,10 --test 30 --kind class --header no").is_ok());
         assert!(parse("train --load n --predict r.csv --header yes").is_ok());
         for refused in
@@ -288,7 +290,7 @@ mod tests {
 
     #[test]
     fn widths_are_of_all_layers_where_the_ends_fit_and_otherwise_hidden() {
-        let number = |i: usize| Input { name: i.to_string(), coding: Coding::Number { mean: 0.0, deviation: 1.0 } };
+        let number = |i: usize| Input { name: i.to_string(), encoding: Encoding::Number { mean: 0.0, deviation: 1.0 } };
         let answers = Answers::Classes((0..3).map(|class| class.to_string()).collect());
         let target = Target { name: "t".to_owned(), answers };
         let scaling = Scaling { named: true, inputs: (0..4).map(number).collect(), target };

@@ -1,4 +1,4 @@
-//! The scaling as a note in the network's file: JSON, whose numbers come back with the same bits.
+//! The scaling as a note in the network's file: JSON whose numbers are read back with the same bits.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -6,19 +6,19 @@ use std::path::Path;
 use serde_json::{Value, json};
 use wgrad::{Gpu, Network};
 
-use crate::scaling::{Answers, Coding, Input, Scaling, Target};
+use crate::scaling::{Answers, Encoding, Input, Scaling, Target};
 
 /// The note's name.
 const NAME: &str = "train.scaling";
 
 /// # Errors
-/// Where the file cannot be written.
+/// If the file cannot be written.
 pub fn save(network: &Network, scaling: &Scaling, path: &Path) -> wgrad::Result<()> {
     network.save_with_notes(path, &BTreeMap::from([(NAME.to_owned(), to_json(scaling).to_string())]))
 }
 
 /// # Errors
-/// Where the file cannot be read, has no such note, or one that is not about its network.
+/// If the file cannot be read, has no such note, or has one about another network.
 pub fn load(gpu: &Gpu, path: &Path) -> Result<(Network, Scaling), String> {
     let (network, notes) = Network::load_with_notes(gpu, path).map_err(|error| error.to_string())?;
     let path = path.display();
@@ -45,9 +45,9 @@ pub fn load(gpu: &Gpu, path: &Path) -> Result<(Network, Scaling), String> {
 }
 
 fn to_json(scaling: &Scaling) -> Value {
-    let inputs = scaling.inputs.iter().map(|Input { name, coding }| match coding {
-        Coding::Number { mean, deviation } => json!({"name": name, "mean": mean, "deviation": deviation}),
-        Coding::Words(words) => json!({"name": name, "words": words}),
+    let inputs = scaling.inputs.iter().map(|Input { name, encoding }| match encoding {
+        Encoding::Number { mean, deviation } => json!({"name": name, "mean": mean, "deviation": deviation}),
+        Encoding::Words(words) => json!({"name": name, "words": words}),
     });
     let Target { name, answers } = &scaling.target;
     let target = match answers {
@@ -59,18 +59,18 @@ fn to_json(scaling: &Scaling) -> Value {
 
 fn from_json(value: &Value) -> Option<Scaling> {
     let inputs = value["inputs"].as_array()?.iter().map(|input| {
-        let coding = match words(&input["words"]) {
-            Some(words) => Coding::Words(words),
+        let encoding = match words(&input["words"]) {
+            Some(words) => Encoding::Words(words),
             None => {
                 let (mean, deviation) = (input["mean"].as_f64()?, input["deviation"].as_f64()?);
-                Coding::Number { mean, deviation }
+                Encoding::Number { mean, deviation }
             }
         };
-        Some(Input { name: text(&input["name"])?, coding })
+        Some(Input { name: text(&input["name"])?, encoding })
     });
     let target = &value["target"];
     let answers = match words(&target["classes"]) {
-        // One class alone is never learned, and a single output would stand for two.
+        // A single class is refused in training, and a single output would mean two classes.
         Some(classes) if classes.len() < 2 => return None,
         Some(classes) => Answers::Classes(classes),
         None => Answers::Numbers { low: target["low"].as_f64()?, high: target["high"].as_f64()? },
@@ -93,18 +93,20 @@ mod tests {
 
     use super::*;
 
-    /// Numbers that are not short as text.
+    /// Numbers with many decimal digits.
     fn scaling(answers: Answers) -> Scaling {
         let inputs = vec![
-            Input { name: "größe, \"mm\"".to_owned(), coding: Coding::Number { mean: 0.1 + 0.2, deviation: 0.0 } },
-            Input { name: "b".to_owned(), coding: Coding::Number { mean: -1e300 / 3.0, deviation: 5e-324 } },
-            Input { name: String::new(), coding: Coding::Words(vec!["red\n".to_owned(), String::new()]) },
+            Input {
+                name: "größe, \"mm\"".to_owned(), encoding: Encoding::Number { mean: 0.1 + 0.2, deviation: 0.0 }
+            },
+            Input { name: "b".to_owned(), encoding: Encoding::Number { mean: -1e300 / 3.0, deviation: 5e-324 } },
+            Input { name: String::new(), encoding: Encoding::Words(vec!["red\n".to_owned(), String::new()]) },
         ];
         Scaling { named: true, inputs, target: Target { name: "t".to_owned(), answers } }
     }
 
     #[test]
-    fn a_scaling_comes_back_as_it_was() {
+    fn a_scaling_is_read_back_unchanged() {
         let classes = Answers::Classes(vec!["a".to_owned(), "ü".to_owned()]);
         for answers in [classes, Answers::Numbers { low: 1.0 / 3.0, high: f64::from(0.7f32) }] {
             let scaling = scaling(answers);
@@ -114,8 +116,8 @@ mod tests {
     }
 
     #[test]
-    fn refuses_files_without_the_note_or_with_one_of_another_network() {
-        // A device without a driver, since nothing is computed.
+    fn refuses_files_without_the_note_or_with_that_of_another_network() {
+        // A noop device: nothing is computed.
         let (device, queue) = wgpu::Device::noop(&wgpu::DeviceDescriptor::default());
         let gpu = Gpu::from_wgpu(&device, &queue).unwrap();
         let folder = tempfile::tempdir().unwrap();

@@ -1,28 +1,28 @@
-//! What is to be learned from a table: which columns are inputs, and what kind the target is.
+//! The problem that a table poses: its inputs, and its target's kind.
 
 use std::collections::BTreeMap;
 
 use clap::ValueEnum;
 use wgrad::datasets::{self, Table, Values};
 
-/// What the target is taken to be.
+/// The kind of the target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Kind {
-    /// A class where it is of words, or of whole numbers with at most 20 different values of which each stands in five
-    /// rows on average; otherwise a number
+    /// A class if it has words, or whole numbers with at most 20 different values and at least five rows per value on
+    /// average; otherwise a number
     Auto,
-    /// A class: each different value is one
+    /// A class per different value
     Class,
     /// A number, within the range of the training rows
     Number,
 }
 
-/// The most values of whole numbers that are taken for classes unasked, and the rows that each must then have.
+/// `Kind::Auto` takes at most this many different whole numbers as classes, with at least this many rows per class.
 const MOST_NUMBERED_CLASSES: usize = 20;
-const ROWS_A_CLASS: usize = 5;
+const ROWS_PER_CLASS: usize = 5;
 
-/// The most different words of a column. One with more is likely a name or a number of each row, from which nothing can
-/// be learned.
+/// The most different words of a column. A column with more likely names or numbers the rows: nothing can be learned
+/// from it.
 const MOST_WORDS: usize = 1_000;
 
 /// A column as numbers.
@@ -31,7 +31,7 @@ pub struct Column {
     pub name: String,
     /// The different words, or the classes; `None` for a column of numbers.
     pub words: Option<Vec<String>>,
-    /// A number a row; of words, the place of the row's word among them.
+    /// One number per row; for words, the index of the row's word in `words`.
     pub cells: Vec<f32>,
 }
 
@@ -45,9 +45,8 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// # Errors
-    /// Where the table has no such target or nothing else, where the target is not of that kind, or a column has too many
-    /// words.
+    /// # Errors If the table has no such target or no other column, if the target is not of that kind, or if a column
+    /// has too many words.
     pub fn new(table: &Table, target: &str, kind: Kind) -> Result<Self, String> {
         let columns = table.columns();
         let target = target_of(columns, target)?;
@@ -56,7 +55,7 @@ impl Problem {
         }
         let inputs =
             columns.iter().filter(|column| column.name != target.name).map(input_of).collect::<Result<_, _>>()?;
-        // Such are the names that a reader gives to columns that have none.
+        // `Table::from_csv` gives these names to columns without a name.
         let named = columns.iter().enumerate().any(|(i, column)| column.name != format!("column {}", i + 1));
         Ok(Problem { named, inputs, target: answers_of(target, kind)?, rows: table.rows() })
     }
@@ -95,12 +94,12 @@ fn answers_of(column: &datasets::Column, kind: Kind) -> Result<Column, String> {
         }
         Values::Words { classes, rows } => {
             check_words(&name, classes.len())?;
-            // In the order of the alphabet, in which they are easier to find.
+            // In alphabetical order, in which they are easier to find.
             let mut sorted = classes.clone();
             sorted.sort();
-            let places = classes.iter().map(|class| sorted.partition_point(|other| other < class) as f32);
-            let places = places.collect::<Vec<_>>();
-            let cells = rows.iter().map(|&row| places[row as usize]).collect();
+            let indices = classes.iter().map(|class| sorted.partition_point(|other| other < class) as f32);
+            let indices = indices.collect::<Vec<_>>();
+            let cells = rows.iter().map(|&row| indices[row as usize]).collect();
             Ok(Column { name, words: Some(sorted), cells })
         }
         Values::Numbers(numbers) => {
@@ -120,7 +119,7 @@ fn answers_of(column: &datasets::Column, kind: Kind) -> Result<Column, String> {
     }
 }
 
-/// The different numbers, in order. 0 and -0 are one.
+/// The different numbers in ascending order. 0 and -0 are the same.
 fn distinct(numbers: &[f32]) -> Vec<f32> {
     let mut values = numbers.iter().map(|number| number + 0.0).collect::<Vec<_>>();
     values.sort_by(f32::total_cmp);
@@ -130,7 +129,7 @@ fn distinct(numbers: &[f32]) -> Vec<f32> {
 
 fn look_like_classes(values: &[f32], rows: usize) -> bool {
     let count = values.len();
-    values.iter().all(|value| value.fract() == 0.0) && count <= MOST_NUMBERED_CLASSES && rows >= count * ROWS_A_CLASS
+    values.iter().all(|value| value.fract() == 0.0) && count <= MOST_NUMBERED_CLASSES && rows >= count * ROWS_PER_CLASS
 }
 
 fn check_words(name: &str, count: usize) -> Result<(), String> {
@@ -167,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn words_become_places_among_them_and_classes_are_sorted() {
+    fn words_become_indices_and_classes_are_sorted() {
         let table = table("size,colour,kind\n1,red,pear\n2,green,apple\n3,red,pear\n");
         let problem = Problem::new(&table, "last", Kind::Auto).unwrap();
         let column = |name: &str, words, cells: &[f32]| Column { name: name.to_owned(), words, cells: cells.to_vec() };
@@ -200,16 +199,16 @@ mod tests {
             let rows = numbers.map(|number| format!("0,{number}\n")).collect::<String>();
             Problem::new(&table(&format!("x,y\n{rows}")), "y", kind).unwrap().target
         };
-        let of = |values: u32, rows: u32, kind| target(&mut (0..rows).map(|i| (i % values).to_string()), kind);
-        assert_eq!(of(3, 15, Kind::Auto).words, words(&["0", "1", "2"]));
-        assert_eq!(of(3, 14, Kind::Auto).words, None);
-        assert_eq!(of(20, 100, Kind::Auto).words.map(|words| words.len()), Some(20));
-        assert_eq!(of(21, 1_000, Kind::Auto).words, None);
-        assert_eq!(of(3, 15, Kind::Number).words, None);
-        assert_eq!(of(21, 21, Kind::Class).words.map(|words| words.len()), Some(21));
+        let cyclic = |values: u32, rows: u32, kind| target(&mut (0..rows).map(|i| (i % values).to_string()), kind);
+        assert_eq!(cyclic(3, 15, Kind::Auto).words, words(&["0", "1", "2"]));
+        assert_eq!(cyclic(3, 14, Kind::Auto).words, None);
+        assert_eq!(cyclic(20, 100, Kind::Auto).words.map(|words| words.len()), Some(20));
+        assert_eq!(cyclic(21, 1_000, Kind::Auto).words, None);
+        assert_eq!(cyclic(3, 15, Kind::Number).words, None);
+        assert_eq!(cyclic(21, 21, Kind::Class).words.map(|words| words.len()), Some(21));
         let halves = |kind| target(&mut (0..100).map(|i| (f64::from(i % 2) / 2.0).to_string()), kind).words;
         assert_eq!((halves(Kind::Auto), halves(Kind::Class)), (None, words(&["0", "0.5"])));
-        // In the order of numbers, not of texts.
+        // In the order of numbers, not of strings.
         let tens = target(&mut (0..50).map(|i| [10, 9, -1][i % 3].to_string()), Kind::Auto);
         assert_eq!((tens.words, &tens.cells[..3]), (words(&["-1", "9", "10"]), &[2.0, 1.0, 0.0][..]));
     }

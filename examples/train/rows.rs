@@ -1,4 +1,4 @@
-//! The rows to predict from: a CSV file whose columns are found by their names, or by their places.
+//! The rows to predict from: a CSV file whose columns are found by name or by position.
 
 use std::path::Path;
 
@@ -6,19 +6,19 @@ use csv::{ReaderBuilder, StringRecord};
 use wgrad::Error;
 use wgrad::datasets::Header;
 
-use crate::scaling::{Coding, Input, Scaling};
+use crate::scaling::{Encoding, Input, Scaling};
 
-/// How many words or names an error lists.
+/// The most words or names that an error lists.
 const LISTED: usize = 10;
 
 /// The cells of each input's column, in the order of the inputs.
 ///
-/// The columns are found by name if both tables have a header; others than the inputs do not matter then. Otherwise there
-/// must be just the inputs, in order. `Header::Auto` takes the first row for a header if one of its fields is the name of a
-/// training table's column, or if none is a number though some inputs are.
+/// If both tables have a header, the columns are found by name, and other columns are ignored. Otherwise the columns
+/// must be exactly the inputs, in order. `Header::Auto` takes the first row as a header if one of its fields is the
+/// name of a column of the training table, or if no field is a number although some inputs are.
 ///
 /// # Errors
-/// Where the file cannot be read, a column is missing, a field is not of its column's kind, or there are no rows.
+/// If the file cannot be read, a column is missing, a field is not of its column's kind, or there are no rows.
 pub fn read(path: &Path, header: Header, scaling: &Scaling) -> wgrad::Result<Vec<Vec<f32>>> {
     let unreadable = |reason: String| Error::File { action: "read", path: path.display().to_string(), reason };
     let text = std::fs::read_to_string(path).map_err(|error| unreadable(error.to_string()))?;
@@ -38,22 +38,22 @@ pub fn read(path: &Path, header: Header, scaling: &Scaling) -> wgrad::Result<Vec
         Header::Yes => true,
         Header::No => false,
     };
-    let places = places(first, has_header, scaling)
+    let indices = field_indices(first, has_header, scaling)
         .map_err(|(found, expected)| malformed(format!("line {}", line(&text, first)), found, expected))?;
     let data = &rows[usize::from(has_header)..];
     if data.is_empty() {
         return Err(no_rows());
     }
 
-    let mut columns = vec![Vec::with_capacity(data.len()); places.len()];
+    let mut columns = vec![Vec::with_capacity(data.len()); indices.len()];
     for row in data {
         if row.len() != first.len() {
             let expected = format!("{}, as in the first row", first.len());
             return Err(malformed(format!("line {}", line(&text, row)), fields(row.len()), expected));
         }
-        for ((input, &place), cells) in scaling.inputs.iter().zip(&places).zip(&mut columns) {
-            let field = field(row, place);
-            cells.push(cell(field, &input.coding).map_err(|expected| {
+        for ((input, &index), cells) in scaling.inputs.iter().zip(&indices).zip(&mut columns) {
+            let field = field(row, index);
+            cells.push(cell(field, &input.encoding).map_err(|expected| {
                 let found = if field.is_empty() { "an empty field".to_owned() } else { format!("{field:?}") };
                 malformed(format!("line {}, column {:?}", line(&text, row), input.name), found, expected)
             })?);
@@ -64,14 +64,14 @@ pub fn read(path: &Path, header: Header, scaling: &Scaling) -> wgrad::Result<Vec
 
 fn looks_like_header(first: &StringRecord, scaling: &Scaling) -> bool {
     let names = || scaling.inputs.iter().map(|input| &input.name).chain([&scaling.target.name]);
-    let fields = || (0..first.len()).map(|place| field(first, place));
+    let fields = || (0..first.len()).map(|index| field(first, index));
     let is_name = |field: &str| names().any(|name| name == field);
-    let wants_numbers = scaling.inputs.iter().any(|input| matches!(input.coding, Coding::Number { .. }));
+    let wants_numbers = scaling.inputs.iter().any(|input| matches!(input.encoding, Encoding::Number { .. }));
     scaling.named && fields().any(is_name) || wants_numbers && fields().all(|field| field.parse::<f32>().is_err())
 }
 
-/// Where each input stands in a row; or what was found and what was expected.
-fn places(first: &StringRecord, has_header: bool, scaling: &Scaling) -> Result<Vec<usize>, (String, String)> {
+/// The field index of each input; or what was found and what was expected.
+fn field_indices(first: &StringRecord, has_header: bool, scaling: &Scaling) -> Result<Vec<usize>, (String, String)> {
     let inputs = &scaling.inputs;
     if !(has_header && scaling.named) {
         let expected = || {
@@ -81,39 +81,39 @@ fn places(first: &StringRecord, has_header: bool, scaling: &Scaling) -> Result<V
         let fits = first.len() == inputs.len();
         return if fits { Ok((0..inputs.len()).collect()) } else { Err((fields(first.len()), expected())) };
     }
-    let place = |Input { name, .. }: &Input| {
-        let mut found = (0..first.len()).filter(|&place| field(first, place) == name);
+    let index_of = |Input { name, .. }: &Input| {
+        let mut found = (0..first.len()).filter(|&index| field(first, index) == name);
         match (found.next(), found.next()) {
-            (Some(place), None) => Ok(place),
+            (Some(index), None) => Ok(index),
             (Some(_), Some(_)) => Err((format!("two columns {name:?}"), "one".to_owned())),
             (None, _) => {
-                let names = listed((0..first.len()).map(|place| field(first, place)));
+                let names = listed((0..first.len()).map(|index| field(first, index)));
                 Err((format!("the columns {names}"), format!("also a column {name:?}")))
             }
         }
     };
-    inputs.iter().map(place).collect()
+    inputs.iter().map(index_of).collect()
 }
 
 /// A field as a cell; or what was expected.
-fn cell(field: &str, coding: &Coding) -> Result<f32, String> {
-    match coding {
-        Coding::Number { .. } => {
+fn cell(field: &str, encoding: &Encoding) -> Result<f32, String> {
+    match encoding {
+        Encoding::Number { .. } => {
             let number = field.parse().ok().filter(|number: &f32| number.is_finite());
             number.ok_or_else(|| "a finite number".to_owned())
         }
-        Coding::Words(words) => {
-            let place = words.iter().position(|word| word == field).map(|place| place as f32);
-            place.ok_or_else(|| {
+        Encoding::Words(words) => {
+            let index = words.iter().position(|word| word == field).map(|index| index as f32);
+            index.ok_or_else(|| {
                 format!("one of the training table's words: {}", listed(words.iter().map(String::as_str)))
             })
         }
     }
 }
 
-/// Spaces around a field do not count.
-fn field(row: &StringRecord, place: usize) -> &str {
-    row.get(place).unwrap_or_default().trim_ascii()
+/// A field without the spaces around it.
+fn field(row: &StringRecord, index: usize) -> &str {
+    row.get(index).unwrap_or_default().trim_ascii()
 }
 
 fn fields(count: usize) -> String {
@@ -129,8 +129,7 @@ fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
     names.join(", ")
 }
 
-/// The line on which a row begins. The crate `csv` says where the row before ended: between the two there may be blank
-/// lines.
+/// The line on which a row begins. The crate `csv` gives the end of the row before; blank lines may follow it.
 fn line(text: &str, row: &StringRecord) -> usize {
     let end_of_last = row.position().map_or(0, |position| position.byte() as usize);
     let (before, rest) = text.split_at_checked(end_of_last).unwrap_or((text, ""));
@@ -146,11 +145,11 @@ mod tests {
     use super::*;
 
     fn scaling(named: bool) -> Scaling {
-        let name = |name: &str, place: usize| if named { name.to_owned() } else { format!("column {place}") };
-        let words = Coding::Words(vec!["red".to_owned(), "green".to_owned()]);
+        let name = |name: &str, number: usize| if named { name.to_owned() } else { format!("column {number}") };
+        let words = Encoding::Words(vec!["red".to_owned(), "green".to_owned()]);
         let inputs = vec![
-            Input { name: name("size", 1), coding: Coding::Number { mean: 0.0, deviation: 1.0 } },
-            Input { name: name("colour", 2), coding: words },
+            Input { name: name("size", 1), encoding: Encoding::Number { mean: 0.0, deviation: 1.0 } },
+            Input { name: name("colour", 2), encoding: words },
         ];
         Scaling {
             named,
@@ -180,17 +179,17 @@ mod tests {
     }
 
     #[test]
-    fn columns_are_found_by_place_where_a_header_is_missing() {
+    fn columns_are_found_by_position_without_a_header() {
         for named in [true, false] {
             assert_eq!(rows("1.5,green\n2,red\n", Header::Auto, named).unwrap(), EXPECTED);
             assert_eq!(rows("1.5,green\n2,red\n", Header::No, named).unwrap(), EXPECTED);
         }
-        // A header that says nothing to a network without names.
+        // A header is no use to a network whose columns have no names.
         assert_eq!(rows("a,b\n1.5,green\n2,red\n", Header::Auto, false).unwrap(), EXPECTED);
     }
 
     #[test]
-    fn what_is_wrong_is_said_with_its_line() {
+    fn errors_name_the_line() {
         for (text, words) in [
             ("size,shade\n1,red\n", "line 1: found the columns \"size\", \"shade\", expected also a column \"colour\""),
             ("size,size,colour\n1,1,red\n", "line 1: found two columns \"size\", expected one"),

@@ -1,16 +1,16 @@
-//! How cells become a network's inputs, and its outputs an answer.
+//! Turns cells into a network's inputs, and its outputs into an answer.
 //!
-//! - A number becomes `(number - mean) / deviation` with the mean and the standard deviation of the training rows; in a
-//!   column that is constant there, 0.
-//! - A word becomes an input for each word of its column: 1 for the word itself, 0 for the others.
-//! - A class is an output each: 0.99 for the class itself, 0.01 for the others. The answer is the class whose output is
-//!   highest.
-//! - A number to answer is one output, from 0.01 for the lowest of the training rows to 0.99 for the highest. So answers
-//!   do not go beyond these by more than a hundredth of their range.
+//! - A number becomes `(number - mean) / deviation` with the mean and standard deviation of the training rows, or 0 if
+//!   its column is constant there.
+//! - A word becomes one input per word of its column: 1 for the word itself, 0 for the others.
+//! - A class becomes one output per class: 0.99 for the class itself, 0.01 for the others. The answer is the class with
+//!   the highest output.
+//! - A numeric target becomes one output, from 0.01 for the lowest of the training rows to 0.99 for the highest. So
+//!   answers exceed this range by at most about a hundredth of it.
 
 use crate::problem::{Column, Problem};
 
-/// A sigmoid reaches 0 and 1 nowhere.
+/// A sigmoid never reaches 0 or 1.
 const LOW: f64 = 0.01;
 const HIGH: f64 = 0.99;
 
@@ -25,14 +25,14 @@ pub struct Scaling {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Input {
     pub name: String,
-    pub coding: Coding,
+    pub encoding: Encoding,
 }
 
 #[derive(Clone, Debug, PartialEq)]
-pub enum Coding {
+pub enum Encoding {
     /// The deviation of a constant column is 0.
     Number { mean: f64, deviation: f64 },
-    /// The words that there are.
+    /// The column's different words.
     Words(Vec<String>),
 }
 
@@ -49,13 +49,13 @@ pub enum Answers {
 }
 
 impl Scaling {
-    /// What the training rows say.
+    /// The scaling of the training rows.
     ///
     /// # Errors
-    /// Where all of them have the same target.
+    /// If all of them have the same target.
     pub fn new(problem: &Problem, training: &[usize]) -> Result<Self, String> {
         let inputs = problem.inputs.iter();
-        let inputs = inputs.map(|column| Input { name: column.name.clone(), coding: Coding::of(column, training) });
+        let inputs = inputs.map(|column| Input { name: column.name.clone(), encoding: Encoding::of(column, training) });
         let target = &problem.target;
         let [low, high] = range(target, training);
         if low == high {
@@ -77,12 +77,12 @@ impl Scaling {
         Ok(Scaling { named: problem.named, inputs: inputs.collect(), target })
     }
 
-    /// How many numbers a row is to the network.
+    /// The network's inputs per row.
     pub fn input_width(&self) -> usize {
-        self.inputs.iter().map(|input| input.coding.width()).sum()
+        self.inputs.iter().map(|input| input.encoding.width()).sum()
     }
 
-    /// How many numbers the network answers.
+    /// The network's outputs per row.
     pub fn output_width(&self) -> usize {
         match &self.target.answers {
             Answers::Classes(classes) => classes.len(),
@@ -90,18 +90,18 @@ impl Scaling {
         }
     }
 
-    /// The network's inputs for these rows, of `columns` in the order of the inputs.
+    /// The network's inputs for these rows; `columns` has the cells of each input.
     pub fn inputs_of(&self, columns: &[&[f32]], rows: &[usize]) -> Vec<f32> {
         let mut inputs = Vec::with_capacity(rows.len() * self.input_width());
         for &row in rows {
             for (input, cells) in self.inputs.iter().zip(columns) {
-                input.coding.push(cells[row], &mut inputs);
+                input.encoding.push(cells[row], &mut inputs);
             }
         }
         inputs
     }
 
-    /// What the network is to answer for these rows, of which `cells` is the target.
+    /// The target outputs for these rows; `cells` has the target of each row.
     pub fn targets_of(&self, cells: &[f32], rows: &[usize]) -> Vec<f32> {
         let targets = rows.iter().map(|&row| cells[row]);
         match &self.target.answers {
@@ -117,10 +117,10 @@ impl Scaling {
     }
 }
 
-impl Coding {
+impl Encoding {
     fn of(column: &Column, training: &[usize]) -> Self {
         if let Some(words) = &column.words {
-            return Coding::Words(words.clone());
+            return Encoding::Words(words.clone());
         }
         let numbers = || training.iter().map(|&row| f64::from(column.cells[row]));
         let count = training.len() as f64;
@@ -132,21 +132,21 @@ impl Coding {
         } else {
             0.0
         };
-        Coding::Number { mean, deviation }
+        Encoding::Number { mean, deviation }
     }
 
     fn width(&self) -> usize {
         match self {
-            Coding::Number { .. } => 1,
-            Coding::Words(words) => words.len(),
+            Encoding::Number { .. } => 1,
+            Encoding::Words(words) => words.len(),
         }
     }
 
     fn push(&self, cell: f32, inputs: &mut Vec<f32>) {
         match self {
-            Coding::Number { deviation: 0.0, .. } => inputs.push(0.0),
-            Coding::Number { mean, deviation } => inputs.push(((f64::from(cell) - mean) / deviation) as f32),
-            Coding::Words(words) => inputs.extend((0..words.len()).map(|i| f32::from(i == cell as usize))),
+            Encoding::Number { deviation: 0.0, .. } => inputs.push(0.0),
+            Encoding::Number { mean, deviation } => inputs.push(((f64::from(cell) - mean) / deviation) as f32),
+            Encoding::Words(words) => inputs.extend((0..words.len()).map(|i| f32::from(i == cell as usize))),
         }
     }
 }
@@ -157,7 +157,7 @@ fn range(column: &Column, rows: &[usize]) -> [f64; 2] {
     [cells().fold(f64::INFINITY, f64::min), cells().fold(f64::NEG_INFINITY, f64::max)]
 }
 
-/// The number that an output stands for.
+/// The number that an output encodes.
 pub fn number_of(output: f32, low: f64, high: f64) -> f64 {
     low + (high - low) * (f64::from(output) - LOW) / (HIGH - LOW)
 }
@@ -184,16 +184,16 @@ mod tests {
     fn inputs_are_standardised_by_the_training_rows_alone_and_words_are_one_hot() {
         let problem = problem(column("price", &[], &[10.0, 30.0, 50.0]));
         let scaling = Scaling::new(&problem, &[0, 1]).unwrap();
-        assert_eq!(scaling.inputs[0].coding, Coding::Number { mean: 2.0, deviation: 1.0 });
+        assert_eq!(scaling.inputs[0].encoding, Encoding::Number { mean: 2.0, deviation: 1.0 });
         let columns = problem.inputs.iter().map(|column| column.cells.as_slice()).collect::<Vec<_>>();
         assert_eq!(scaling.inputs_of(&columns, &[1, 0]), [1.0, 1.0, 0.0, 0.0, -1.0, 0.0, 1.0, 0.0]);
-        // The row that was held out, with a number in the column that was constant.
+        // The row held out, with another number in the constant column.
         assert_eq!(scaling.inputs_of(&columns, &[2]), [98.0, 1.0, 0.0, 0.0]);
         assert_eq!((scaling.input_width(), scaling.output_width()), (4, 1));
     }
 
     #[test]
-    fn numbers_to_answer_go_there_and_back() {
+    fn numeric_targets_are_encoded_and_decoded() {
         let cells = [-3.0, 250.0, 17.5, 400.0];
         let mut problem = problem(column("price", &[], &cells));
         problem.inputs.clear();
@@ -202,7 +202,7 @@ mod tests {
         assert_eq!((low, high), (-3.0, 250.0));
         let targets = scaling.targets_of(&cells, &[0, 1, 2, 3]);
         assert_eq!(targets[..2], [0.01, 0.99]);
-        // Beyond the training rows' range too.
+        // Also beyond the training rows' range.
         for (target, cell) in targets.into_iter().zip(cells) {
             let back = number_of(target, low, high);
             assert!((back - f64::from(cell)).abs() < 1e-4, "{back} {cell}");

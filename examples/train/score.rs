@@ -1,4 +1,4 @@
-//! How good the answers for rows are that were held out, beside what one could say without a network.
+//! How good the answers for the rows held out are, compared with a baseline without a network.
 
 use std::fmt::Write;
 
@@ -7,22 +7,22 @@ use wgrad::class_of;
 use crate::common::confusion::confusion_table;
 use crate::scaling::{Answers, Scaling, number_of};
 
-/// The most classes of which a table is printed.
+/// The most classes for which a table is printed.
 const MOST_CLASSES: usize = 20;
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Score {
     Classes {
         names: Vec<String>,
-        /// How many rows of a class got which answer: class after class.
+        /// The number of rows per actual class and answered class, row-major.
         counts: Vec<u64>,
-        /// The most frequent class of the training rows.
+        /// The most frequent class of the training rows, as the baseline's answer.
         baseline: usize,
     },
     Numbers {
         rows: usize,
         network: Fit,
-        /// Always the mean of the training rows.
+        /// The mean of the training rows, as the baseline's answer.
         mean: f64,
         baseline: Fit,
     },
@@ -33,13 +33,14 @@ pub enum Score {
 pub struct Fit {
     /// The root mean square error, in the target's units.
     pub error: f64,
-    /// 1 minus the squares of the errors by those of the differences to the mean; 1 at best, and not a number where all
-    /// targets are the same.
+    /// 1 minus the ratio of the squared errors to the squared differences from the mean: at best 1, NaN if all targets
+    /// are equal.
     pub r_squared: f64,
 }
 
 impl Score {
-    /// The score of `outputs` for rows with the targets `held_out`, where the training rows have the targets `training`.
+    /// The score of `outputs` for rows with the targets `held_out`, where the training rows have the targets
+    /// `training`.
     pub fn new(scaling: &Scaling, outputs: &[f32], held_out: &[f32], training: &[f32]) -> Self {
         match &scaling.target.answers {
             Answers::Classes(names) => {
@@ -50,7 +51,7 @@ impl Score {
                 }
                 let mut frequencies = vec![0u64; classes];
                 training.iter().for_each(|&class| frequencies[class as usize] += 1);
-                // Of several the first.
+                // The first of several.
                 let baseline = (0..classes).rev().max_by_key(|&class| frequencies[class]).unwrap_or(0);
                 Score::Classes { names: names.clone(), counts, baseline }
             }
@@ -63,14 +64,14 @@ impl Score {
         }
     }
 
-    /// The share of right answers, where they are classes.
+    /// The fraction of right answers; `None` for numbers.
     pub fn accuracy(&self) -> Option<f64> {
         let Score::Classes { names, counts, .. } = self else { return None };
         let right = (0..names.len()).map(|class| counts[class * names.len() + class]).sum::<u64>();
         Some(right as f64 / counts.iter().sum::<u64>() as f64)
     }
 
-    /// Several lines, of which the last is for scripts.
+    /// Several lines; the last is for scripts.
     pub fn report(&self) -> String {
         let mut report = String::new();
         // Writing to a string cannot fail.
@@ -81,12 +82,13 @@ impl Score {
                     report = confusion_table(names, |actual, predicted| counts[actual * classes + predicted]) + "\n";
                 }
                 let rows = counts.iter().sum::<u64>();
-                let of_baseline = counts[baseline * classes..][..classes].iter().sum::<u64>() as f64 / rows as f64;
+                let baseline_accuracy =
+                    counts[baseline * classes..][..classes].iter().sum::<u64>() as f64 / rows as f64;
                 let name = &names[*baseline];
                 _ = writeln!(report, "held out {rows} rows");
                 _ = writeln!(
                     report,
-                    "baseline accuracy {of_baseline:.4}: always {name:?}, the most frequent of the training rows"
+                    "baseline accuracy {baseline_accuracy:.4}: always {name:?}, the most frequent of the training rows"
                 );
                 _ = write!(report, "accuracy {:.4}", self.accuracy().unwrap_or(f64::NAN));
             }
@@ -111,8 +113,8 @@ impl Fit {
         let count = targets.len() as f64;
         let mean = mean(targets);
         let squares = answers.zip(targets).map(|(answer, &target)| (answer - f64::from(target)).powi(2)).sum::<f64>();
-        let spread = targets.iter().map(|&target| (f64::from(target) - mean).powi(2)).sum::<f64>();
-        let r_squared = if spread > 0.0 { 1.0 - squares / spread } else { f64::NAN };
+        let variation = targets.iter().map(|&target| (f64::from(target) - mean).powi(2)).sum::<f64>();
+        let r_squared = if variation > 0.0 { 1.0 - squares / variation } else { f64::NAN };
         Fit { error: (squares / count).sqrt(), r_squared }
     }
 }
@@ -121,13 +123,13 @@ fn mean(numbers: &[f32]) -> f64 {
     numbers.iter().copied().map(f64::from).sum::<f64>() / numbers.len() as f64
 }
 
-/// The loss as the training has it: the mean over the rows of `½ Σ_outputs (y - t)²`.
+/// The same loss as the training's: the mean over the rows of `½ Σ_outputs (y - t)²`.
 pub fn loss(outputs: &[f32], targets: &[f32], rows: usize) -> f64 {
     let squares = outputs.iter().zip(targets).map(|(&y, &t)| (f64::from(y) - f64::from(t)).powi(2));
     0.5 * squares.sum::<f64>() / rows as f64
 }
 
-/// With four figures, or all that stand before the point.
+/// A number with four significant digits, or all digits before the decimal point.
 pub fn figures(number: f64) -> String {
     let before_the_point = if number == 0.0 { 1 } else { number.abs().log10().floor() as i32 + 1 };
     format!("{number:.*}", (4 - before_the_point).clamp(0, 12) as usize)
@@ -160,7 +162,7 @@ mod tests {
     #[test]
     fn numbers_are_compared_with_the_mean_in_their_own_units() {
         let scaling = scaling(Answers::Numbers { low: 0.0, high: 100.0 });
-        // What stands for 10, 50 and 90, each 2 beside its target.
+        // Outputs that encode 10, 50 and 90, each 2 from its target.
         let score = Score::new(&scaling, &[0.108, 0.5, 0.892], &[12.0, 48.0, 92.0], &[0.0, 100.0]);
         let Score::Numbers { network, mean, baseline, .. } = score else { panic!("{score:?}") };
         assert!((network.error - 2.0).abs() < 1e-4, "{network:?}");

@@ -1,4 +1,4 @@
-//! Which rows are trained on, and which are held out.
+//! Splits the rows into those trained on and those held out.
 
 use std::str::FromStr;
 
@@ -6,12 +6,12 @@ use rand::SeedableRng;
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::seq::SliceRandom;
 
-/// How many rows are held out.
+/// The number of rows held out.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Test {
-    /// This share of all, between 0 and 1.
-    Share(f64),
-    /// So many.
+    /// This fraction of all rows, between 0 and 1.
+    Fraction(f64),
+    /// This many rows.
     Rows(usize),
 }
 
@@ -19,25 +19,27 @@ impl FromStr for Test {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let share = || text.parse::<f64>().ok().filter(|share| *share > 0.0 && *share < 1.0);
+        let fraction = || text.parse::<f64>().ok().filter(|fraction| *fraction > 0.0 && *fraction < 1.0);
         match text.parse::<usize>() {
             Ok(0) => Err("something must be held out, or nothing is known of the network".to_owned()),
             Ok(rows) => Ok(Test::Rows(rows)),
-            Err(_) => share().map(Test::Share).ok_or_else(|| "a share between 0 and 1, or a number of rows".to_owned()),
+            Err(_) => fraction()
+                .map(Test::Fraction)
+                .ok_or_else(|| "a fraction between 0 and 1, or a number of rows".to_owned()),
         }
     }
 }
 
-/// The rows to train on and those held out, each in random order. A seed means the same rows.
+/// The rows to train on and those held out, each in random order. The same seed gives the same rows.
 ///
 /// # Errors
-/// Where either would have none.
+/// If either would be empty.
 pub fn split(rows: usize, test: Test, seed: u64) -> Result<[Vec<usize>; 2], String> {
     if rows < 2 {
         return Err(format!("the table has {rows} row: there must be some to train on and some to hold out"));
     }
     let held_out = match test {
-        Test::Share(share) => ((rows as f64 * share).round() as usize).clamp(1, rows - 1),
+        Test::Fraction(fraction) => ((rows as f64 * fraction).round() as usize).clamp(1, rows - 1),
         Test::Rows(held_out) if held_out < rows => held_out,
         Test::Rows(held_out) => {
             return Err(format!("--test {held_out} leaves none of the table's {rows} rows to train on"));
@@ -56,11 +58,11 @@ mod tests {
     #[test]
     fn every_row_is_either_trained_on_or_held_out() {
         for (rows, test, held_out_rows) in [
-            (10, Test::Share(0.2), 2),
+            (10, Test::Fraction(0.2), 2),
             (10, Test::Rows(3), 3),
-            (2, Test::Share(0.01), 1),
-            (2, Test::Share(0.99), 1),
-            (1_000, Test::Share(0.25), 250),
+            (2, Test::Fraction(0.01), 1),
+            (2, Test::Fraction(0.99), 1),
+            (1_000, Test::Fraction(0.25), 250),
         ] {
             let [training, held_out] = split(rows, test, 1).unwrap();
             assert_eq!(held_out.len(), held_out_rows);
@@ -71,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn a_seed_means_the_same_rows_in_an_order_that_is_not_the_tables() {
+    fn the_same_seed_gives_the_same_rows_in_random_order() {
         assert_eq!(split(100, Test::Rows(20), 7), split(100, Test::Rows(20), 7));
         assert_ne!(split(100, Test::Rows(20), 7), split(100, Test::Rows(20), 8));
         let [training, held_out] = split(100, Test::Rows(20), 7).unwrap();
@@ -80,10 +82,14 @@ mod tests {
 
     #[test]
     fn refuses_to_train_on_nothing_or_to_hold_out_nothing() {
-        for (rows, test) in [(0, Test::Share(0.2)), (1, Test::Share(0.2)), (5, Test::Rows(5)), (5, Test::Rows(6))] {
+        for (rows, test) in [(0, Test::Fraction(0.2)), (1, Test::Fraction(0.2)), (5, Test::Rows(5)), (5, Test::Rows(6))]
+        {
             assert!(split(rows, test, 1).is_err(), "{rows} {test:?}");
         }
-        assert_eq!(["0.2", "1", "30"].map(str::parse), [Ok(Test::Share(0.2)), Ok(Test::Rows(1)), Ok(Test::Rows(30))]);
+        assert_eq!(
+            ["0.2", "1", "30"].map(str::parse),
+            [Ok(Test::Fraction(0.2)), Ok(Test::Rows(1)), Ok(Test::Rows(30))]
+        );
         for text in ["0", "0.0", "1.0", "-1", "1.5", "NaN", "a fifth", ""] {
             assert!(text.parse::<Test>().is_err(), "{text}");
         }

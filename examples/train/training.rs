@@ -1,4 +1,4 @@
-//! Epochs of training, with a progress bar and, where it is asked for, a chart.
+//! Epochs of training, with a progress bar and an optional chart.
 
 use std::error::Error;
 use std::time::Instant;
@@ -8,25 +8,25 @@ use wgrad::Trainer;
 use crate::common::chart::{Chart, Series};
 use crate::common::progress;
 
-/// How often the held-out rows are looked at for a chart, if there are as many epochs.
+/// The most points of a chart: how often the held-out rows are measured.
 const PLOTTED: u64 = 100;
 
-/// What the held-out rows say.
+/// Loss and accuracy on the rows held out.
 pub struct Measured {
     pub loss: f64,
-    /// Of classes.
+    /// `None` for numbers.
     pub accuracy: Option<f64>,
 }
 
 pub struct Trained {
     /// Of the last epoch.
     pub loss: f32,
+    /// Of the training, without the time for the chart.
     pub seconds: f64,
-    /// The time for the chart is not among the seconds.
     pub chart: Option<Chart>,
 }
 
-/// Trains for `epochs` epochs. Where `measure` is there, it is called now and then for a chart.
+/// Trains for `epochs` epochs. `measure`, if given, is called up to a hundred times for a chart.
 pub fn train(
     trainer: &mut Trainer,
     epochs: u64,
@@ -36,18 +36,18 @@ pub fn train(
     let mut losses = Series::new("loss, mean of the epoch's steps");
     let mut held_out_losses = Series::new("loss on rows held out");
     let mut accuracies = Series::new("accuracy on rows held out");
-    // Training in pieces gives the same bits; it is cut only for a chart.
-    let piece = if measure.is_some() { epochs.div_ceil(PLOTTED).max(1) } else { epochs.max(1) };
+    // Training in several calls gives the same bits; it is split only for a chart.
+    let epochs_per_call = if measure.is_some() { epochs.div_ceil(PLOTTED).max(1) } else { epochs.max(1) };
     let (mut done, mut loss, mut seconds) = (0, f32::NAN, 0.0);
     while done < epochs {
         let start = Instant::now();
-        trainer.train(piece.min(epochs - done), |progress| {
+        trainer.train(epochs_per_call.min(epochs - done), |progress| {
             loss = progress.report.loss;
             bar.set_message(format!("{loss:.6}"));
             bar.set_position(done + progress.epoch);
         })?;
         seconds += start.elapsed().as_secs_f64();
-        done += piece.min(epochs - done);
+        done += epochs_per_call.min(epochs - done);
         if let Some(measure) = &mut measure {
             let measured = measure()?;
             losses.points.push((done as f64, f64::from(loss)));

@@ -1,17 +1,18 @@
-// What a kernel says that it binds, held to its source; for the kernels of `shaders/` and for generated ones.
+// Checks that a kernel's source binds what Rust says. For the kernels of `shaders/` and for generated ones.
 
-/// What Rust says that a kernel binds.
+/// A kernel's bindings according to Rust.
 struct Bound<'a> {
     entry_point: &'a str,
     /// The members of the uniform, binding 0: names and WGSL types.
     uniform: Vec<(&'a str, &'a str)>,
-    /// Of the storage buffers, bindings 1, 2, …, which are written.
+    /// Whether each storage buffer (bindings 1, 2, …) is written.
     written: Vec<bool>,
     /// Whether the constant `WORKGROUP` is set.
     workgroup: bool,
 }
 
-/// Fails unless the bindings of the entry point (of several in one source, those that it uses) are what Rust says.
+/// Fails unless the entry point's bindings are what Rust says. In a source with several entry points, only the
+/// variables that it uses count.
 fn assert_binds(kernel: &Bound, module: &naga::Module, info: &naga::valid::ModuleInfo) {
     use naga::valid::GlobalUse;
     use naga::{AddressSpace, ScalarKind, StorageAccess, TypeInner, VectorSize};
@@ -33,7 +34,7 @@ fn assert_binds(kernel: &Bound, module: &naga::Module, info: &naga::valid::Modul
     let (_, _, uniform) = bindings[0];
     assert_eq!(uniform.space, AddressSpace::Uniform, "{name}");
     let TypeInner::Struct { members, .. } = &module.types[uniform.ty].inner else {
-        panic!("{name}: the uniform is no struct");
+        panic!("{name}: the uniform is not a struct");
     };
     let ty = |ty: &TypeInner| match *ty {
         TypeInner::Scalar(scalar) if scalar.kind == ScalarKind::Uint => "u32",

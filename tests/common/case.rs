@@ -1,4 +1,4 @@
-//! A network with data of its own to train on, by any plan.
+//! A network with data to train on, by any plan.
 
 use wgrad::reference::Order;
 use wgrad::{Dataset, Error, Mlp, Network, Plan, TrainConfig, Trainer};
@@ -46,11 +46,11 @@ impl Case {
     }
 }
 
-pub fn bits(numbers: &[f32]) -> Vec<u32> {
-    numbers.iter().map(|number| number.to_bits()).collect()
+pub fn bits(values: &[f32]) -> Vec<u32> {
+    values.iter().map(|value| value.to_bits()).collect()
 }
 
-/// The plans that this device has, for a small network.
+/// The plans that can train a small network on this device.
 pub fn plans() -> Vec<Plan> {
     let case = Case { mlp: xor_mlp(), samples: 4, batch_size: 1, shuffle: None };
     let plans = [Plan::Plain, Plan::Layered].into_iter().chain(PERSISTENT);

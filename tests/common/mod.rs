@@ -1,5 +1,5 @@
 //! What the tests share: a device, operands poisoned with NaN, and comparisons that NaN fails.
-#![allow(dead_code)] // each test file is a crate of its own and uses a part
+#![allow(dead_code)] // each test file is its own crate and uses only some items
 
 pub mod case;
 
@@ -15,10 +15,10 @@ use wgrad::{Gpu, Mlp, Rows, wgpu};
 /// The distance from 1 to the next f32.
 pub const EPSILON: f64 = f32::EPSILON as f64;
 
-/// What poisons buffers: a NaN that no arithmetic makes.
+/// The poison in buffers: a NaN that no arithmetic produces.
 pub const POISON: u32 = 0x7fc0_dead;
 
-/// The device of a test file. No adapter is a failure, with instructions.
+/// The device of a test file. Panics with instructions if there is no adapter.
 pub fn gpu() -> &'static Gpu {
     static GPU: OnceLock<Gpu> = OnceLock::new();
     GPU.get_or_init(|| {
@@ -28,26 +28,26 @@ pub fn gpu() -> &'static Gpu {
     })
 }
 
-/// Whether the device has subgroups of one known size: then every plan must be possible.
+/// Whether the device has subgroups of one known size. If so, every plan must be possible.
 pub fn has_subgroups() -> bool {
     let info = gpu().adapter_info();
-    let pinned_down = info.subgroup_min_size == info.subgroup_max_size && info.subgroup_max_size > 1;
-    pinned_down && gpu().device().features().contains(wgpu::Features::SUBGROUP)
+    let has_one_size = info.subgroup_min_size == info.subgroup_max_size && info.subgroup_max_size > 1;
+    has_one_size && gpu().device().features().contains(wgpu::Features::SUBGROUP)
 }
 
-/// Prints a line past the test harness, which would swallow it.
+/// Prints a line that the test harness does not capture.
 pub fn say(line: &str) {
     let mut stderr = std::io::stderr();
     writeln!(stderr, "{line}").unwrap();
 }
 
-/// Numbers from N(0, 1).
+/// Values from N(0, 1).
 pub fn normal(seed: u64, count: usize) -> Vec<f32> {
     let generator = Xoshiro256PlusPlus::seed_from_u64(seed);
-    generator.sample_iter(StandardNormal).map(|number: f64| number as f32).take(count).collect()
+    generator.sample_iter(StandardNormal).map(|value: f64| value as f32).take(count).collect()
 }
 
-/// Numbers from 0 to 1.
+/// Values from 0 to 1.
 pub fn uniform(seed: u64, count: usize) -> Vec<f32> {
     Xoshiro256PlusPlus::seed_from_u64(seed).random_iter::<f32>().take(count).collect()
 }
@@ -82,7 +82,7 @@ pub fn submit(gpu: &Gpu, record: impl FnOnce(&mut wgpu::CommandEncoder)) {
     gpu.queue().submit([encoder.finish()]);
 }
 
-/// Records dispatches into a pass of their own and submits it.
+/// Records the dispatches into one pass and submits it.
 pub fn run(gpu: &Gpu, dispatches: &[wgrad::kernels::Dispatch]) {
     submit(gpu, |encoder| {
         let mut pass = encoder.begin_compute_pass(&Default::default());
@@ -93,17 +93,17 @@ pub fn run(gpu: &Gpu, dispatches: &[wgrad::kernels::Dispatch]) {
 /// How an operand lies in its buffer.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Layout {
-    /// One row right after the other, from the start.
+    /// Contiguous rows from offset 0.
     Dense,
-    /// At an odd offset, with gaps between the rows and after the last.
+    /// An odd offset, with gaps between the rows and after the last.
     Scattered,
-    /// At an offset and with gaps that are multiples of four numbers.
+    /// An offset and gaps that are multiples of four values.
     Spaced,
 }
 
 pub const LAYOUTS: [Layout; 2] = [Layout::Dense, Layout::Scattered];
 
-/// A matrix in a buffer that is poison wherever the matrix is not.
+/// A matrix in a buffer whose other values are poison.
 pub struct Placed {
     pub rows: Rows,
     height: usize,
@@ -113,19 +113,19 @@ pub struct Placed {
 }
 
 impl Placed {
-    /// A matrix with these numbers, or all poison.
-    pub fn new(gpu: &Gpu, layout: Layout, height: usize, width: usize, numbers: Option<&[f32]>) -> Self {
+    /// A matrix with these values, or all poison.
+    pub fn new(gpu: &Gpu, layout: Layout, height: usize, width: usize, values: Option<&[f32]>) -> Self {
         let (offset, stride, after) = match layout {
             Layout::Dense => (0, width, 0),
             Layout::Scattered => (77, width + 3, 5),
             Layout::Spaced => (84, width + 4, 4),
         };
         let mut words = vec![POISON; offset + (height - 1) * stride + width + after];
-        if let Some(numbers) = numbers {
-            assert_eq!(numbers.len(), height * width);
-            for (row, numbers) in numbers.chunks_exact(width).enumerate() {
+        if let Some(values) = values {
+            assert_eq!(values.len(), height * width);
+            for (row, values) in values.chunks_exact(width).enumerate() {
                 let start = offset + row * stride;
-                words[start..start + width].copy_from_slice(bytemuck::cast_slice(numbers));
+                words[start..start + width].copy_from_slice(bytemuck::cast_slice(values));
             }
         }
         let rows =
@@ -133,21 +133,21 @@ impl Placed {
         Placed { rows, height, width, offset, stride }
     }
 
-    /// The matrix as it is now, after a look that nothing was written beside it.
+    /// The matrix's current values. Panics if anything outside the matrix was written.
     pub fn read(&self, gpu: &Gpu) -> Vec<f32> {
         let mut words = words_of(gpu, self.rows.buffer());
-        let mut numbers = Vec::with_capacity(self.height * self.width);
+        let mut values = Vec::with_capacity(self.height * self.width);
         for row in 0..self.height {
             let start = self.offset + row * self.stride;
-            numbers.extend(words[start..start + self.width].iter().map(|&word| f32::from_bits(word)));
+            values.extend(words[start..start + self.width].iter().map(|&word| f32::from_bits(word)));
             words[start..start + self.width].fill(POISON);
         }
-        assert!(words.iter().all(|&word| word == POISON), "something was written beside the matrix");
-        numbers
+        assert!(words.iter().all(|&word| word == POISON), "something outside the matrix was written");
+        values
     }
 }
 
-/// Holds numbers to the reference: `bound(i)` is the largest difference allowed at place `i`.
+/// Compares values with the reference: `bound(i)` is the largest difference allowed at index `i`.
 #[track_caller]
 pub fn assert_close(what: &str, found: &[f32], expected: &[f64], bound: impl Fn(usize) -> f64) {
     assert_eq!(found.len(), expected.len(), "{what}: another number of results");
@@ -163,12 +163,12 @@ pub fn assert_close(what: &str, found: &[f32], expected: &[f64], bound: impl Fn(
     }
 }
 
-/// The L2 norm of the difference, relative to the expected numbers'.
+/// The L2 norm of the difference, relative to that of the expected values.
 #[track_caller]
 pub fn relative_l2(found: &[f32], expected: &[f64]) -> f64 {
     assert_eq!(found.len(), expected.len(), "another number of results");
     assert!(!found.is_empty(), "nothing was compared");
-    let square = |numbers: &mut dyn Iterator<Item = f64>| numbers.map(|number| number * number).sum::<f64>();
+    let square = |values: &mut dyn Iterator<Item = f64>| values.map(|value| value * value).sum::<f64>();
     let difference = square(&mut found.iter().zip(expected).map(|(&found, &expected)| f64::from(found) - expected));
     (difference / square(&mut expected.iter().copied())).sqrt()
 }
@@ -182,7 +182,7 @@ pub fn assert_l2(what: &str, found: &[f32], expected: &[f64], bound: f64) {
 
 include!("networks.rs");
 
-/// The data of XOR, in the notebook's order, and its targets 0.01 and 0.99: the second output stands for 1.
+/// The data of XOR, in the notebook's order, and its targets 0.01 and 0.99: the second output is that of class 1.
 pub const XOR_INPUTS: [[f32; 2]; 4] = [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]];
 pub const XOR_TARGETS: [[f32; 2]; 4] = [[0.99, 0.01], [0.01, 0.99], [0.01, 0.99], [0.99, 0.01]];
 

@@ -1,4 +1,4 @@
-/// Thirty networks that the persistent plans are held to: 1 to 5 linear layers, widths 1 to 64, with and without bias,
+/// Thirty networks to test the persistent plans with: 1 to 5 linear layers, widths 1 to 64, with and without bias,
 /// with a sigmoid or without.
 pub fn networks() -> Vec<Mlp> {
     let mut networks = Vec::new();

@@ -17,7 +17,7 @@ use crate::points::{Class, Point, PointSet};
 use crate::surface::Surface;
 use crate::training::Training;
 
-/// How far apart points are that one movement of the mouse draws.
+/// The distance between points that one movement of the mouse draws.
 const SPACING: f32 = 0.08;
 
 /// The height of the loss curve.
@@ -38,22 +38,22 @@ pub struct App {
     message: std::result::Result<String, String>,
     /// The seed of the weights.
     seed: u64,
-    /// The hidden layers chosen that the network was last made for.
-    followed: Vec<usize>,
-    /// Where a movement of the mouse drew last.
+    /// The hidden layers in the settings for which the network was last created.
+    applied_hidden: Vec<usize>,
+    /// The last point that the current movement of the mouse drew.
     last_drawn: Option<[f32; 2]>,
 }
 
 impl App {
-    /// On egui's device; begins with XOR, and waits to be started.
+    /// On egui's device. Starts with XOR, paused.
     ///
     /// # Errors
-    /// If egui has no wgpu, or what [`Gpu::from_wgpu`] says.
+    /// If egui draws without wgpu; those of [`Gpu::from_wgpu`].
     pub fn new(context: &CreationContext) -> std::result::Result<Self, Box<dyn std::error::Error + Send + Sync>> {
         let render_state = context.wgpu_render_state.clone().ok_or("egui draws without wgpu")?;
         let gpu = Gpu::from_wgpu(&render_state.device, &render_state.queue)?;
         let (settings, seed) = (Settings::default(), 1);
-        let (points, followed) = (PointSet::Xor.points(), settings.hidden().to_vec());
+        let (points, applied_hidden) = (PointSet::Xor.points(), settings.hidden().to_vec());
         let training = Training::new(&gpu, settings.hidden(), seed, points, settings.learning_rate)?;
         Ok(App {
             surface: Surface::new(&render_state, training.network())?,
@@ -66,15 +66,15 @@ impl App {
             steps: 0,
             message: Ok(String::new()),
             seed,
-            followed,
+            applied_hidden,
             last_drawn: None,
         })
     }
 
     /// A frame.
     fn show(&mut self, ui: &mut Ui) {
-        let result = self.look();
-        self.note(result);
+        let result = self.poll();
+        self.show_error(result);
 
         let learning_rate = self.settings.learning_rate;
         let action = Panel::left("panel")
@@ -82,9 +82,9 @@ impl App {
             .resizable(false)
             .show(ui, |ui| ScrollArea::vertical().show(ui, |ui| self.panel(ui)).inner);
         let result = self.act(action.inner);
-        self.note(result);
-        let result = self.follow(learning_rate, ui.input(|input| input.pointer.any_down()));
-        self.note(result);
+        self.show_error(result);
+        let result = self.apply_settings(learning_rate, ui.input(|input| input.pointer.any_down()));
+        self.show_error(result);
 
         CentralPanel::default().show(ui, |ui| {
             let room = ui.available_size();
@@ -94,14 +94,14 @@ impl App {
             self.curve.show(ui);
         });
 
-        // While it trains, as fast as the display; otherwise only when something happens.
+        // While training, repaint at the display's rate; otherwise only on input.
         if self.settings.running {
             ui.request_repaint();
         }
     }
 
-    /// Takes the loss that has arrived, and decides how many steps this frame trains.
-    fn look(&mut self) -> Result<()> {
+    /// Takes the loss that has arrived, and chooses the steps of this frame.
+    fn poll(&mut self) -> Result<()> {
         self.steps = 0;
         let mut trainer = self.training.trainer();
         if let Some(report) = trainer.latest_loss()? {
@@ -114,15 +114,15 @@ impl App {
         Ok(())
     }
 
-    /// An error pauses the training and stands in the panel until something else is done.
-    fn note(&mut self, result: Result<()>) {
+    /// Shows an error in the panel until the next action, and pauses the training.
+    fn show_error(&mut self, result: Result<()>) {
         if let Err(error) = result {
             self.settings.running = false;
             self.message = Err(match error {
                 Error::Diverged { step, .. } => {
                     format!("training diverged before step {step}: lower the learning rate, then reset the weights")
                 }
-                // egui's font has no arrow, which a network in words has.
+                // A network's description has arrows, which egui's font lacks.
                 error => error.to_string().replace('→', "->"),
             });
         }
@@ -157,7 +157,7 @@ impl App {
                 let training = Training::load(&self.gpu, Path::new(&self.settings.file), self.settings.learning_rate)?;
                 self.replace(training)?;
                 self.settings.set_hidden(&self.training.hidden());
-                self.followed = self.settings.hidden().to_vec();
+                self.applied_hidden = self.settings.hidden().to_vec();
                 self.settings.running = false;
                 self.message = Ok(format!("loaded {}", self.settings.file));
                 Ok(())
@@ -165,47 +165,47 @@ impl App {
         }
     }
 
-    /// Does what changed settings ask for.
-    fn follow(&mut self, learning_rate_before: f32, pointer_is_down: bool) -> Result<()> {
+    /// Applies changed settings.
+    fn apply_settings(&mut self, learning_rate_before: f32, pointer_is_down: bool) -> Result<()> {
         if self.settings.learning_rate != learning_rate_before {
             self.training.trainer().write_learning_rate(self.settings.learning_rate)?;
         }
-        // A network is made when a slider is let go, not at each width that it goes through.
-        if !pointer_is_down && self.settings.hidden() != self.followed {
-            self.followed = self.settings.hidden().to_vec();
+        // A new network is created when the slider is released, not at each width in between.
+        if !pointer_is_down && self.settings.hidden() != self.applied_hidden {
+            self.applied_hidden = self.settings.hidden().to_vec();
             self.begin(self.training.points().to_vec())?;
         }
         Ok(())
     }
 
-    /// Begins anew: new weights, of the layers chosen, for these points.
+    /// Starts a new training of these points: new weights, with the layers in the settings.
     fn begin(&mut self, points: Vec<Point>) -> Result<()> {
         let settings = &self.settings;
         self.replace(Training::new(&self.gpu, settings.hidden(), self.seed, points, settings.learning_rate)?)
     }
 
-    /// Goes on with another training; or, if it cannot be drawn, with the old one.
+    /// Replaces the training; keeps the old one if the new one cannot be drawn.
     fn replace(&mut self, training: Training) -> Result<()> {
         self.surface = Surface::new(&self.render_state, training.network())?;
         self.training = training;
-        self.steps = 0; // they were counted for the old one
+        self.steps = 0; // these were the old training's
         self.curve = Curve::default();
         self.report = None;
         self.message = Ok(String::new());
         Ok(())
     }
 
-    /// The surface with the points on it, and what the mouse draws there.
+    /// Shows the surface with the points, and adds points that the mouse draws.
     fn square(&mut self, ui: &mut Ui, side: f32) {
         let (rect, response) = ui.allocate_exact_size(Vec2::splat(side), Sense::click_and_drag());
         response.widget_info(|| WidgetInfo::labeled(Role::Canvas, true, "surface"));
         let result = self.draw(ui, rect, &response);
-        self.note(result);
+        self.show_error(result);
 
         let painter = ui.painter_at(rect);
         painter.add(self.surface.frame(rect, self.training.shared_trainer(), self.steps));
         for point in self.training.points() {
-            painter.circle(on_screen(rect, point.place), 3.5, color(point.class), Stroke::new(1.0, Color32::WHITE));
+            painter.circle(on_screen(rect, point.position), 3.5, color(point.class), Stroke::new(1.0, Color32::WHITE));
         }
         if self.training.points().is_empty() {
             let text = "draw points: left button, right button";
@@ -220,22 +220,22 @@ impl App {
         response.on_hover_cursor(CursorIcon::Crosshair);
     }
 
-    /// Adds points where a button is held down, or was pressed and let go within one frame.
+    /// Adds points where a button is held down, or was clicked within one frame.
     fn draw(&mut self, ui: &Ui, rect: Rect, response: &Response) -> Result<()> {
         if !response.is_pointer_button_down_on() && !response.clicked() && !response.secondary_clicked() {
             self.last_drawn = None;
             return Ok(());
         }
-        let Some(position) = response.interact_pointer_pos() else { return Ok(()) };
-        let place = in_square(rect, position);
-        let is_near = |[x, y]: [f32; 2]| vec2(place[0] - x, place[1] - y).length() < SPACING;
-        if !rect.contains(position) || self.last_drawn.is_some_and(is_near) {
+        let Some(pointer) = response.interact_pointer_pos() else { return Ok(()) };
+        let position = in_square(rect, pointer);
+        let is_near = |[x, y]: [f32; 2]| vec2(position[0] - x, position[1] - y).length() < SPACING;
+        if !rect.contains(pointer) || self.last_drawn.is_some_and(is_near) {
             return Ok(());
         }
-        self.last_drawn = Some(place);
+        self.last_drawn = Some(position);
         let secondary = response.secondary_clicked() || ui.input(|input| input.pointer.secondary_down());
         let class = if secondary { self.settings.drawn.other() } else { self.settings.drawn };
-        self.training.add(Point { place, class })
+        self.training.add(Point { position, class })
     }
 }
 
@@ -245,7 +245,7 @@ impl eframe::App for App {
     }
 }
 
-/// Where a place in the square is in the window: the square's second coordinate goes up.
+/// The window position of a point in the square, whose y axis points up.
 fn on_screen(rect: Rect, [x, y]: [f32; 2]) -> Pos2 {
     rect.center() + 0.5 * rect.size() * vec2(x, -y)
 }

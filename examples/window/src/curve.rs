@@ -1,23 +1,23 @@
-//! The loss as it went, on a logarithmic scale.
+//! The curve of the loss, on a logarithmic scale.
 
 use eframe::egui::{Color32, Ui};
 use egui_plot::{Line, Plot, PlotPoint, PlotPoints};
 use wgrad::LossReport;
 
-/// How many losses are kept.
+/// Fewer losses than this are kept.
 const MOST: usize = 1000;
 
 /// The losses of a training: step, and logarithm of the loss.
 #[derive(Default)]
 pub struct Curve {
     points: Vec<PlotPoint>,
-    /// The fewest steps between two.
+    /// The least number of steps between two points.
     spacing: f64,
 }
 
 impl Curve {
-    /// Adds a loss, unless it is too near the last. The first epoch is left out, since its loss is over the samples so
-    /// far.
+    /// Adds a loss, unless it is too close to the last. Leaves out the first epoch, whose loss is that of the samples
+    /// so far.
     pub fn push(&mut self, report: LossReport) {
         let (step, loss) = (report.step as f64, f64::from(report.loss).max(1e-12));
         let is_new = self.points.last().is_none_or(|last| step > last.x && step >= last.x + self.spacing);
@@ -26,16 +26,16 @@ impl Curve {
         }
         self.points.push(PlotPoint::new(step, loss.log10()));
         if self.points.len() == MOST {
-            let mut number = 0;
+            let mut count = 0;
             self.points.retain(|_| {
-                number += 1;
-                number % 2 == 1
+                count += 1;
+                count % 2 == 1
             });
             self.spacing = 2.0 * step / MOST as f64;
         }
     }
 
-    /// Draws it as large as there is room.
+    /// Draws the curve in the available space.
     pub fn show(&self, ui: &mut Ui) {
         let plot = Plot::new("loss curve")
             .allow_drag(false)
@@ -68,7 +68,7 @@ fn thousands(number: f64) -> String {
     }
 }
 
-/// The whole powers of ten alone.
+/// The label of a whole power of ten; empty for other marks.
 fn power_of_ten(exponent: f64) -> String {
     match exponent {
         _ if exponent.fract() != 0.0 => String::new(),
@@ -82,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_long_training_keeps_few_losses_spread_evenly() {
+    fn a_long_training_keeps_few_losses_evenly_spaced() {
         let mut curve = Curve::default();
         for step in 1..1_000_000 {
             curve.push(LossReport { step, epoch: 1, loss: 0.1 });

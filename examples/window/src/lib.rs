@@ -1,13 +1,14 @@
-//! A window in which a small network learns: points drawn with the mouse, the network's answer for every pixel, the loss.
+//! A window in which a small network learns: points drawn with the mouse, the network's answer for every pixel, the
+//! loss.
 //!
-//! `wgrad` and egui share one device, and each frame is one encoder, egui's: first the training steps are recorded into
-//! it, then egui's pass, in which a fragment shader of this app's calls the network. Nothing of the network leaves the
-//! GPU but the loss, which nobody waits for.
+//! `wgrad` and egui share one device. Each frame is one encoder, egui's: the training steps are recorded into it, then
+//! egui's pass, in which a fragment shader of this app calls the network. Only the loss leaves the GPU, and nothing
+//! waits for it.
 //!
-//! - [`device`]: the device that both are on
+//! - [`device`]: the device that both use
 //! - [`training`]: the network, its points and its trainer
 //! - [`surface`]: the training steps and the picture of the network, a paint callback
-//! - [`points`]: what is learned
+//! - [`points`]: the data
 //! - [`app`], [`panel`], [`curve`]: the window
 
 #![warn(missing_docs)]

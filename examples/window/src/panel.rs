@@ -1,4 +1,4 @@
-//! The panel beside the surface: what is chosen there, and what it says.
+//! The panel beside the surface: its settings, actions and status.
 
 use eframe::egui::{Color32, DragValue, Grid, Slider, SliderClamping, TextEdit, Ui};
 use wgrad::LossReport;
@@ -8,22 +8,22 @@ use crate::points::{Class, Point, PointSet};
 /// The most hidden layers.
 const MOST_LAYERS: usize = 3;
 
-/// What a person chooses.
+/// What the user chooses.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
     /// What the left mouse button draws; the right one draws the other class.
     pub drawn: Class,
-    /// How many hidden layers there are.
+    /// The number of hidden layers.
     pub layers: usize,
-    /// The units of each hidden layer, also of those that there are not.
+    /// The units of each hidden layer, including unused ones.
     pub widths: [usize; MOST_LAYERS],
-    /// The step length of gradient descent.
+    /// The learning rate of gradient descent.
     pub learning_rate: f32,
-    /// How long a frame trains.
+    /// The training time per frame.
     pub milliseconds: f32,
     /// Whether frames train at all.
     pub running: bool,
-    /// Where a network is saved and loaded.
+    /// The path for saving and loading a network.
     pub file: String,
 }
 
@@ -42,19 +42,19 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// The units of each hidden layer that there is.
+    /// The units of each hidden layer in use.
     pub fn hidden(&self) -> &[usize] {
         &self.widths[..self.layers.min(MOST_LAYERS)]
     }
 
-    /// Chooses these hidden layers, as far as there is a slider for each.
+    /// Chooses these hidden layers, up to the number of sliders.
     pub fn set_hidden(&mut self, hidden: &[usize]) {
         self.layers = hidden.len().min(MOST_LAYERS);
         self.widths.iter_mut().zip(hidden).for_each(|(width, &hidden)| *width = hidden);
     }
 }
 
-/// What a person asks for that is not a setting.
+/// A request of the user that is not a setting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
     /// Other points, and new weights.
@@ -67,15 +67,15 @@ pub enum Action {
     Load,
 }
 
-/// What the panel says.
+/// What the panel shows.
 pub struct Status<'a> {
     /// The points.
     pub points: &'a [Point],
-    /// The network in words.
+    /// The network's description.
     pub network: String,
-    /// The plan in words.
+    /// The plan's description.
     pub plan: String,
-    /// The latest loss report.
+    /// The last loss report.
     pub report: Option<LossReport>,
     /// The steps of this frame.
     pub steps: u64,
@@ -83,12 +83,12 @@ pub struct Status<'a> {
     pub message: Result<&'a str, &'a str>,
 }
 
-/// Shows the panel, changes the settings, and says what else was asked for.
+/// Shows the panel, changes the settings, and returns the action requested.
 pub fn show(ui: &mut Ui, settings: &mut Settings, status: &Status) -> Option<Action> {
     let mut action = None;
-    let mut button = |ui: &mut Ui, name: &str, means: Action| {
+    let mut button = |ui: &mut Ui, name: &str, requests: Action| {
         if ui.button(name).clicked() {
-            action = Some(means);
+            action = Some(requests);
         }
     };
 
@@ -148,20 +148,20 @@ fn training(ui: &mut Ui, settings: &mut Settings, status: &Status) {
         let label = ui.label("train");
         let value = DragValue::new(&mut settings.milliseconds).range(0.1..=100.0).speed(0.1).suffix(" ms");
         ui.add(value).labelled_by(label.id);
-        ui.label("a frame");
+        ui.label("per frame");
     });
-    reports(ui, status);
+    report(ui, status);
 }
 
-fn reports(ui: &mut Ui, status: &Status) {
-    let report = |of: fn(LossReport) -> String| status.report.map_or("–".to_owned(), of);
+fn report(ui: &mut Ui, status: &Status) {
+    let cell = |of: fn(LossReport) -> String| status.report.map_or("–".to_owned(), of);
     let rows = [
-        ("step", report(|report| report.step.to_string())),
-        ("epoch", report(|report| report.epoch.to_string())),
-        ("loss", report(|report| format!("{:.6}", report.loss))),
-        ("steps a frame", status.steps.to_string()),
+        ("step", cell(|report| report.step.to_string())),
+        ("epoch", cell(|report| report.epoch.to_string())),
+        ("loss", cell(|report| format!("{:.6}", report.loss))),
+        ("steps per frame", status.steps.to_string()),
     ];
-    Grid::new("reports").show(ui, |ui| {
+    Grid::new("report").show(ui, |ui| {
         for (name, value) in rows {
             ui.label(name);
             ui.monospace(value);

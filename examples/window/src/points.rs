@@ -1,4 +1,4 @@
-//! What is learned: points in the square from -1 to 1, each of one of two classes.
+//! The data: points of two classes in the square from -1 to 1.
 
 use std::f32::consts::TAU;
 use std::fmt::Write;
@@ -32,7 +32,7 @@ impl Class {
         }
     }
 
-    /// What the network should answer: not 0 or 1, which a sigmoid reaches nowhere.
+    /// The network's target: not 0 or 1, which a sigmoid never reaches.
     pub fn target(self) -> f32 {
         match self {
             Class::Blue => 0.01,
@@ -45,12 +45,12 @@ impl Class {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Point {
     /// From left to right, and from the bottom up, both from -1 to 1.
-    pub place: [f32; 2],
-    /// What the network should say there.
+    pub position: [f32; 2],
+    /// The class that the network should give it.
     pub class: Class,
 }
 
-/// The sets of points that one can begin with.
+/// The sets of points to start with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PointSet {
     /// Four points: blue where both coordinates have the same sign.
@@ -59,7 +59,7 @@ pub enum PointSet {
     Spirals,
     /// A disc in a ring.
     Ring,
-    /// None, for those who draw.
+    /// No points, for drawing your own.
     Empty,
 }
 
@@ -90,43 +90,44 @@ impl PointSet {
 
 fn xor([x, y]: [i8; 2]) -> Point {
     let class = if x == y { Class::Blue } else { Class::Orange };
-    Point { place: [x, y].map(|sign| 0.6 * f32::from(sign)), class }
+    Point { position: [x, y].map(|sign| 0.6 * f32::from(sign)), class }
 }
 
-/// Point `i` of 100 of an arm that goes round one and a half times; the other arm is the same, turned by half a turn. By the
-/// root they stand about as close inside as outside.
+/// Point `i` of 100 of an arm of one and a half turns; the other arm is rotated by half a turn. The square root makes
+/// the distances between points nearly equal.
 fn spiral(i: u16, class: Class) -> Point {
     let along = ((f32::from(i) + 0.5) / 100.0).sqrt();
     let turns = 1.5 * along + if class == Class::Blue { 0.0 } else { 0.5 };
     polar(0.08 + 0.84 * along, turns, class)
 }
 
-/// Point `i` of 100 of the disc or of the ring. By the golden ratio the turns, and the root the radii, are spread evenly.
+/// Point `i` of 100 of the disc or of the ring. The golden ratio distributes the angles evenly, the square root the
+/// radii.
 fn ring(i: u16, class: Class) -> Point {
     const GOLDEN: f32 = 0.618_034;
-    let [i, part] = [f32::from(i), (f32::from(i) + 0.5) / 100.0];
+    let [i, fraction] = [f32::from(i), (f32::from(i) + 0.5) / 100.0];
     let square = match class {
-        Class::Blue => 0.16 * part,
-        Class::Orange => 0.42 + 0.42 * part,
+        Class::Blue => 0.16 * fraction,
+        Class::Orange => 0.42 + 0.42 * fraction,
     };
     polar(square.sqrt(), GOLDEN * i, class)
 }
 
 fn polar(radius: f32, turns: f32, class: Class) -> Point {
     let (sin, cos) = (turns * TAU).sin_cos();
-    Point { place: [radius * cos, radius * sin], class }
+    Point { position: [radius * cos, radius * sin], class }
 }
 
-/// The points as text, a line each, to be saved beside the network.
+/// The points as text, one line per point, to be saved with the network.
 pub fn to_text(points: &[Point]) -> String {
     let mut text = String::new();
-    for Point { place: [x, y], class } in points {
+    for Point { position: [x, y], class } in points {
         _ = writeln!(text, "{x} {y} {}", class.name());
     }
     text
 }
 
-/// The points that [`to_text`] wrote; `None` if it was something else.
+/// The points that [`to_text`] wrote; `None` for other text.
 pub fn from_text(text: &str) -> Option<Vec<Point>> {
     text.lines().map(from_line).collect()
 }
@@ -134,10 +135,10 @@ pub fn from_text(text: &str) -> Option<Vec<Point>> {
 fn from_line(line: &str) -> Option<Point> {
     let mut words = line.split(' ');
     let mut coordinate = || words.next()?.parse::<f32>().ok().filter(|number| number.abs() <= 1.0);
-    let place = [coordinate()?, coordinate()?];
+    let position = [coordinate()?, coordinate()?];
     let name = words.next()?;
     let class = Class::ALL.into_iter().find(|class| class.name() == name)?;
-    Some(Point { place, class })
+    Some(Point { position, class })
 }
 
 #[cfg(test)]
@@ -148,7 +149,7 @@ mod tests {
     fn points_come_back_from_their_text() {
         for set in PointSet::ALL {
             let points = set.points();
-            assert!(points.iter().all(|point| point.place.iter().all(|x| x.abs() <= 1.0)), "{}", set.name());
+            assert!(points.iter().all(|point| point.position.iter().all(|x| x.abs() <= 1.0)), "{}", set.name());
             assert_eq!(from_text(&to_text(&points)), Some(points));
         }
         for text in ["0.5", "0.5 0.5 green", "0.5 2 blue", "0.5 NaN blue", "0.5 0.5 blue\n\n"] {

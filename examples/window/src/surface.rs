@@ -1,4 +1,4 @@
-//! The picture of a network, and the frame's training before it: a paint callback of egui's.
+//! A paint callback of egui's: the frame's training, then the picture of the network.
 
 use std::sync::{Arc, Mutex};
 
@@ -16,8 +16,8 @@ pub struct Surface {
 }
 
 impl Surface {
-    /// Makes the shader that calls the network, and binds the network's parameters to it: while a trainer changes these,
-    /// the picture follows.
+    /// Creates the shader that calls the network, bound to the network's parameters: while a trainer changes them, the
+    /// picture follows.
     pub fn new(render_state: &RenderState, network: &Network) -> Result<Self> {
         let device = &render_state.device;
         let function = network.wgsl("mlp_forward", 0, 0)?;
@@ -54,7 +54,7 @@ impl Surface {
         Ok(Surface { pipeline, parameters })
     }
 
-    /// What a frame does in `rect`: so many training steps, then the picture.
+    /// A frame in `rect`: this many training steps, then the picture.
     pub fn frame(&self, rect: Rect, trainer: Arc<Mutex<Trainer>>, steps: u64) -> PaintCallback {
         Callback::new_paint_callback(rect, Frame { surface: self.clone(), trainer, steps })
     }
@@ -68,7 +68,7 @@ struct Frame {
 }
 
 impl CallbackTrait for Frame {
-    /// Before egui's pass: the steps go into egui's own encoder.
+    /// Before egui's pass: records the steps into egui's own encoder.
     fn prepare(
         &self,
         _: &wgpu::Device,
@@ -81,8 +81,8 @@ impl CallbackTrait for Frame {
         Vec::new()
     }
 
-    /// In egui's pass, which draws nothing outside the square. A triangle that covers the square would reach out of a
-    /// viewport of its size, and some drivers then cut it in two, with a seam where the slopes are wrong.
+    /// In egui's pass, which draws nothing outside the square. A triangle that covers the square would not fit in a
+    /// viewport of its size; some drivers would clip it into two, with wrong derivatives along the seam.
     fn paint(&self, info: PaintCallbackInfo, pass: &mut wgpu::RenderPass<'static>, _: &CallbackResources) {
         let square = info.viewport_in_pixels();
         let [left, top] = [square.left_px, square.top_px].map(|pixels| pixels as f32);

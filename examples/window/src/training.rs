@@ -8,13 +8,13 @@ use wgrad::{Dataset, Gpu, Mlp, Network, Result, TrainConfig, Trainer};
 
 use crate::points::{self, Point};
 
-/// How many points there is room for.
+/// The most points.
 const CAPACITY: usize = 4096;
 
-/// Under which name the points stand in a file.
+/// The name of the note with the points.
 const POINTS: &str = "points";
 
-/// A network that learns points. All that is replaced is made anew as a whole: a network of other layers, other points.
+/// A network that learns points. For other layers or other points it is replaced as a whole.
 pub struct Training {
     network: Network,
     data: Dataset,
@@ -23,41 +23,41 @@ pub struct Training {
 }
 
 impl Training {
-    /// A network with so many units in each hidden layer, and new weights.
+    /// A network with these units per hidden layer, and new weights.
     pub fn new(gpu: &Gpu, hidden: &[usize], seed: u64, points: Vec<Point>, learning_rate: f32) -> Result<Self> {
         let layers = hidden.iter().fold(Mlp::inputs(2), |mlp, &width| mlp.linear(width).bias().sigmoid());
         let network = Network::new(gpu, &layers.linear(1).bias().sigmoid(), seed)?;
         Training::of(network, points, learning_rate)
     }
 
-    /// Goes on with a network and the points of a file.
+    /// Loads a network and its points from a file.
     pub fn load(gpu: &Gpu, path: &Path, learning_rate: f32) -> Result<Self> {
         let (network, notes) = Network::load_with_notes(gpu, path)?;
-        // A file of another program's has no points of ours.
+        // Another program's file has no note with points.
         let points = notes.get(POINTS).and_then(|text| points::from_text(text)).unwrap_or_default();
         Training::of(network, points, learning_rate)
     }
 
     fn of(network: Network, points: Vec<Point>, learning_rate: f32) -> Result<Self> {
         let data = Dataset::with_capacity(network.gpu(), CAPACITY, 2, 1)?;
-        let places = points.iter().flat_map(|point| point.place).collect::<Vec<_>>();
+        let positions = points.iter().flat_map(|point| point.position).collect::<Vec<_>>();
         let targets = points.iter().map(|point| point.class.target()).collect::<Vec<_>>();
-        data.write_rows(0, &places, &targets)?;
-        // One point a step, in an order that is new each time: so two spirals take fewest steps.
+        data.write_rows(0, &positions, &targets)?;
+        // One point per step, shuffled in each epoch: two spirals take the fewest steps this way.
         let config = TrainConfig { learning_rate, batch_size: 1, shuffle: true, ..Default::default() };
         let trainer = Trainer::new(&network, &data, config)?;
         Ok(Training { network, data, points, trainer: Arc::new(Mutex::new(trainer)) })
     }
 
-    /// Saves the network, and the points with it.
+    /// Saves the network with its points.
     pub fn save(&self, path: &Path) -> Result<()> {
         let notes = BTreeMap::from([(POINTS.to_owned(), points::to_text(&self.points))]);
         self.network.save_with_notes(path, &notes)
     }
 
-    /// Adds a point, from which the next frame's steps learn too.
+    /// Adds a point, on which the next frame's steps train too.
     pub fn add(&mut self, point: Point) -> Result<()> {
-        self.data.write_rows(self.points.len(), &point.place, &[point.class.target()])?;
+        self.data.write_rows(self.points.len(), &point.position, &[point.class.target()])?;
         self.points.push(point);
         Ok(())
     }
@@ -74,18 +74,18 @@ impl Training {
 
     /// The units of each hidden layer.
     pub fn hidden(&self) -> Vec<usize> {
-        let layers = self.network.mlp().layers();
-        // The last layer's units are the outputs.
-        layers.iter().rev().skip(1).rev().map(|layer| layer.outputs).collect()
+        let mut widths = self.network.mlp().layers().iter().map(|layer| layer.outputs).collect::<Vec<_>>();
+        widths.pop(); // the output's
+        widths
     }
 
-    /// A description of the network, such as `2-32-32-1, 1185 parameters`.
+    /// The network's description, such as `2-32-32-1, 1185 parameters`.
     pub fn description(&self) -> String {
         let hidden = self.hidden().iter().map(|width| format!("{width}-")).collect::<String>();
         format!("2-{hidden}1, {} parameters", self.network.mlp().parameter_count())
     }
 
-    /// The trainer, which the paint callback uses too, on whichever thread it is called.
+    /// The trainer. The paint callback uses it too, perhaps on another thread.
     pub fn trainer(&self) -> MutexGuard<'_, Trainer> {
         lock(&self.trainer)
     }
@@ -96,7 +96,7 @@ impl Training {
     }
 }
 
-/// Locks a trainer. One that a thread has panicked with is as it was: recording changes nothing by halves.
+/// Locks a trainer, even after a panic: recording leaves no partial change.
 pub fn lock(trainer: &Mutex<Trainer>) -> MutexGuard<'_, Trainer> {
     trainer.lock().unwrap_or_else(PoisonError::into_inner)
 }

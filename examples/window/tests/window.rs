@@ -1,4 +1,5 @@
-//! The window, clicked as a person would, and what can be seen in it. The last pictures stay in the target folder, in `tmp`.
+//! Clicks in the window as a user would, and checks what it shows. The last pictures stay in the target folder, in
+//! `tmp`.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -48,13 +49,13 @@ impl Window {
         self.harness.run_steps(2);
     }
 
-    /// Sets a slider's number.
-    fn set(&mut self, label: &str, number: f64) {
-        self.harness.get_by_role_and_label(Role::Slider, label).set_value_accesskit(number);
+    /// Sets a slider's value.
+    fn set(&mut self, label: &str, value: f64) {
+        self.harness.get_by_role_and_label(Role::Slider, label).set_value_accesskit(value);
         self.harness.run_steps(2);
     }
 
-    /// Writes the path of a file into its field.
+    /// Enters the path of a file.
     fn set_path(&mut self, path: &Path) {
         self.node("path").set_text_value_accesskit(path.to_str().expect("a path in Unicode"));
         self.harness.run_steps(2);
@@ -64,14 +65,14 @@ impl Window {
         self.node("surface").rect()
     }
 
-    /// Where a place in the square is in the window.
-    fn at(&self, [x, y]: [f32; 2]) -> Pos2 {
+    /// The window position of a point in the square.
+    fn on_screen(&self, [x, y]: [f32; 2]) -> Pos2 {
         let square = self.square();
         square.center() + 0.5 * square.size() * vec2(x, -y)
     }
 
-    fn click_at(&mut self, place: [f32; 2], button: PointerButton) {
-        let pos = self.at(place);
+    fn click_at(&mut self, point: [f32; 2], button: PointerButton) {
+        let pos = self.on_screen(point);
         self.harness.hover_at(pos);
         for pressed in [true, false] {
             self.harness.event(Event::PointerButton { pos, button, pressed, modifiers: Modifiers::NONE });
@@ -79,13 +80,13 @@ impl Window {
         self.harness.run_steps(2);
     }
 
-    /// Trains until something is seen in the window.
+    /// Trains until `done`.
     fn train_until(&mut self, done: impl FnMut(&mut Self) -> bool) {
         self.press("Train");
-        self.go_on_until(done);
+        self.run_until(done);
     }
 
-    fn go_on_until(&mut self, mut done: impl FnMut(&mut Self) -> bool) {
+    fn run_until(&mut self, mut done: impl FnMut(&mut Self) -> bool) {
         for _ in 0..MOST_FRAMES {
             self.harness.step();
             if done(self) {
@@ -100,22 +101,22 @@ impl Window {
         panic!("not in {MOST_FRAMES} frames");
     }
 
-    /// Keeps what can be seen, for people to look at.
+    /// Saves a picture of the window, for people to look at.
     fn keep(&mut self, name: &str) {
         let picture = self.harness.render().expect("a picture");
         picture.save(Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.png"))).expect("a file");
     }
 
-    /// The square as it can be seen.
+    /// A picture of the square.
     fn surface(&mut self) -> RgbaImage {
         let (picture, square) = (self.harness.render().expect("a picture"), self.square());
-        let [left, top] = [square.left(), square.top()].map(|number| number.ceil() as u32);
-        let [right, bottom] = [square.right(), square.bottom()].map(|number| number.floor() as u32);
+        let [left, top] = [square.left(), square.top()].map(|edge| edge.ceil() as u32);
+        let [right, bottom] = [square.right(), square.bottom()].map(|edge| edge.floor() as u32);
         image::imageops::crop_imm(&picture, left, top, right - left, bottom - top).to_image()
     }
 }
 
-/// The part of the pixels that differ visibly.
+/// The fraction of the pixels that differ visibly.
 fn difference(one: &RgbaImage, other: &RgbaImage) -> f64 {
     assert_eq!(one.dimensions(), other.dimensions());
     assert!(one.width() > 250 && one.height() > 250, "{:?}", one.dimensions());
@@ -123,9 +124,9 @@ fn difference(one: &RgbaImage, other: &RgbaImage) -> f64 {
     differ as f64 / f64::from(one.width() * one.height())
 }
 
-/// Which colour the surface has at a place: `Some(true)` for orange, `Some(false)` for blue, `None` for neither.
+/// The surface's colour at a point: `Some(true)` for orange, `Some(false)` for blue, `None` for neither.
 fn is_orange(surface: &RgbaImage, [x, y]: [f32; 2]) -> Option<bool> {
-    let [column, row] = [x, -y].map(|number| 0.5 * (number + 1.0));
+    let [column, row] = [x, -y].map(|coordinate| 0.5 * (coordinate + 1.0));
     let column = (column * (surface.width() - 1) as f32) as u32;
     let [red, _, blue, _] = surface.get_pixel(column, (row * (surface.height() - 1) as f32) as u32).0;
     (red.abs_diff(blue) > 60).then_some(red > blue)
@@ -139,11 +140,11 @@ fn shows_xor(surface: &RgbaImage) -> bool {
 }
 
 #[test]
-fn a_paused_window_stands_still_and_training_changes_the_surface_to_the_right_classes() {
+fn a_paused_window_does_not_change_and_training_shows_the_right_classes() {
     let mut window = Window::open();
     let before = window.surface();
     window.harness.run_steps(5);
-    assert_eq!(before, window.surface(), "nothing may move while paused");
+    assert_eq!(before, window.surface(), "nothing may change while paused");
     assert!(!shows_xor(&before), "it knows XOR before it has learned it");
 
     window.train_until(|window| shows_xor(&window.surface()));
@@ -165,7 +166,7 @@ fn two_spirals_are_learned() {
         // Beside each point, where the surface is not hidden by it.
         let surface = window.surface();
         let right = points.iter().filter(|point| {
-            let [x, y] = point.place;
+            let [x, y] = point.position;
             let radius = x.hypot(y);
             let outward = [x * (1.0 + 0.05 / radius), y * (1.0 + 0.05 / radius)];
             is_orange(&surface, outward) == Some(point.class == Class::Orange)
@@ -193,8 +194,8 @@ fn a_click_in_the_surface_adds_a_point_of_the_buttons_class() {
     assert_eq!(is_orange(&drawn, [-0.5, -0.5]), Some(true));
     assert_eq!(is_orange(&empty, [0.5, 0.5]), None);
 
-    // A movement draws a row of points.
-    let (from, to) = (window.at([-0.4, -0.8]), window.at([0.4, -0.8]));
+    // A movement draws a line of points.
+    let (from, to) = (window.on_screen([-0.4, -0.8]), window.on_screen([0.4, -0.8]));
     window.harness.hover_at(from);
     window.harness.drag_at(from);
     for step in 0..=20 {
@@ -202,11 +203,11 @@ fn a_click_in_the_surface_adds_a_point_of_the_buttons_class() {
     }
     window.harness.drop_at(to);
     window.harness.run_steps(2);
-    assert!(window.says("1 blue and 9 orange points"), "a row of orange points");
+    assert!(window.says("1 blue and 9 orange points"), "a line of orange points");
 
     window.keep("drawn");
 
-    // What is drawn while it trains is learned too.
+    // Points drawn during the training are learned too.
     window.train_until(|window| is_orange(&window.surface(), [0.0, -0.9]) == Some(true));
     window.press("Train");
     window.click_at([0.9, 0.0], PointerButton::Secondary);
@@ -215,7 +216,7 @@ fn a_click_in_the_surface_adds_a_point_of_the_buttons_class() {
 }
 
 #[test]
-fn a_saved_network_comes_back_with_its_layers_and_points() {
+fn a_saved_network_is_loaded_with_its_layers_and_points() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("xor.safetensors");
     let mut window = Window::open();
@@ -234,7 +235,7 @@ fn a_saved_network_comes_back_with_its_layers_and_points() {
     assert!(window.says("loaded ") && window.says("2 blue and 2 orange points") && window.says("2-12-32-1, "));
     assert_eq!(saved, window.surface());
 
-    // What cannot be loaded is said, and changes nothing.
+    // A file that cannot be loaded is reported, and changes nothing.
     std::fs::write(&path, b"no network").expect("a file");
     window.press("Load");
     assert!(window.says("xor.safetensors") && !window.says("loaded "));
@@ -242,7 +243,7 @@ fn a_saved_network_comes_back_with_its_layers_and_points() {
 }
 
 #[test]
-fn layers_can_be_chosen_and_a_run_that_diverges_is_said_and_can_be_begun_anew() {
+fn layers_can_be_chosen_and_a_diverged_training_is_reported_and_can_be_reset() {
     let mut window = Window::open();
     window.set("hidden layers", 1.0);
     window.set("layer 1", 8.0);
@@ -250,7 +251,7 @@ fn layers_can_be_chosen_and_a_run_that_diverges_is_said_and_can_be_begun_anew() 
     window.set("hidden layers", 3.0);
     assert!(window.says("2-8-32-32-1, "));
 
-    // A loss is finite as long as a sigmoid ends the network; that of a file has none.
+    // With a sigmoid at the end the loss stays finite, so this network from a file has none.
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("linear.safetensors");
     let gpu = Gpu::headless().expect("a device");
@@ -264,12 +265,12 @@ fn layers_can_be_chosen_and_a_run_that_diverges_is_said_and_can_be_begun_anew() 
     window.harness.run_steps(10);
     assert!(window.says("Pause") && !window.says("training diverged"));
     window.set("learning rate", 10.0);
-    window.go_on_until(|window| window.says("training diverged"));
+    window.run_until(|window| window.says("training diverged"));
     assert!(!window.says("Pause"), "it must have paused");
     window.keep("diverged");
     window.press("Train");
     window.harness.run_steps(3);
-    assert!(window.says("training diverged") && !window.says("Pause"), "it cannot go on as it is");
+    assert!(window.says("training diverged") && !window.says("Pause"), "it cannot continue without a reset");
 
     window.set("learning rate", 1.0);
     window.press("Reset weights");

@@ -4,11 +4,11 @@
 //!        cargo run --release --features fusion,autotune -- [STEPS]    as with burn's default features
 //!
 //! 2-30-2, linear layers without bias, sigmoid after each, loss 1/2 * sum (y - t)^2, SGD at learning rate
-//! 0.1, one sample a step, the four samples in order. The samples are on the device before the clock starts,
-//! and nothing is read back until it has stopped: the device is waited for once, at the end.
+//! 0.1, one sample per step, the four samples in order. The samples are on the device before the clock starts,
+//! and nothing is read back until it has stopped: the program waits for the device once, at the end.
 //!
-//! Prints one line: name, job, steps, seconds, microseconds a step. After 20,000 steps or more it also checks
-//! that the four classes are right, and exits 1 where they are not. Needs a GPU or a software driver that
+//! Prints one line: name, job, steps, seconds, microseconds per step. After 20,000 steps or more it also checks
+//! that the four classes are right, and exits with 1 if they are not. Needs a GPU or a software driver that
 //! wgpu finds (Vulkan, Metal, Direct3D 12).
 
 use std::{process::exit, time::Instant};
@@ -74,7 +74,7 @@ fn main() {
         .map(|(x, t)| (Tensor::<2>::from_floats([x], &device), Tensor::<2>::from_floats([t], &device)))
         .collect();
 
-    train(Net::new(&device), &samples, (steps / 10).max(100)); // warm-up, on a network of its own
+    train(Net::new(&device), &samples, (steps / 10).max(100)); // warm-up, on another network
     device.sync().expect("the warm-up ran");
     let net = Net::new(&device);
     let start = Instant::now();
