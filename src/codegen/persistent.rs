@@ -80,7 +80,7 @@ impl PersistentSpec {
 
     /// A description of the batch: kernels for batches of the same description have the same source.
     pub(super) fn batch_in_words(&self) -> &'static str {
-        ["one sample a step", "a batch a step", "a large batch a step", "a very large batch a step"]
+        ["one sample per step", "one batch per step", "one large batch per step", "one very large batch per step"]
             [self.levels().len()]
     }
 }

@@ -116,7 +116,7 @@ impl Layered {
     }
 
     pub fn description(&self) -> String {
-        format!("layered: each layer is a dispatch forward and back, {} a step", self.dispatches.len())
+        format!("layered: each layer is a dispatch forward and back, {} per step", self.dispatches.len())
     }
 }
 

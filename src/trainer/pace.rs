@@ -51,7 +51,7 @@ mod tests {
 
     const BUDGET: Duration = Duration::from_millis(4);
 
-    /// A GPU that takes 60 µs for whatever it does and 0.4 µs a step, and answers three frames later.
+    /// A GPU that takes 60 µs for whatever it does and 0.4 µs per step, and answers three frames later.
     fn train(pace: &mut Pace, frames: usize, slower: impl Fn(usize) -> f64) -> Vec<Duration> {
         let mut under_way = VecDeque::new();
         let mut times = Vec::new();
@@ -93,14 +93,14 @@ mod tests {
 
     #[test]
     fn without_a_clock_a_time_that_is_shorter_than_a_frame_is_kept_by_single_steps() {
-        // Each frame's work is seen to be done a frame later, whatever it was: that is all that is known.
+        // Completion is noticed one frame later, whatever the frame does.
         let mut pace = Pace::default();
         let frame = Duration::from_millis(17);
         for _ in 0..30 {
             assert_eq!(pace.steps_within(BUDGET), 1);
             pace.note(pace.steps_within(BUDGET), frame);
         }
-        // A longer one is filled with what a frame was seen to do.
+        // A longer duration is filled.
         for _ in 0..10 {
             pace.note(pace.steps_within(3 * frame), frame);
         }

@@ -57,7 +57,7 @@ impl Persistent {
         let (candidate, refusals) = fit.choose(config.plan)?;
         let refusals = refusals.iter().map(|refusal| format!("; not {refusal}"));
         let description = format!(
-            "{}: the loop over the steps runs inside the shader, up to {} a dispatch{}",
+            "{}: the loop over the steps runs inside the shader, up to {} per dispatch{}",
             candidate.description,
             candidate.kernel.most_steps,
             refusals.collect::<String>()

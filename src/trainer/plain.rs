@@ -98,7 +98,7 @@ impl Plain {
             + self.squared_error.len()
             + self.forward.dispatch_count()
             + descent;
-        format!("plain: each kernel is a dispatch, {dispatches} a step")
+        format!("plain: each kernel is a dispatch, {dispatches} per step")
     }
 }
 

@@ -1,4 +1,4 @@
-// persistent   trains 2 → linear 6 with bias → sigmoid → linear 1 → sigmoid, one sample a step
+// persistent   trains 2 → linear 6 with bias → sigmoid → linear 1 → sigmoid, one sample per step
 //
 // One invocation has one network in its registers. Values are in chunks of at most four:
 // w0_1_2 is layer 0's weights of input 1 to outputs 8 to 11, chunk 2. With b the names are of biases, with z

@@ -1,4 +1,4 @@
-// persistent   trains 2 → linear 6 with bias → sigmoid → linear 1 → sigmoid, one sample a step
+// persistent   trains 2 → linear 6 with bias → sigmoid → linear 1 → sigmoid, one sample per step
 //
 // One subgroup has one network in its registers. Layers 0, 2, … are sharded: each lane computes its own
 // outputs, from own0, own2, … on. Layers 1, 3, … take these: each lane multiplies its own, and the subgroup
