@@ -76,7 +76,7 @@ pub(crate) fn write(mlp: &Mlp, name: &str, [group, binding]: [u32; 2]) -> (Strin
 
     let body = std::mem::take(&mut function.source).finish();
     let parameters = mlp.parameter_count();
-    function.source.comment([
+    function.source.comment(&[
         &format!("{name}   {mlp}, for one sample     reference: NeuralNetwork::forward"),
         "",
         "Each layer is y = x · w, with a bias y = x · w + b, a sigmoid 1 / (1 + e^-y). Four outputs are a vector.",
@@ -117,7 +117,7 @@ impl Exported<'_> {
             let Layer { inputs, outputs, .. } = layer;
             let bias = if layer.bias { " with bias" } else { "" };
             self.line("");
-            self.source.comment([format!("layer {l}: {inputs} → {outputs}{bias}")]);
+            self.source.comment(&[&format!("layer {l}: {inputs} → {outputs}{bias}")]);
             x = self.layer(l, layer, x);
         }
         self.line("");

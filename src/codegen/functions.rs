@@ -31,10 +31,10 @@ pub(super) fn write(source: &mut Source, prefix: &str, functions: &[Function], u
     for &activation in Activation::ALL {
         let Some(formula) = activation.formula() else { continue };
         let widths = uses.iter().filter(|(used, _)| *used == activation).map(|&(_, width)| width);
-        for width in distinct(widths) {
+        for width in distinct(&widths.collect::<Vec<_>>()) {
             for function in functions {
                 source.line("");
-                source.lines(definition(formula, *function, prefix, width).lines());
+                definition(formula, *function, prefix, width).lines().for_each(|line| source.line(line));
             }
         }
     }

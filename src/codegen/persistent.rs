@@ -92,19 +92,19 @@ pub(super) fn begin(spec: &PersistentSpec, batch: &str, heading: &[&str]) -> Sou
         Work::Train => "trains",
         Work::Evaluate | Work::Classify => "measures the loss of",
     };
-    source.comment([&format!("persistent   {work} {}, {batch}", spec.network), ""]);
+    source.comment(&[&format!("persistent   {work} {}, {batch}", spec.network), ""]);
     source.comment(heading);
     source.line("");
     source.paste(include_str!("../../shaders/state.wgsl"));
     if spec.shuffle {
         source.paste(include_str!("../../shaders/permutation.wgsl"));
     }
-    source.comment(["One load of a row."]);
+    source.comment(&["One load of a row."]);
     for (name, load_width) in ["Inputs", "Targets"].iter().zip(spec.load_widths) {
         source.line(format!("alias {name} = {};", vector(load_width)));
     }
     source.line("");
-    source.comment(LEGEND);
+    source.comment(&LEGEND);
     source.line("");
     Operands::<()>::default().bindings().declare(&mut source, "Persistent");
     source.line("");
@@ -148,7 +148,7 @@ pub(super) fn batch(
     source: &mut Source,
     spec: &PersistentSpec,
     sums: &[(String, &str)],
-    sample: impl FnOnce(&mut Source, &str),
+    sample: &dyn Fn(&mut Source, &str),
 ) -> String {
     let levels = spec.levels();
     // The prefix of a level's sums: the outermost are the batch's, the innermost gradients `sample`'s own.
@@ -173,7 +173,7 @@ pub(super) fn batch(
         source.line(format!("{}loss += {}loss;", prefix(level), prefix(level + 1)));
     };
     let nest = Nest { levels, first: "0u", end: "batch.rows", named_ends: false };
-    nest.write(source, begin, |source| sample(source, "batch.position + row"), end);
+    nest.write(source, &begin, &|source| sample(source, "batch.position + row"), &end);
     gradients(0)
 }
 
@@ -188,7 +188,7 @@ pub(super) fn head(
 ) {
     let last = spec.last();
     source.line("");
-    source.comment(["the loss"]);
+    source.comment(&["the loss"]);
     for Chunk { index, .. } in chunks.clone() {
         source.line(format!("let e_{index} = y{last}_{index} - t_{index};"));
     }
@@ -199,7 +199,7 @@ pub(super) fn head(
         return;
     }
     source.line("");
-    source.comment(["backward, by the weights as they are before the update"]);
+    source.comment(&["backward, by the weights as they are before the update"]);
     for chunk in chunks {
         let y = format!("y{last}_{}", chunk.index);
         let derivative = times_derivative(spec.layers[last].activation, chunk.width, &y);

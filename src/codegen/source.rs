@@ -28,14 +28,14 @@ impl Source {
     }
 
     /// These lines, in order.
-    pub fn lines<L: AsRef<str>>(&mut self, lines: impl IntoIterator<Item = L>) {
-        lines.into_iter().for_each(|line| self.line(line));
+    pub fn lines(&mut self, lines: &[&str]) {
+        lines.iter().for_each(|line| self.line(line));
     }
 
     /// Lines of a comment.
-    pub fn comment<L: AsRef<str>>(&mut self, lines: impl IntoIterator<Item = L>) {
+    pub fn comment(&mut self, lines: &[&str]) {
         for line in lines {
-            self.line(format!("// {}", line.as_ref()).trim_end());
+            self.line(format!("// {line}").trim_end());
         }
     }
 

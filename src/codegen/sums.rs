@@ -29,9 +29,9 @@ impl Nest<'_> {
     pub fn write(
         &self,
         source: &mut Source,
-        begin: impl Fn(&mut Source, usize),
-        body: impl FnOnce(&mut Source),
-        end: impl Fn(&mut Source, usize),
+        begin: &dyn Fn(&mut Source, usize),
+        body: &dyn Fn(&mut Source),
+        end: &dyn Fn(&mut Source, usize),
     ) {
         let (mut from, mut to) = (self.first.to_owned(), self.end.to_owned());
         for (level, Level { variable, rows }) in self.levels.iter().enumerate() {

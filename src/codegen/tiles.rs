@@ -35,7 +35,7 @@ fn begin(tile: Tile, heading: &[&str]) -> Source {
             "{slices} of a workgroup's {invocations} invocations accumulate it in registers, a slice of the sums each."
         ),
     };
-    source.comment([String::new(), format!("A tile is {rows} rows by {} columns; {who}", 4 * chunks)]);
+    source.comment(&["", &format!("A tile is {rows} rows by {} columns; {who}", 4 * chunks)]);
     source.line("");
     source
 }
@@ -51,7 +51,7 @@ fn entry_point(source: &mut Source, name: &str, tile: Tile, with_sums: bool) {
         1 => ["0u".to_owned(), "invocation".to_owned()],
         _ => [format!("invocation % {slices}u"), format!("invocation / {slices}u")],
     };
-    source.lines([
+    source.lines(&[
         "@compute @workgroup_size(WORKGROUP)",
         &format!(
             "fn {name}(@builtin(workgroup_id) id: vec3<u32>, @builtin(local_invocation_index) invocation: u32) {{"
@@ -87,13 +87,13 @@ fn zeros(source: &mut Source, prefix: &str, tile: Tile) {
 }
 
 /// After the sums: adds the slices through workgroup memory; `finish` writes what is done with each chunk of the result.
-fn finish(source: &mut Source, tile: Tile, rows: &str, columns: &str, finish: impl FnOnce(&mut Source)) {
+fn finish(source: &mut Source, tile: Tile, rows: &str, columns: &str, finish: &dyn Fn(&mut Source)) {
     let (size, slices, tiles) = (tile.size(), tile.slices, tile.invocations / tile.slices);
     source.line("");
     for (row, chunk) in accumulators(tile) {
         source.line(format!("sums[invocation * {size}u + {}u] = sum{row}_{chunk};", row * tile.chunks + chunk));
     }
-    source.lines([
+    source.lines(&[
         "workgroupBarrier();",
         &format!("for (var i = invocation; i < {}u; i += {}u) {{", tiles * size, tile.invocations),
         &format!("let owner = i / {size}u;"),
@@ -104,14 +104,14 @@ fn finish(source: &mut Source, tile: Tile, rows: &str, columns: &str, finish: im
         &format!("var sum = sums[owner * {}u + part];", slices * size),
     ]);
     if slices > 1 {
-        source.lines([
+        source.lines(&[
             &format!("for (var slice = 1u; slice < {slices}u; slice++) {{"),
             &format!("sum += sums[(owner * {slices}u + slice) * {size}u + part];"),
             "}",
         ]);
     }
     finish(source);
-    source.lines(["}", "}"]);
+    source.lines(&["}", "}"]);
 }
 
 /// The loop of a slice over the chunks of `terms`; if the last chunk is not whole, a `tail` after the loop. `body` writes one
@@ -121,7 +121,7 @@ fn over_chunks(
     tile: Tile,
     (terms, columns): (&str, &str),
     tail: bool,
-    mut body: impl FnMut(&mut Source, bool),
+    body: &dyn Fn(&mut Source, bool),
 ) {
     source.line("");
     source.line(format!("let chunks = select(0u, {terms} / 4u, 4u * first_chunk < {columns});"));
@@ -130,7 +130,7 @@ fn over_chunks(
     source.line("}");
     if tail {
         source.line("");
-        source.comment(["The last terms: the values past them are 0."]);
+        source.comment(&["The last terms: the values past them are 0."]);
         source.line(format!("let inside = vec4(0u, 1u, 2u, 3u) < vec4({terms} % 4u);"));
         source.line(format!("if slice == 0u && 4u * first_chunk < {columns} {{"));
         source.line(format!("let k = {terms} / 4u;"));

@@ -1,7 +1,5 @@
 //! A layer's values as chunks of up to four, which one WGSL variable holds, and the index arithmetic around them.
 
-use std::collections::BTreeSet;
-
 /// Up to four consecutive values of a layer, which one variable holds.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Chunk {
@@ -56,9 +54,9 @@ pub(super) fn vector(width: u32) -> &'static str {
     ["f32", "vec2<f32>", "vec3<f32>", "vec4<f32>"][width as usize - 1]
 }
 
-/// Each width once, the smallest first.
-pub(super) fn distinct(widths: impl IntoIterator<Item = u32>) -> BTreeSet<u32> {
-    widths.into_iter().collect()
+/// Each of these widths of a vector once, the smallest first.
+pub(super) fn distinct(widths: &[u32]) -> Vec<u32> {
+    (1..=4).filter(|width| widths.contains(width)).collect()
 }
 
 /// The index `offset` after `base`.

@@ -74,9 +74,9 @@ impl Workgroup<'_> {
     }
 
     /// Begins a phase.
-    fn phase(&mut self, what: impl AsRef<str>) {
+    fn phase(&mut self, what: &str) {
         self.line("");
-        self.source.comment([what]);
+        self.source.comment(&[what]);
     }
 
     /// Begins a loop that distributes `count` iterations over the invocations, each with loops of `inner` iterations.
@@ -140,7 +140,7 @@ impl Workgroup<'_> {
         let layer = &spec.layers[l];
         let (inputs, outputs) = (columns(layer.inputs), columns(layer.outputs));
         let input = Self::input(l);
-        self.phase(format!("layer {l}"));
+        self.phase(&format!("layer {l}"));
         self.share_tiles(outputs, inputs.into());
         self.line(format!("for (var i = 0u; i < {inputs}u; i++) {{"));
         self.weights(l, "4u * i", "column");
@@ -193,7 +193,7 @@ impl Workgroup<'_> {
         let tiles = tiles(self.spec, self.spec.outputs());
         self.phase("the loss, summed by one invocation while the others go on");
         self.iterations += u64::from(tiles);
-        self.source.lines([
+        self.source.lines(&[
             "if invocation == 0u {",
             "var loss = 0.0;",
             &format!("for (var tile = 0u; tile < {tiles}u; tile++) {{"),
@@ -209,7 +209,7 @@ impl Workgroup<'_> {
         let spec = self.spec;
         let (layer, before) = (&spec.layers[l], &spec.layers[l - 1]);
         let (inputs, outputs) = (columns(layer.inputs), columns(layer.outputs));
-        self.phase(format!("backward through layer {l}, by the weights as they are before the update"));
+        self.phase(&format!("backward through layer {l}, by the weights as they are before the update"));
         self.share_tiles(inputs, outputs.into());
         self.line(format!("for (var i = 0u; i < {outputs}u; i++) {{"));
         self.weights(l, "4u * column", "i");
@@ -231,11 +231,11 @@ impl Workgroup<'_> {
         let layer = &self.spec.layers[l];
         let (inputs, outputs) = (columns(layer.inputs), columns(layer.outputs));
         let input = Self::input(l);
-        self.phase(format!("the update of layer {l}"));
+        self.phase(&format!("the update of layer {l}"));
         self.share("tile", inputs * outputs, self.iterations_over_rows());
         self.line(format!("let input = {};", divided("tile", outputs)));
         self.line(format!("let column = {};", remainder("tile", outputs)));
-        self.sum_rows(&["g_x", "g_y", "g_z", "g_w"], |source| {
+        self.sum_rows(&["g_x", "g_y", "g_z", "g_w"], &|source| {
             source.line(format!("let x_row = {input}[{}];", element("row", inputs, "input")));
             source.line(format!("let d_row = d{l}[{}];", element("row", outputs, "column")));
             ["x_row.x * d_row", "x_row.y * d_row", "x_row.z * d_row", "x_row.w * d_row"].map(str::to_owned).to_vec()
@@ -246,7 +246,7 @@ impl Workgroup<'_> {
         self.line("}");
         if layer.bias {
             self.share("column", outputs, self.iterations_over_rows());
-            self.sum_rows(&["g"], |_| vec![format!("d{l}[row * {outputs}u + column]")]);
+            self.sum_rows(&["g"], &|_| vec![format!("d{l}[row * {outputs}u + column]")]);
             self.line(format!("b{l}[column] -= g;"));
             self.line("}");
         }
@@ -259,7 +259,7 @@ impl Workgroup<'_> {
     }
 
     /// Sums a term each over the batch's rows, in blocks if they are many.
-    fn sum_rows(&mut self, sums: &[&str], terms: impl FnOnce(&mut Source) -> Vec<String>) {
+    fn sum_rows(&mut self, sums: &[&str], terms: &dyn Fn(&mut Source) -> Vec<String>) {
         let (blocks, rows) = blocks(self.spec);
         let levels = [Level { variable: "block", rows }, Level { variable: "row", rows: 1 }];
         let levels = &levels[usize::from(blocks == 1)..];
@@ -278,6 +278,6 @@ impl Workgroup<'_> {
             }
         };
         let nest = Nest { levels, first: "0u", end: &format!("{}u", blocks * rows), named_ends: false };
-        nest.write(&mut self.source, begin, body, end);
+        nest.write(&mut self.source, &begin, &body, &end);
     }
 }

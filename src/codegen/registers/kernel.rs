@@ -49,12 +49,12 @@ impl Registers<'_> {
         let uses = layers().flat_map(|(l, layer)| self.outputs(l).map(|chunk| (layer.activation, chunk.width)));
         functions::write(source, "", Function::needed(self.spec.trains()), &uses.collect::<Vec<_>>());
         let widths = layers().flat_map(|(l, _)| self.outputs(l)).map(|chunk| chunk.width);
-        for width in distinct(widths).into_iter().filter(|&width| width > 1) {
+        for width in distinct(&widths.collect::<Vec<_>>()).into_iter().filter(|&width| width > 1) {
             self.parameter_functions(source, width);
         }
         let sums = layers().filter(|&(l, _)| self.sums_over_lanes(l)).flat_map(|(l, _)| self.outputs(l));
         let loss = self.is_sharded(self.spec.last()).then_some(1);
-        for width in distinct(sums.map(|chunk| chunk.width).chain(loss)) {
+        for width in distinct(&sums.map(|chunk| chunk.width).chain(loss).collect::<Vec<_>>()) {
             self.sum_function(source, width);
         }
     }
@@ -87,7 +87,7 @@ impl Registers<'_> {
         for distance in (0..self.lanes.ilog2()).map(|bit| 1 << bit) {
             source.line(format!("sum += subgroupShuffleXor(sum, {distance}u);"));
         }
-        source.comment(["The same bits in every lane, even if a driver fuses a multiplication into an addition."]);
+        source.comment(&["The same bits in every lane, even if a driver fuses a multiplication into an addition."]);
         source.line("return subgroupBroadcast(sum, 0u);");
         source.line("}");
     }
@@ -95,13 +95,13 @@ impl Registers<'_> {
     fn entry_point(self, source: &mut Source) {
         source.line("");
         if self.lanes == 1 {
-            source.lines([
+            source.lines(&[
                 "@compute @workgroup_size(WORKGROUP)",
                 "fn persistent(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) grid: vec3<u32>) {",
                 "let network = id.y * grid.x * WORKGROUP + id.x;",
             ]);
         } else {
-            source.lines([
+            source.lines(&[
                 "var<workgroup> first_batch: Batch;",
                 "",
                 "@compute @workgroup_size(WORKGROUP)",
@@ -114,7 +114,7 @@ impl Registers<'_> {
                 "let network = id.y * grid.x + id.x;",
             ]);
         }
-        source.lines(["if network >= p.networks {", "return;", "}"]);
+        source.lines(&["if network >= p.networks {", "return;", "}"]);
     }
 
     /// The network and its state, from the buffers.
@@ -147,7 +147,7 @@ impl Registers<'_> {
             source.line("let steps = p.steps;");
             return;
         }
-        source.lines([
+        source.lines(&[
             "var losses: Losses; // the first lane's",
             "if lane == 0u {",
             "first_batch = states[network].batch;",
@@ -156,7 +156,7 @@ impl Registers<'_> {
             "var batch = workgroupUniformLoad(&first_batch);",
         ]);
         constants(source, spec);
-        source.comment([
+        source.comment(&[
             "Subgroups of another size than the device reports would compute wrong values: then no step is counted.",
         ]);
         source.line(format!("let steps = select(0u, p.steps, lanes == {}u);", self.lanes));
@@ -184,7 +184,7 @@ impl Registers<'_> {
         }
         match self.lanes {
             1 => source.line("states[network] = State(batch, losses);"),
-            _ => source.lines(["if lane == 0u {", "states[network] = State(batch, losses);", "}"]),
+            _ => source.lines(&["if lane == 0u {", "states[network] = State(batch, losses);", "}"]),
         }
     }
 }
@@ -195,7 +195,7 @@ fn store_weights(source: &mut Source, Weights { name, chunk, index, mask, replic
         1 => format!("parameters[{index}] = {name};"),
         width => format!("write{width}({index}, {name});"),
     };
-    let mut store_if = |condition: &str, store: &str| source.lines([&format!("if {condition} {{"), store, "}"]);
+    let mut store_if = |condition: &str, store: &str| source.lines(&[&format!("if {condition} {{"), store, "}"]);
     match mask {
         Some(Mask::Values(mask)) if chunk.width > 1 => {
             for i in 0..chunk.width {

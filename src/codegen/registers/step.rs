@@ -27,7 +27,7 @@ impl Registers<'_> {
             source.line("let rate = learning_rate / f32(batch.rows);");
         }
         let sample = |source: &mut Source, position: &str| self.sample(source, position, "rate");
-        let prefix = batch(source, self.spec, &sums, sample);
+        let prefix = batch(source, self.spec, &sums, &sample);
         for (weights, (gradient, _)) in weights.iter().zip(&sums) {
             source.line(format!("{} -= {prefix}{gradient};", weights.name));
         }
@@ -112,7 +112,7 @@ impl Registers<'_> {
     fn forward(self, source: &mut Source, l: usize) {
         let layer = &self.spec.layers[l];
         source.line("");
-        source.comment([format!("layer {l}")]);
+        source.comment(&[&format!("layer {l}")]);
         for chunk in self.outputs(l) {
             let index = chunk.index;
             let product = |row| format!("{} * {}", self.input(l, row), weight("w", l, layer, row, chunk));

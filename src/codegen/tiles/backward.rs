@@ -90,7 +90,7 @@ impl Backward {
         source.line(format!("let first_row = {};", first_row(tile, "tile", 1)));
         self.constants(&mut source);
         self.sums(&mut source);
-        finish(&mut source, tile, "rows", "inputs", |source| {
+        finish(&mut source, tile, "rows", "inputs", &|source| {
             let derivative = times_derivative(self.activation, 4, &format!("y[{} + chunk]", row_of("y", "row")));
             source.line(format!("write_d_input({}, chunk, inputs, sum{derivative});", row_of("d_input", "row")));
         });
@@ -117,7 +117,7 @@ impl Backward {
 
     fn constants(&self, source: &mut Source) {
         let &Backward { tile, d_output, w, d_input, .. } = self;
-        source.lines(["", "let inputs = p.inputs;", "let outputs = p.outputs;", "let rows = p.rows;"]);
+        source.lines(&["", "let inputs = p.inputs;", "let outputs = p.outputs;", "let rows = p.rows;"]);
         d_output.constants(source, "d_output");
         w.constants(source, "w");
         d_input.constants(source, "d_input");
@@ -138,7 +138,7 @@ impl Backward {
     fn sums(&self, source: &mut Source) {
         let &Backward { tile, d_output, w, .. } = self;
         zeros(source, "sum", tile);
-        over_chunks(source, tile, ("outputs", "inputs"), self.tail, |source, is_tail| {
+        over_chunks(source, tile, ("outputs", "inputs"), self.tail, &|source, is_tail| {
             let k = |layout: Layout| if is_tail { layout.clamped_chunk("k", "outputs") } else { layout.chunk("k") };
             for chunk in 0..tile.chunks {
                 let columns = (0..4).map(|i| format!("w_at(w{}_first + {})", 4 * chunk + i, k(w)));
@@ -162,8 +162,8 @@ impl Backward {
         let value = "y[y_first + row * y_stride + min(input, inputs - 1u) / 4u][min(input, inputs - 1u) % 4u]";
         let x = if self.bias { format!("select({value}, 1.0, input == inputs)") } else { value.to_owned() };
         source.line("");
-        source.comment(["The weights of these inputs: no invocation reads them any more."]);
-        source.lines([
+        source.comment(&["The weights of these inputs: no invocation reads them any more."]);
+        source.lines(&[
             "workgroupBarrier();",
             "let batch_rows = order[0];",
             "let rate = learning_rate[0] / f32(batch_rows);",

@@ -135,7 +135,7 @@ impl Forward {
         functions::write(&mut source, "", Function::needed(compares), &[(self.activation, 4)]);
         if self.with_samples() {
             source.line("");
-            source.comment(["The samples of the tiles' rows."]);
+            source.comment(&["The samples of the tiles' rows."]);
             source.line(format!("var<workgroup> samples: array<u32, {}>;", tile.rows * tile.down()));
         }
         entry_point(&mut source, "tiled_forward", tile, true);
@@ -149,7 +149,7 @@ impl Forward {
             source.line("");
             source.line("var loss = 0.0;");
         }
-        finish(&mut source, tile, "rows", "outputs", |source| self.finish(source));
+        finish(&mut source, tile, "rows", "outputs", &|source| self.finish(source));
         if self.target().is_some() {
             self.partial_loss(&mut source);
         }
@@ -185,7 +185,7 @@ impl Forward {
         source.line("");
         let each_row = format!("for (var i = invocation; i < {rows}u; i += {invocations}u) {{");
         if !self.samples {
-            source.lines([
+            source.lines(&[
                 "let batch_rows = order[0];",
                 &each_row,
                 "samples[i] = order[1u + min(top + i, p.rows - 1u)];",
@@ -194,8 +194,8 @@ impl Forward {
             ]);
             return;
         }
-        source.comment(["Rows past the batch's end take its last sample once more."]);
-        source.lines([
+        source.comment(&["Rows past the batch's end take its last sample once more."]);
+        source.lines(&[
             "let batch_rows = batch.rows;",
             &each_row,
             "var sample = batch.position + min(top + i, batch_rows - 1u);",
@@ -203,7 +203,7 @@ impl Forward {
         if self.shuffle {
             source.line("sample = permutation(sample, sample_count[0], p.seed, batch.epoch);");
         }
-        source.lines([
+        source.lines(&[
             "samples[i] = sample;",
             "if id.x == 0u && top + i < p.rows {",
             "order[1u + top + i] = sample; // for the kernels that follow",
@@ -218,7 +218,7 @@ impl Forward {
 
     fn constants(&self, source: &mut Source) {
         let &Forward { tile, x, w, .. } = self;
-        source.lines(["", "let inputs = p.inputs;", "let outputs = p.outputs;", "let rows = p.rows;"]);
+        source.lines(&["", "let inputs = p.inputs;", "let outputs = p.outputs;", "let rows = p.rows;"]);
         x.constants(source, "x");
         w.constants(source, "w");
         self.y().constants(source, "y");
@@ -256,7 +256,7 @@ impl Forward {
             }
             source.line("}");
         }
-        over_chunks(source, tile, ("inputs", "outputs"), self.tail, |source, is_tail| {
+        over_chunks(source, tile, ("inputs", "outputs"), self.tail, &|source, is_tail| {
             for chunk in 0..tile.chunks {
                 let columns = (0..4).map(|i| match is_tail {
                     true => format!("w_at(w{chunk}_first + min(4u * k + {i}u, inputs - 1u) * w_stride)"),
@@ -284,18 +284,18 @@ impl Forward {
         source.line("let sample = samples[row - top];");
         source.line(format!("let columns = {};", columns_of("chunk")));
         match target {
-            Target::Values => source.lines([
+            Target::Values => source.lines(&[
                 "let t_first = t_view.x + sample * t_view.y;",
                 &format!("let t_index = t_first + {};", clamped("columns", "outputs")),
                 &format!("let target_values = {};", load_four("t", "t_index")),
             ]),
-            Target::Class => source.lines([
+            Target::Class => source.lines(&[
                 "let own = t[t_view.x + sample * t_view.y];",
                 "let target_values = select(vec4(t_scale.y), vec4(t_scale.x), columns == vec4(own));",
             ]),
         }
         let derivative = times_derivative(self.activation, 4, "output");
-        source.lines([
+        source.lines(&[
             "let counts = columns < vec4(select(0u, outputs, row < batch_rows));",
             "let difference = select(vec4(0.0), output - target_values, counts);",
             "loss += 0.5 * dot(difference, difference);",
@@ -307,7 +307,7 @@ impl Forward {
 
     /// The loss of a workgroup's part of the result.
     fn partial_loss(&self, source: &mut Source) {
-        source.lines([
+        source.lines(&[
             "workgroupBarrier();",
             "sums[invocation] = vec4(loss);",
             "workgroupBarrier();",

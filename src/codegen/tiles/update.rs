@@ -130,7 +130,7 @@ impl Update {
         );
         entry_point(&mut source, "tiled_update", tile, tile.slices > 1);
         if self.ends_step {
-            source.lines([
+            source.lines(&[
                 "if id.y == p.workgroups {",
                 "if id.x == 0u {",
                 "end_step_of_partials(invocation, p.partials, p.batch_size);",
@@ -142,7 +142,7 @@ impl Update {
         self.constants(&mut source);
         if repeats > 1 {
             source.line("");
-            source.comment([format!("{repeats} tiles, one below the other.")]);
+            source.comment(&[&format!("{repeats} tiles, one below the other.")]);
             source.line(format!("let top = {};", first_row(tile, "tile", repeats)));
             source.line(format!("let bottom = min(top + {}u, height);", tile.rows * repeats));
             source.line(format!("for (var first_row = top; first_row < bottom; first_row += {}u) {{", tile.rows));
@@ -170,7 +170,7 @@ impl Update {
 
     fn constants(&self, source: &mut Source) {
         let &Update { tile, x, d_output, w, .. } = self;
-        source.lines(["", "let inputs = p.inputs;", "let outputs = p.outputs;"]);
+        source.lines(&["", "let inputs = p.inputs;", "let outputs = p.outputs;"]);
         if self.depth > 0 {
             source.line(if self.batch { "let last = min(order[0], p.last);" } else { "let last = p.last;" });
         }
@@ -213,7 +213,7 @@ impl Update {
         source.line("");
         let factor = if self.trains && self.depth > 0 { "rate * " } else { "" };
         if tile.slices > 1 {
-            return finish(source, tile, "height", "outputs", |source| {
+            return finish(source, tile, "height", "outputs", &|source| {
                 source.line(format!("write_w({}, chunk, outputs, {factor}sum);", row_of("w", "row")));
             });
         }
@@ -266,7 +266,7 @@ impl Update {
             }
         };
         let nest = Nest { levels, first: "p.first + slice", end: "last", named_ends: true };
-        nest.write(source, begin, |source| self.add_row(source, prefixes[depth - 1]), end);
+        nest.write(source, &begin, &|source| self.add_row(source, prefixes[depth - 1]), &end);
     }
 
     /// Adds the products of one row to the innermost sums.

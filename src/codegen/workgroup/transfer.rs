@@ -28,7 +28,7 @@ impl Workgroup<'_> {
         for (name, ty, _) in memory(spec) {
             self.line(format!("var<workgroup> {name}: {ty};"));
         }
-        self.source.lines([
+        self.source.lines(&[
             "",
             "@compute @workgroup_size(WORKGROUP)",
             "fn persistent(",
@@ -55,8 +55,8 @@ impl Workgroup<'_> {
                 continue; // each load is four of them
             }
             self.line("");
-            self.source.comment(["Four of the `width` values from `offset` on; 0 for those past the end."]);
-            self.source.lines([
+            self.source.comment(&["Four of the `width` values from `offset` on; 0 for those past the end."]);
+            self.source.lines(&[
                 &format!("fn read_{matrix}(offset: u32, column: u32, width: u32) -> vec4<f32> {{"),
                 &format!("let columns = {};", columns_of("column")),
                 &format!("let indices = offset + {};", clamped("columns", "width")),
@@ -66,7 +66,7 @@ impl Workgroup<'_> {
             ]);
         }
         if self.spec.trains() {
-            self.source.lines([
+            self.source.lines(&[
                 "",
                 "fn write_parameters(offset: u32, column: u32, width: u32, w: vec4<f32>) {",
                 "for (var i = 0u; i < min(4u, width - 4u * column); i++) {",
@@ -103,7 +103,7 @@ impl Workgroup<'_> {
         if spec.trains() {
             self.line("let learning_rate = learning_rates[network];");
         }
-        self.source.lines([
+        self.source.lines(&[
             "var losses: Losses; // the first invocation's",
             "if invocation == 0u {",
             "first_batch = states[network].batch;",
