@@ -8,9 +8,7 @@ mod pipeline;
 mod timestamps;
 mod wait;
 
-use std::any::Any;
 use std::collections::HashMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
@@ -18,6 +16,7 @@ use std::time::Duration;
 pub(crate) use pipeline::{Kernel, Pipeline};
 pub(crate) use timestamps::PassTimer;
 use timestamps::Timestamps;
+use wait::with_buffers;
 
 use crate::error::{Error, Result};
 
@@ -253,12 +252,8 @@ impl Gpu {
         entries: &[wgpu::BindGroupEntry<'_>],
     ) -> Result<wgpu::BindGroup> {
         let descriptor = wgpu::BindGroupDescriptor { label: Some(label), layout, entries };
-        let create = AssertUnwindSafe(|| self.create(label, |device| device.create_bind_group(&descriptor)));
-        // wgpu panics for some buffers of another instance.
-        let refused = |panic: Box<dyn Any + Send>| {
-            Err(Error::Refused { what: label.to_owned(), reason: wait::panic_message(&*panic).to_owned() })
-        };
-        catch_unwind(create).unwrap_or_else(refused).map_err(Error::into_buffer_error)
+        let created = self.create(label, |device| with_buffers(label, || device.create_bind_group(&descriptor)));
+        created.and_then(|bind_group| bind_group).map_err(Error::into_buffer_error)
     }
 
     /// Creates and counts a GPU object; every creation goes through here.

@@ -156,17 +156,16 @@ impl Rows {
 
     /// Writes whole rows from row `first` on, before the next submission runs.
     pub(crate) fn write(&self, gpu: &Gpu, first: usize, values: &[f32]) -> Result<()> {
-        let offset = self.offset + first as u64 * self.stride_bytes();
+        let write = |row: u64, values: &[f32]| {
+            let offset = self.offset + row * self.stride_bytes();
+            let written = gpu.write_buffer(&self.buffer, offset, bytemuck::cast_slice(values));
+            written.map_err(Error::into_buffer_error)
+        };
+        let first = first as u64;
         if self.stride_bytes() == self.row_bytes() {
-            let written = gpu.write_buffer(&self.buffer, offset, bytemuck::cast_slice(values));
-            return written.map_err(Error::into_buffer_error);
+            return write(first, values);
         }
-        for (row, values) in (0..).zip(values.chunks_exact(self.width as usize)) {
-            let offset = offset + row * self.stride_bytes();
-            let written = gpu.write_buffer(&self.buffer, offset, bytemuck::cast_slice(values));
-            written.map_err(Error::into_buffer_error)?;
-        }
-        Ok(())
+        (first..).zip(values.chunks_exact(self.width as usize)).try_for_each(|(row, values)| write(row, values))
     }
 
     /// A matrix in a new buffer, its rows contiguous.

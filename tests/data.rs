@@ -184,6 +184,20 @@ fn an_apps_buffers_fill_while_they_are_trained_on() {
 }
 
 #[test]
+fn rows_are_written_at_any_offset_and_stride_of_the_apps_buffers() {
+    let (x, t) = (normal(11, 5 * 3), normal(12, 5 * 2));
+    for layout in [Layout::Dense, Layout::Scattered, Layout::Spaced] {
+        let inputs = Placed::new(gpu(), layout, 5, 3, None);
+        let targets = Placed::new(gpu(), layout, 5, 2, None);
+        let data = Dataset::from_buffers(gpu(), inputs.rows.clone(), targets.rows.clone()).unwrap();
+        let data = data.with_samples(0).unwrap();
+        data.write_rows(0, &x[..9], &t[..6]).unwrap();
+        data.write_rows(3, &x[9..], &t[6..]).unwrap();
+        assert_eq!((inputs.read(gpu()), targets.read(gpu())), (x.clone(), t.clone()), "{layout:?}");
+    }
+}
+
+#[test]
 fn a_network_classifies_as_the_reference_does() {
     for (seed, classes, samples) in [(1, 3, 600), (2, 1, 255), (3, 10, 257), (4, 2, 1)] {
         let mlp = Mlp::inputs(5).linear(8).bias().sigmoid().linear(classes).sigmoid();

@@ -78,18 +78,14 @@ impl Gpu {
         let submission = self.checked(label, || {
             let descriptor = wgpu::CommandEncoderDescriptor { label: Some(label) };
             let mut encoder = self.device().create_command_encoder(&descriptor);
-            // wgpu panics for some buffers of another instance.
-            let commands = catch_unwind(AssertUnwindSafe(|| {
+            let commands = with_buffers(label, || {
                 record(&mut encoder);
                 encoder.finish()
-            }));
-            commands.map(|commands| self.queue().submit([commands]))
+            })?;
+            Ok(self.queue().submit([commands]))
         });
-        let refused = |panic: Box<dyn Any + Send>| {
-            Err(Error::Refused { what: label.to_owned(), reason: panic_message(&*panic).to_owned() })
-        };
         // Only a buffer of the app can be wrong here: one mapped or destroyed since it was bound.
-        submission.and_then(|submission| submission.or_else(refused)).map_err(Error::into_buffer_error)
+        submission.and_then(|submission| submission).map_err(Error::into_buffer_error)
     }
 
     /// Waits until `submission` is done and `arrived` returns true: another thread that polls the device may still be
@@ -202,8 +198,17 @@ const PENDING: u8 = 0;
 const MAPPED: u8 = 1;
 const NOT_MAPPED: u8 = 2;
 
+/// Runs what takes buffers of the app: wgpu panics for some buffers of another instance.
+pub(super) fn with_buffers<T>(what: &str, action: impl FnOnce() -> T) -> Result<T> {
+    let refused = |panic: Box<dyn Any + Send>| Error::Refused {
+        what: what.to_owned(),
+        reason: panic_message(&*panic).to_owned(),
+    };
+    catch_unwind(AssertUnwindSafe(action)).map_err(refused)
+}
+
 /// The message of a panic.
-pub(super) fn panic_message(panic: &(dyn Any + Send)) -> &str {
+fn panic_message(panic: &(dyn Any + Send)) -> &str {
     let message = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
     message.unwrap_or("it panicked without a message")
 }

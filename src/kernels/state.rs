@@ -139,13 +139,13 @@ impl TrainingState {
         self.fill_learning_rates(operation, gpu, learning_rate)
     }
 
-    /// Sets all learning rates, for `operation`'s sake.
+    /// Sets all learning rates to one value. Errors name `operation`.
     pub(crate) fn fill_learning_rates(&self, operation: &'static str, gpu: &Gpu, learning_rate: f32) -> Result<()> {
         check_learning_rate(operation, learning_rate)?;
         self.write_learning_rates(operation, gpu, &vec![learning_rate; self.networks as usize])
     }
 
-    /// Sets each network's learning rate.
+    /// Sets each network's learning rate. Errors name `operation`.
     pub(crate) fn write_learning_rates(
         &self,
         operation: &'static str,

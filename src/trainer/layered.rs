@@ -46,7 +46,7 @@ impl Layered {
         layered.count(&hidden);
         layered.count(std::slice::from_ref(&d_last));
 
-        let ends_itself = work == Work::Train && partials <= tiles::MOST_PARTIALS && rows <= ROWS_PER_SLICE;
+        let ends_itself = work == Work::Train && partials <= tiles::MOST_PARTIALS && !sums_gradients(rows);
         if work == Work::Train {
             let ends_step = ends_itself.then_some(&partial_losses);
             dispatches.extend(layered.train(job, (input, &hidden, &d_last), batch, ends_step)?);
@@ -70,8 +70,7 @@ impl Layered {
         let Job { network, state, config, work, .. } = job;
         let (gpu, operation, rows) = (network.gpu(), work.operation(), config.batch_size as u32);
         let layers = Layer::of(network.mlp());
-        // A batch of several dispatches would round the weights after each: then the gradients are summed first.
-        let gradients = match rows > ROWS_PER_SLICE {
+        let gradients = match sums_gradients(rows) {
             true => {
                 let what = "gradient with respect to the parameters";
                 Some(gpu.storage_buffer(operation, what, network.parameters().size())?)
@@ -118,6 +117,12 @@ impl Layered {
     pub fn description(&self) -> String {
         format!("layered: each layer is a dispatch forward and back, {} per step", self.dispatches.len())
     }
+}
+
+/// Whether a batch's gradients are summed before the weights are updated: the weights' kernel takes a larger batch in
+/// several dispatches, and would round the weights after each.
+fn sums_gradients(rows: u32) -> bool {
+    rows > ROWS_PER_SLICE
 }
 
 /// Refuses what the tiled kernels cannot compute.
