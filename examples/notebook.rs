@@ -7,9 +7,9 @@ mod common;
 use std::error::Error;
 use std::process::ExitCode;
 
-use wgrad::kernels::{sigmoid, sigmoid_backward};
-use wgrad::reference::{self, Layer, Linear, Matrix, NeuralNetwork, Sigmoid};
-use wgrad::{Dataset, Gpu, Mlp, Network, Rows, TrainConfig, Trainer, wgpu};
+use wgrad::kernels::{activation, activation_backward};
+use wgrad::reference::{self, ActivationLayer, Layer, Linear, Matrix, NeuralNetwork};
+use wgrad::{Activation, Dataset, Gpu, Mlp, Network, Rows, TrainConfig, Trainer, wgpu};
 
 use crate::common::exit::exit;
 
@@ -71,7 +71,7 @@ fn sigmoid_network(gpu: &Gpu) -> Result<(), Box<dyn Error>> {
     let config = TrainConfig { learning_rate: LEARNING_RATE, ..Default::default() };
     let mut trainer = Trainer::new(&network, &data, config)?;
     let linear = Linear::new(Matrix::from_f32(2, 3, &weights)?);
-    let mut expected = NeuralNetwork::new(vec![Box::new(linear), Box::new(Sigmoid::new())]);
+    let mut expected = NeuralNetwork::new(vec![Box::new(linear), Box::new(ActivationLayer::new(Activation::Sigmoid))]);
 
     println!("\na linear and a sigmoid layer, driven from y to {}", listed(&TARGETS));
     let mut steps = 0;
@@ -92,16 +92,18 @@ fn derivative(gpu: &Gpu) -> Result<(), Box<dyn Error>> {
     let x = [-4.0, -2.0, -1.0, 0.0, 1.0, 2.0, 4.0];
     let (input, y) = (row_on(gpu, &x)?, row_on(gpu, &[0.0; 7])?);
     let (d_y, d_x) = (row_on(gpu, &[1.0; 7])?, row_on(gpu, &[0.0; 7])?);
-    let forward = sigmoid(gpu, &input, &y)?;
-    let backward = sigmoid_backward(gpu, &d_y, &y, &d_x)?;
+    let forward = activation(gpu, Activation::Sigmoid, &input, &y)?;
+    let backward = activation_backward(gpu, Activation::Sigmoid, &d_y, &y, &d_x)?;
     submit(gpu, |encoder| {
         let mut pass = encoder.begin_compute_pass(&Default::default());
         forward.record(&mut pass);
         backward.record(&mut pass);
     });
 
-    let sigmoid_at = |h: f64| Ok::<_, wgrad::Error>(reference::sigmoid(&row(&x)?.map(|x| x + h)));
-    let expected = reference::sigmoid_backward(&row(&[1.0; 7])?, &sigmoid_at(0.0)?)?;
+    let sigmoid_at =
+        |h: f64| Ok::<_, wgrad::Error>(reference::activation(Activation::Sigmoid, &row(&x)?.map(|x| x + h)));
+    let (ones, y) = (row(&[1.0; 7])?, sigmoid_at(0.0)?);
+    let expected = reference::activation_backward(Activation::Sigmoid, &ones, &row(&x)?, &y)?;
     let (above, below) = (sigmoid_at(H)?, sigmoid_at(-H)?);
     let numerical = above.as_slice().iter().zip(below.as_slice()).map(|(above, below)| (above - below) / (2.0 * H));
 

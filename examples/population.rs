@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::Parser;
-use wgrad::{Dataset, Gpu, Mlp, Network, TrainConfig, Trainer};
+use wgrad::{Dataset, Gpu, Loss, Mlp, Network, TrainConfig, Trainer};
 
 use crate::common::exit::exit;
 use crate::common::{progress, xor};
@@ -95,7 +95,7 @@ fn train(gpu: &Gpu, options: &Options, hidden: usize, count: usize) -> Result<(V
     let seconds = start.elapsed().as_secs_f64();
     bar.finish_and_clear();
 
-    let mut losses = network.evaluate(&data)?;
+    let mut losses = network.evaluate(&data, Loss::SquaredError)?;
     losses.sort_by(f32::total_cmp);
     Ok((losses, trainer.plan(), seconds))
 }

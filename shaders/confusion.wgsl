@@ -3,8 +3,8 @@
 //   y, t    [rows, outputs]; the first batch.rows rows are samples
 //   counts  [classes, classes]
 //
-// The class of a row is the index of its largest value, the first if several are equal; with one output, 1 from 0.5 on,
-// else 0. One invocation counts one sample.
+// The class of a row is the index of its largest value, the first if several are equal; with one output, 1 from the threshold
+// on, of t from 0.5 on, else 0. One invocation counts one sample.
 
 override WORKGROUP: u32;
 
@@ -14,6 +14,7 @@ struct Confusion {
     rows: u32,
     outputs: u32,
     classes: u32,
+    threshold: f32, // of a single output
 }
 
 @group(0) @binding(0) var<uniform> p: Confusion;
@@ -30,7 +31,7 @@ fn confusion(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgrou
     }
     let y_row = p.y_view.x + row * p.y_view.y;
     let t_row = p.t_view.x + row * p.t_view.y;
-    var predicted = select(0u, 1u, p.outputs == 1u && y[y_row] >= 0.5);
+    var predicted = select(0u, 1u, p.outputs == 1u && y[y_row] >= p.threshold);
     var actual = select(0u, 1u, p.outputs == 1u && t[t_row] >= 0.5);
     var largest = vec2(y[y_row], t[t_row]);
     for (var output = 1u; output < p.outputs; output++) {

@@ -6,14 +6,18 @@
 //! | `registers` | a persistent kernel: a network in the registers of a subgroup, or of one invocation |
 //! | `workgroup` | a persistent kernel: a network in a workgroup's memory |
 //! | `tiles` | a layer's products, tile by tile: forward, backward, update |
+//! | `plain` | the plain kernels with a formula of the tables in them |
 //! | `function` | a network as a function for shaders of the app's own |
 //! | `spec`, `bindings` | what they are written for, and what they bind |
+//! | `head` | the last activation and the loss together |
 //! | `functions`, `sums`, `vectors`, `source` | what they are made of |
 
 mod bindings;
 pub(crate) mod function;
 mod functions;
+pub(crate) mod head;
 pub(crate) mod persistent;
+pub(crate) mod plain;
 pub(crate) mod registers;
 mod source;
 mod spec;

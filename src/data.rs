@@ -25,7 +25,8 @@ pub struct BytesConfig {
     pub classes: usize,
     /// The inputs for the bytes 0 and 255; the bytes between are interpolated linearly.
     pub inputs: [f32; 2],
-    /// The target of every other class, and that of the sample's class.
+    /// The target of every other class, and that of the sample's class. The cross entropies, losses of probabilities, take
+    /// 0 and 1 instead.
     pub targets: [f32; 2],
 }
 

@@ -251,6 +251,34 @@ pub enum Error {
         value: String,
     },
 
+    /// A parameter is outside its range: choose one as `rule` says.
+    #[error("{operation}: {what} is {value}; {rule}")]
+    OutOfRange {
+        /// The operation that refused.
+        operation: &'static str,
+        /// The parameter.
+        what: &'static str,
+        /// Its value.
+        value: String,
+        /// Its range, or what to do instead.
+        rule: &'static str,
+    },
+
+    /// The network's outputs are not what the loss is of: choose another loss, or end the network as the rule says.
+    #[error("{operation}: the loss {loss} is not for {outputs} outputs of the activation {activation}; {rule}")]
+    UnsuitableLoss {
+        /// The operation that refused.
+        operation: &'static str,
+        /// The loss.
+        loss: String,
+        /// The activation of the network's last layer.
+        activation: String,
+        /// The network's outputs.
+        outputs: usize,
+        /// What to do instead.
+        rule: &'static str,
+    },
+
     /// Too large for 32-bit sizes, the device's limits, or a limit of wgrad: do as `way_out` says.
     #[error("{operation}: {what} needs {needed} bytes, and {limit} allows {allowed}; {way_out}")]
     TooLarge {
@@ -358,6 +386,15 @@ impl Error {
 
     pub(crate) fn count(operation: &'static str, what: &str, found: u64, [least, most]: [u64; 2], rule: &str) -> Self {
         Error::Count { operation, what: what.to_owned(), found, least, most, rule: rule.to_owned() }
+    }
+
+    pub(crate) fn out_of_range(
+        operation: &'static str,
+        what: &'static str,
+        value: impl ToString,
+        rule: &'static str,
+    ) -> Self {
+        Error::OutOfRange { operation, what, value: value.to_string(), rule }
     }
 
     pub(crate) fn zero(operation: &'static str, what: &str) -> Self {

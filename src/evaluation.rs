@@ -4,6 +4,7 @@ use crate::codegen::Work;
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::kernels;
+use crate::loss::Loss;
 use crate::network::Network;
 use crate::trainer::{Plan, TrainConfig, Trainer};
 
@@ -30,7 +31,7 @@ pub fn class_of(outputs: &[f32]) -> usize {
 
 /// How a network classifies a data set's samples.
 ///
-/// Outputs and targets map to classes as in [`class_of`]. Counted on the GPU, where shaders may assume that no value is
+/// Outputs and targets map to classes as in [`class_of`], but a single output that is a logit is class 1 from 0 on. Counted on the GPU, where shaders may assume that no value is
 /// NaN: a row with NaN may be counted for any class.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Classification {
@@ -40,7 +41,7 @@ pub struct Classification {
 }
 
 impl Classification {
-    /// The mean over the samples of `½ Σ_outputs (y - t)²`; not finite for a network that has diverged.
+    /// The mean of the loss over the samples; not finite for a network that has diverged.
     pub fn loss(&self) -> f32 {
         self.loss
     }
@@ -70,14 +71,14 @@ impl Classification {
 }
 
 impl Network {
-    /// The loss of each network of a population on a data set, or of the one network: the mean over the samples of
-    /// `½ Σ_outputs (y - t)²`. Not finite for a network that has diverged. Waits.
+    /// The loss of each network of a population on a data set, or of the one network: the mean over the samples. Not finite
+    /// for a network that has diverged. Waits.
     ///
     /// # Errors
     /// [`Error::Count`] for a data set without samples; those of [`Trainer::new`], [`Trainer::train`] and
     /// [`Trainer::read_losses`].
-    pub fn evaluate(&self, data: &Dataset) -> Result<Vec<f32>> {
-        Ok(self.measure(data, Work::Evaluate)?.read_losses()?.iter().map(|report| report.loss).collect())
+    pub fn evaluate(&self, data: &Dataset, loss: Loss) -> Result<Vec<f32>> {
+        Ok(self.measure(data, loss, Work::Evaluate)?.read_losses()?.iter().map(|report| report.loss).collect())
     }
 
     /// How the network classifies a data set's samples: accuracy, confusion matrix, loss. Counted on the GPU; only the
@@ -86,23 +87,23 @@ impl Network {
     /// # Errors
     /// [`Error::Count`] for a population, [`Error::TooLarge`] for too many classes for the confusion matrix, and those
     /// of [`Network::evaluate`].
-    pub fn classify(&self, data: &Dataset) -> Result<Classification> {
+    pub fn classify(&self, data: &Dataset, loss: Loss) -> Result<Classification> {
         self.check_single(Work::Classify.operation())?;
-        let mut trainer = self.measure(data, Work::Classify)?;
+        let mut trainer = self.measure(data, loss, Work::Classify)?;
         let counts = trainer.read_counts(Work::Classify.operation())?;
         let loss = trainer.read_losses()?.first().map_or(f32::NAN, |report| report.loss);
         Ok(Classification { loss, classes: kernels::classes(self.mlp().output_width()), counts })
     }
 
     /// Measures one epoch, without training.
-    fn measure(&self, data: &Dataset, work: Work) -> Result<Trainer> {
+    fn measure(&self, data: &Dataset, loss: Loss, work: Work) -> Result<Trainer> {
         if data.samples() == 0 {
             return Err(Error::zero(work.operation(), "the number of samples"));
         }
         // A population takes one sample per step, for which there is always enough memory.
         let batch_size = if self.count() == 1 { data.samples().min(self.max_batch_size()) } else { 1 };
         let plan = if work == Work::Classify { Plan::Plain } else { Plan::Auto };
-        let config = TrainConfig { batch_size, plan, ..TrainConfig::default() };
+        let config = TrainConfig { loss, batch_size, plan, ..TrainConfig::default() };
         let mut trainer = Trainer::for_work(self, data, config, work)?;
         match trainer.train(1, |_| ()) {
             Ok(()) | Err(Error::Diverged { .. }) => Ok(trainer),

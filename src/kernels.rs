@@ -9,27 +9,28 @@
 //! | family | kernels |
 //! | --- | --- |
 //! | [`matmul`](fn@matmul) | `y = x · w`; [`matmul_transposed`]: `d_input = d_output · wᵀ` |
-//! | [`sigmoid`](fn@sigmoid) | `y = 1 / (1 + e^-x)`; [`sigmoid_backward`]: `d_input = d_output · y · (1 - y)` |
-//! | [`squared_error`](fn@squared_error) | `d_output = y - t`, and the batch's loss |
+//! | [`activation`](fn@activation) | `y = f(z)`; [`activation_backward`]: `d_input = d_output · f'(z)` |
+//! | [`loss`](fn@loss) | the batch's loss, and its gradient with respect to the last pre-activations |
 //! | [`outer_product`](fn@outer_product) | `d_weights = xᵀ · d_output` |
 //! | [`weight_update`](fn@weight_update) | `w -= learning_rate · d_weights / batch size` |
 //! | [`gather`](fn@gather) | copies the samples of a batch |
 //! | [`step`](fn@step) | ends a training step |
 //! | [`confusion`](fn@confusion) | counts the samples per class and predicted class |
 
+mod activation;
 mod confusion;
 mod dispatch;
 mod gather;
+mod loss;
 mod matmul;
 mod outer_product;
 mod persistent;
-mod sigmoid;
-mod squared_error;
 mod state;
 mod step;
 pub(crate) mod tiles;
 mod weight_update;
 
+pub use activation::{activation, activation_backward};
 pub(crate) use confusion::classes;
 pub use confusion::confusion;
 pub use dispatch::{Dispatch, Shader};
@@ -37,12 +38,11 @@ pub(crate) use dispatch::{Resource, begin_pass};
 use dispatch::{WORKGROUP, grid, has_bias, term_ranges};
 pub(crate) use gather::gather_encoded;
 pub use gather::{GatherConfig, gather};
+pub use loss::loss;
+pub(crate) use loss::{loss_of_samples, row_partials};
 pub use matmul::{matmul, matmul_transposed};
 pub use outer_product::outer_product;
 pub(crate) use persistent::{PersistentKernel, persistent};
-pub(crate) use sigmoid::{activation, activation_backward};
-pub use sigmoid::{sigmoid, sigmoid_backward};
-pub use squared_error::squared_error;
 pub use state::TrainingState;
 pub use step::step;
 pub(crate) use step::step_of_partials;
@@ -50,18 +50,25 @@ pub use weight_update::weight_update;
 
 pub use crate::codegen::{Access, UniformType};
 
-/// The kernels of `shaders/`: sources and bindings.
-pub const SHADERS: [&Shader<'static>; 12] = [
-    &matmul::MATMUL,
-    &matmul::MATMUL_TRANSPOSED,
-    &sigmoid::SIGMOID,
-    &sigmoid::SIGMOID_BACKWARD,
-    &squared_error::SQUARED_ERROR,
-    &squared_error::SQUARED_ERROR_SUM,
-    &outer_product::OUTER_PRODUCT,
-    &weight_update::WEIGHT_UPDATE,
-    &gather::GATHER,
-    &step::STEP,
-    &confusion::CONFUSION,
-    &step::STEP_OF_PARTIALS,
-];
+use crate::activation::Activation;
+use crate::codegen::head::Head;
+use crate::loss::Loss;
+
+/// The plain kernels: sources and bindings; those with a formula of the tables in them, for each formula.
+pub fn shaders() -> Vec<Shader<'static>> {
+    let mut shaders = vec![
+        matmul::MATMUL,
+        matmul::MATMUL_TRANSPOSED,
+        loss::LOSS_SUM,
+        outer_product::OUTER_PRODUCT,
+        weight_update::WEIGHT_UPDATE,
+        gather::GATHER,
+        step::STEP,
+        confusion::CONFUSION,
+        step::STEP_OF_PARTIALS,
+    ];
+    shaders.extend(Activation::ALL.iter().flat_map(|&activation| activation::shaders(activation)));
+    let losses = Loss::ALL.iter().filter(|loss| !loss.is_of_rows());
+    shaders.extend(losses.map(|&loss| loss::shader(Head::new(Activation::Sigmoid, loss, 2))));
+    shaders
+}

@@ -18,7 +18,7 @@ use crate::activation::Activation;
 use crate::error::{Error, Result};
 
 /// A dense layer: a linear map, then an [`Activation`] of each of its results.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Dense {
     /// The width of the layer's input `x`.
@@ -48,7 +48,7 @@ impl Dense {
 ///
 /// Building one cannot fail; the functions that take it ([`Network::new`](crate::Network::new),
 /// [`Mlp::initial_parameters`]) check it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Mlp {
     inputs: usize,
     layers: Vec<Dense>,
@@ -89,11 +89,6 @@ impl Mlp {
         self
     }
 
-    /// Makes a sigmoid the activation of the last layer, which must have none yet.
-    pub fn sigmoid(self) -> Self {
-        self.activation(Activation::Sigmoid)
-    }
-
     /// Sets the activation of the last layer, which must have none yet; [`Activation::Identity`] leaves it without.
     pub fn activation(mut self, activation: Activation) -> Self {
         match self.layers.last_mut() {
@@ -101,7 +96,10 @@ impl Mlp {
             _ => self.misplace(
                 match activation {
                     Activation::Identity => ".activation(Activation::Identity)".to_owned(),
-                    activation => format!(".{activation}()"),
+                    activation => match activation.parameter() {
+                        Some(_) => format!(".{activation}"),
+                        None => format!(".{activation}()"),
+                    },
                 },
                 "which takes no activation: a layer is a linear map with one; write .linear(outputs) before it",
             ),
@@ -151,8 +149,9 @@ impl Mlp {
     /// Refuses a description that is not a network. Errors name `operation`.
     ///
     /// # Errors
-    /// [`Error::Count`] for a width of 0 or no layers, [`Error::Misplaced`] for a bias or an activation without its linear
-    /// layer, [`Error::TooLarge`] for parameters of 4 GiB or more.
+    /// [`Error::Count`] for a width of 0, no layers, or a softmax of one output; [`Error::Misplaced`] for a bias or an
+    /// activation without its linear layer, or a softmax before the last one; [`Error::OutOfRange`] for an activation's
+    /// parameter; [`Error::TooLarge`] for parameters of 4 GiB or more.
     pub fn check(&self, operation: &'static str) -> Result<()> {
         if self.inputs == 0 {
             return Err(Error::zero(operation, "the width of the input"));
@@ -167,6 +166,7 @@ impl Mlp {
         if self.layers.iter().any(|layer| layer.outputs == 0) {
             return Err(Error::zero(operation, "the width of a layer"));
         }
+        self.check_activations(operation)?;
         let needed = (self.parameter_count() as u64).saturating_mul(4);
         if needed > u64::from(u32::MAX) {
             return Err(Error::TooLarge {
@@ -179,6 +179,37 @@ impl Mlp {
             });
         }
         Ok(())
+    }
+
+    /// Refuses an activation with an impossible parameter, and a softmax that is not over the network's outputs.
+    fn check_activations(&self, operation: &'static str) -> Result<()> {
+        self.layers.iter().try_for_each(|layer| layer.activation.check(operation))?;
+        let softmax = self.layers.iter().position(|layer| layer.activation == Activation::Softmax);
+        match softmax {
+            Some(l) if l + 1 < self.layers.len() => {
+                let rule = "where another layer follows; only the last layer can have a softmax";
+                Err(Error::Misplaced { operation, what: ".softmax()".to_owned(), after: l + 1, rule })
+            }
+            Some(_) if self.output_width() == 1 => {
+                let rule = "a softmax of one output is always 1; write .sigmoid(), or .linear(2).softmax()";
+                Err(Error::count(operation, "the number of outputs of a softmax", 1, [2, u64::MAX], rule))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The same network without the last layer's activation: its outputs are the pre-activations.
+    pub(crate) fn without_last_activation(&self) -> Self {
+        let mut mlp = self.clone();
+        if let Some(last) = mlp.layers.last_mut() {
+            last.activation = Activation::Identity;
+        }
+        mlp
+    }
+
+    /// The activation of the last layer.
+    pub(crate) fn last_activation(&self) -> Activation {
+        self.layers.last().map_or(Activation::Identity, |layer| layer.activation)
     }
 
     /// Refuses a number of parameters that is not that of `networks` such networks.

@@ -194,11 +194,16 @@ impl Network {
         let output = Rows::create(&self.gpu, operation, "predicted outputs", samples, outputs as u64)?;
         self.gpu.write_buffer(input.buffer(), 0, bytemuck::cast_slice(x))?;
         let compiled = self.gpu.compiled_kernels();
-        let forward = self.forward(&input, &output)?;
+        let forward = self.forward_keeping(&input, &output, false)?;
         // Some drivers compile a kernel only on its first run.
         let factor = if self.gpu.compiled_kernels() > compiled { COMPILE_TIMEOUT_FACTOR } else { 1 };
         let gpu = self.gpu.clone().with_timeout_factor(factor);
         gpu.read_f32(operation, output.buffer(), &|encoder| forward.record(encoder))
+    }
+
+    /// The same network, with the same parameters, whose outputs are the last layer's pre-activations.
+    pub(crate) fn without_last_activation(&self) -> Self {
+        Network { mlp: Arc::new(self.mlp.without_last_activation()), ..self.clone() }
     }
 
     /// The matrix of a layer's parameters, or of their gradient, in a buffer with the layout of the parameters.

@@ -1,7 +1,7 @@
 //! The specification: every kernel as a function in plain f64 Rust, written for reading, without wgpu.
 //!
 //! Each function has the name of the WGSL entry point that computes the same; tests compare the GPU's results with it.
-//! [`Linear`], [`Sigmoid`] and [`NeuralNetwork`] combine the functions by the notebook's [`Layer`] contract, and
+//! [`Linear`], [`ActivationLayer`] and [`NeuralNetwork`] combine the functions by the notebook's [`Layer`] contract, and
 //! [`Training`] runs the training steps whose results every plan must reproduce.
 //!
 //! | name | meaning |
@@ -32,7 +32,7 @@ mod order;
 mod training;
 
 pub use matrix::Matrix;
-pub use network::{Layer, Linear, NeuralNetwork, Sigmoid};
+pub use network::{ActivationLayer, Layer, Linear, NeuralNetwork};
 #[cfg(test)]
 pub(crate) use order::{LONGEST_WALK, walk};
 pub use order::{Order, permutation};
@@ -40,6 +40,7 @@ pub use training::Training;
 
 use crate::activation::Activation;
 use crate::error::{Error, Result, Shape};
+use crate::loss::Loss;
 
 /// `y = x · w`: `x` is `[rows, inputs]`, `w` is `[inputs, outputs]`, `y` is `[rows, outputs]`.
 ///
@@ -112,43 +113,91 @@ pub fn outer_product(x: &Matrix, d_output: &Matrix, bias: bool) -> Result<Matrix
     }))
 }
 
-/// `y = 1 / (1 + e^-x)`, element by element. For a negative x, `e^x / (1 + e^x)` is the same: e is never raised to a
-/// positive power, which could overflow.
-pub fn sigmoid(x: &Matrix) -> Matrix {
-    x.map(|x| Activation::Sigmoid.value(x))
+/// `y = f(z)`, element by element; for a softmax row by row, `e^z_j / Σ_k e^z_k`.
+pub fn activation(activation: Activation, z: &Matrix) -> Matrix {
+    if activation != Activation::Softmax {
+        return z.map(|z| activation.value(z));
+    }
+    let rows = (0..z.rows()).map(|row| log_normalizer(z, row)).collect::<Vec<_>>();
+    Matrix::from_fn(z.rows(), z.columns(), |row, column| (z.at(row, column) - rows[row]).exp())
 }
 
-/// `d_input = d_output · y · (1 - y)`, element by element, from the sigmoid's *output* `y`.
+/// `ln Σ_k e^z_k` of a row. The largest is taken out, so that e is never raised to a positive power.
+fn log_normalizer(z: &Matrix, row: usize) -> f64 {
+    let values = (0..z.columns()).map(|column| z.at(row, column));
+    let maximum = values.clone().fold(f64::NEG_INFINITY, f64::max);
+    maximum + values.map(|z| (z - maximum).exp()).sum::<f64>().ln()
+}
+
+/// `d_input = d_output · f'(z)`, element by element; for a softmax row by row, `y_j (d_output_j - Σ_k d_output_k y_k)`. `y` is
+/// the activation's output for the pre-activations `z`.
 ///
 /// # Derivation
-/// With `y = (1 + e^-x)^-1`, the chain rule gives
+/// For the sigmoid, with `y = (1 + e^-z)^-1`, the chain rule gives
 ///
 /// ```text
-/// dy/dx = -(1 + e^-x)^-2 · (-e^-x) = e^-x / (1 + e^-x)² = 1/(1 + e^-x) · e^-x/(1 + e^-x) = y · (1 - y)
+/// dy/dz = -(1 + e^-z)^-2 · (-e^-z) = e^-z / (1 + e^-z)² = 1/(1 + e^-z) · e^-z/(1 + e^-z) = y · (1 - y)
 /// ```
 ///
-/// since `e^-x / (1 + e^-x) = 1 - 1 / (1 + e^-x)`. The gradient of the loss with respect to x is `d_output · dy/dx`.
-/// So the layer needs to keep only its output, not its input.
+/// since `e^-z / (1 + e^-z) = 1 - 1 / (1 + e^-z)`. The gradient of the loss with respect to z is `d_output · dy/dz`.
+/// So the layer needs to keep only its output, not its input. Of some activations the derivative is one of `z`.
+///
+/// For the softmax, `dy_k/dz_j = y_k (δ_jk - y_j)`: an output depends on all pre-activations of its row.
 ///
 /// # Errors
-/// [`Error::Shapes`] unless both have the same shape.
-pub fn sigmoid_backward(d_output: &Matrix, y: &Matrix) -> Result<Matrix> {
-    check_same_shape("sigmoid_backward", "d_output", d_output, "y", y)?;
-    Ok(Matrix::from_fn(y.rows(), y.columns(), |row, column| {
-        d_output.at(row, column) * Activation::Sigmoid.derivative(y.at(row, column))
+/// [`Error::Shapes`] unless all have the same shape.
+pub fn activation_backward(activation: Activation, d_output: &Matrix, z: &Matrix, y: &Matrix) -> Result<Matrix> {
+    check_same_shape("activation_backward", "d_output", d_output, "y", y)?;
+    check_same_shape("activation_backward", "z", z, "y", y)?;
+    let columns = y.columns();
+    Ok(Matrix::from_fn(y.rows(), columns, |row, column| match activation {
+        Activation::Softmax => {
+            let mean = (0..columns).map(|k| d_output.at(row, k) * y.at(row, k)).sum::<f64>();
+            y.at(row, column) * (d_output.at(row, column) - mean)
+        }
+        _ => d_output.at(row, column) * activation.derivative(z.at(row, column), y.at(row, column)),
     }))
 }
 
-/// The loss of a batch and its gradient with respect to `y`: a sample's loss is `½ Σ_outputs (y - t)²`, the first result
-/// is the sum over all samples, the second is `d_output = y - t`. `y`, `t` and `d_output` are `[rows, outputs]`.
+/// The loss of a batch and its gradient with respect to the outputs `y` of a network whose last activation is `last`: the
+/// first result is the sum over all samples, the second has a row for each sample. `y` and `t` are `[rows, outputs]`.
+///
+/// Where `y` are probabilities, the cross entropies are written with these: `-t ln(y)`, whose derivative is `-t / y`; otherwise
+/// with the logits.
 ///
 /// # Errors
 /// [`Error::Shapes`] unless both have the same shape.
-pub fn squared_error(y: &Matrix, t: &Matrix) -> Result<(f64, Matrix)> {
-    check_same_shape("squared_error", "y", y, "t", t)?;
-    let d_output = Matrix::from_fn(y.rows(), y.columns(), |row, column| y.at(row, column) - t.at(row, column));
-    let loss = d_output.as_slice().iter().map(|difference| 0.5 * difference * difference).sum();
-    Ok((loss, d_output))
+pub fn loss(loss: Loss, last: Activation, y: &Matrix, t: &Matrix) -> Result<(f64, Matrix)> {
+    check_same_shape("loss", "y", y, "t", t)?;
+    let factor = loss.factor(y.columns());
+    let [keep, add] = loss.smoothing(y.columns()).unwrap_or([1.0, 0.0]);
+    let smoothed = t.map(|t| t * keep + add);
+    let of_probabilities = loss.probabilities() == Some(last);
+    let parameter = loss.parameter().map_or(0.0, f64::from);
+    // The value and the derivative of one output.
+    let element = |row: usize, column: usize| {
+        let (y_, t_) = (y.at(row, column), smoothed.at(row, column));
+        match loss {
+            Loss::BinaryCrossEntropy if of_probabilities => {
+                (-weighted_log(t_, y_) - weighted_log(1.0 - t_, 1.0 - y_), (y_ - t_) / (y_ * (1.0 - y_)))
+            }
+            Loss::CrossEntropy { .. } if of_probabilities => (-weighted_log(t_, y_), -t_ / y_),
+            Loss::CrossEntropy { .. } => {
+                let log_probability = y_ - log_normalizer(y, row);
+                let total = (0..t.columns()).map(|k| smoothed.at(row, k)).sum::<f64>();
+                (-t_ * log_probability, total * log_probability.exp() - t_)
+            }
+            _ => ((loss.formula().value)(y_, t_, parameter), (loss.formula().derivative)(y_, t_, parameter)),
+        }
+    };
+    let values = Matrix::from_fn(y.rows(), y.columns(), |row, column| factor * element(row, column).0);
+    let d_output = Matrix::from_fn(y.rows(), y.columns(), |row, column| factor * element(row, column).1);
+    Ok((values.as_slice().iter().sum(), d_output))
+}
+
+/// `weight · ln(x)`: 0 for a weight of 0, also where the logarithm is infinite.
+fn weighted_log(weight: f64, x: f64) -> f64 {
+    if weight == 0.0 { 0.0 } else { weight * x.ln() }
 }
 
 /// Stochastic gradient descent: the new weights `w - learning_rate · d_weights / batch_size`, where `d_weights` is a sum
@@ -169,22 +218,22 @@ pub fn weight_update(w: &Matrix, d_weights: &Matrix, learning_rate: f64, batch_s
 /// The confusion matrix `[classes, classes]`: the number of samples with each pair of classes, one row per class of `t`,
 /// one column per class of `y`. `y` and `t` are `[rows, outputs]`.
 ///
-/// The class of a row is the index of its largest value, the first if several are equal; with one output, 1 from 0.5 on,
-/// else 0.
+/// The class of a row is the index of its largest value, the first if several are equal; with one output, of `y` 1 from
+/// `threshold` on, of `t` from 0.5 on, else 0.
 ///
 /// # Errors
 /// [`Error::Shapes`] where the two have different shapes.
-pub fn confusion(y: &Matrix, t: &Matrix) -> Result<Matrix> {
+pub fn confusion(y: &Matrix, t: &Matrix, threshold: f64) -> Result<Matrix> {
     check_same_shape("confusion", "y", y, "t", t)?;
     let classes = y.columns().max(2);
-    let class = |row: &[f64]| match *row {
-        [value] => usize::from(value >= 0.5),
+    let class = |row: &[f64], threshold: f64| match *row {
+        [value] => usize::from(value >= threshold),
         _ => (1..row.len()).fold(0, |largest, i| if row[i] > row[largest] { i } else { largest }),
     };
     let mut counts = Matrix::from_fn(classes, classes, |_, _| 0.0);
     for row in 0..y.rows() {
         let (Some(y), Some(t)) = (y.row(row), t.row(row)) else { continue };
-        counts.as_mut_slice()[class(t) * classes + class(y)] += 1.0;
+        counts.as_mut_slice()[class(t, 0.5) * classes + class(y, threshold)] += 1.0;
     }
     Ok(counts)
 }

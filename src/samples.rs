@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::error::Result;
 use crate::gpu::{Gpu, words_as_bytes};
+use crate::loss::Loss;
 use crate::rows::Rows;
 
 /// A data set's inputs or targets, one row per sample.
@@ -20,6 +21,16 @@ impl EncodedRows {
     /// Rows of f32.
     pub fn floats(rows: Rows) -> Self {
         EncodedRows { width: rows.shape().columns as usize, rows, encoding: Encoding::Floats }
+    }
+
+    /// These targets as a loss takes them: one of probabilities takes classes for certain.
+    pub fn for_loss(&self, loss: Loss) -> Self {
+        match (self.encoding, loss.probabilities()) {
+            (Encoding::Class { .. }, Some(_)) => {
+                EncodedRows { encoding: Encoding::Class { off: 0.0, on: 1.0 }, ..self.clone() }
+            }
+            _ => self.clone(),
+        }
     }
 }
 

@@ -83,6 +83,7 @@ impl Trainer {
     ///
     /// # Errors
     /// [`Error::OtherGpu`] for a data set of another [`Gpu`], [`Error::Shapes`] for one that does not fit the network,
+    /// [`Error::OutOfRange`] for the loss's parameter, [`Error::UnsuitableLoss`] for one that is not for the network,
     /// [`Error::Count`] for a batch size of 0 or above the samples, [`Error::NotFinite`] for the learning rate,
     /// [`Error::PlanUnavailable`] for a named plan that the device or the network does not allow, or a population that no
     /// persistent plan can train; [`Error::Buffer`] for samples among the parameters or in a buffer that wgpu refuses,
@@ -101,6 +102,7 @@ impl Trainer {
         }
         let mlp = network.mlp();
         data.check_widths(operation, mlp.input_width(), mlp.output_width())?;
+        config.loss.check(operation, mlp.last_activation(), mlp.output_width())?;
         let samples = data.sample_count();
         let too_large = || Error::batch_size(operation, config.batch_size as u64, samples.capacity.into());
         let batch_size = u32::try_from(config.batch_size).map_err(|_| too_large())?;

@@ -5,7 +5,10 @@ mod common;
 use common::case::*;
 use common::*;
 use wgrad::reference::{self, Matrix, NeuralNetwork, Order};
-use wgrad::{BytesConfig, Dataset, Error, Mlp, Network, Plan, Rows, TrainConfig, Trainer, class_of, kernels, wgpu};
+use wgrad::{
+    Activation, BytesConfig, Dataset, Error, Loss, Mlp, Network, Plan, Rows, TrainConfig, Trainer, class_of, kernels,
+    wgpu,
+};
 
 /// Random bytes.
 fn bytes(seed: u64, count: usize) -> Vec<u8> {
@@ -205,7 +208,7 @@ fn a_network_classifies_as_the_reference_does() {
         let x = normal(seed, 5 * samples);
         let t = uniform(seed + 1, classes * samples);
         let data = Dataset::from_slices(gpu(), samples, &x, &t).unwrap();
-        let found = network.classify(&data).unwrap();
+        let found = network.classify(&data, Loss::SquaredError).unwrap();
         // `class_of` gives the same counts, row by row.
         let mut row_by_row = vec![0.0; found.classes() * found.classes()];
         for (y, t) in network.predict(&x).unwrap().chunks(classes).zip(t.chunks(classes)) {
@@ -215,7 +218,7 @@ fn a_network_classifies_as_the_reference_does() {
         let mut reference = NeuralNetwork::from_parameters(&mlp, &mlp.initial_parameters(seed).unwrap()).unwrap();
         let y = reference.forward(&Matrix::from_f32(samples, 5, &x).unwrap()).unwrap();
         let t = Matrix::from_f32(samples, classes, &t).unwrap();
-        let expected = reference::confusion(&y, &t).unwrap();
+        let expected = reference::confusion(&y, &t, 0.5).unwrap();
         assert_eq!(found.classes(), classes.max(2));
         let counts =
             (0..found.classes()).flat_map(|actual| (0..found.classes()).map(move |predicted| (actual, predicted)));
@@ -226,9 +229,9 @@ fn a_network_classifies_as_the_reference_does() {
         let right = (0..found.classes()).map(|class| found.count(class, class)).sum::<u64>();
         assert_eq!(found.accuracy(), right as f64 / samples as f64);
         assert_eq!(found.count(classes + 7, 0), 0);
-        let loss = reference::squared_error(&y, &t).unwrap().0 / samples as f64;
+        let loss = reference::loss(Loss::SquaredError, Activation::Identity, &y, &t).unwrap().0 / samples as f64;
         assert_close("loss", &[found.loss()], &[loss], |_| 1e-5 * loss);
-        assert_close("loss", &network.evaluate(&data).unwrap(), &[loss], |_| 1e-5 * loss);
+        assert_close("loss", &network.evaluate(&data, Loss::SquaredError).unwrap(), &[loss], |_| 1e-5 * loss);
     }
     // With bytes the labels are the classes.
     let mlp = Mlp::inputs(6).linear(4).sigmoid();
@@ -236,12 +239,15 @@ fn a_network_classifies_as_the_reference_does() {
     let labels = [3, 0, 1, 1, 2, 3, 3];
     let config = BytesConfig { classes: 4, ..Default::default() };
     let data = Dataset::from_bytes(gpu(), 7, &bytes(9, 42), &labels, config).unwrap();
-    let found = network.classify(&data).unwrap();
+    let found = network.classify(&data, Loss::SquaredError).unwrap();
     let actual =
         (0..4).map(|actual| (0..4).map(|predicted| found.count(actual, predicted)).sum::<u64>()).collect::<Vec<_>>();
     assert_eq!(actual, [1, 2, 1, 3]);
     let population = Network::population(gpu(), &mlp, 2, 1).unwrap();
-    assert!(matches!(population.classify(&data), Err(Error::Count { found: 2, least: 1, most: 1, .. })));
+    assert!(matches!(
+        population.classify(&data, Loss::SquaredError),
+        Err(Error::Count { found: 2, least: 1, most: 1, .. })
+    ));
 }
 
 #[test]
@@ -264,9 +270,11 @@ fn rows_are_read_back_unchanged_in_every_layout() {
     let columns = Rows::new(table.buffer(), 2).offset(4).stride(12);
     assert_eq!(columns.read(gpu()).unwrap(), [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
     let y = Rows::from_slice(gpu(), 2, &[0.0; 6]).unwrap();
-    run(gpu(), &[kernels::sigmoid(gpu(), &columns, &y).unwrap()]);
+    run(gpu(), &[kernels::activation(gpu(), Activation::Sigmoid, &columns, &y).unwrap()]);
     let x = Matrix::from_f32(3, 2, &columns.read(gpu()).unwrap()).unwrap();
-    assert_close("sigmoid", &y.read(gpu()).unwrap(), reference::sigmoid(&x).as_slice(), |_| 5e-7);
+    assert_close("sigmoid", &y.read(gpu()).unwrap(), reference::activation(Activation::Sigmoid, &x).as_slice(), |_| {
+        5e-7
+    });
 }
 
 /// More than is uploaded at a time.

@@ -5,7 +5,7 @@ mod common;
 
 use common::{XOR_INPUTS, XOR_TARGETS, xor_mlp};
 use wgrad::kernels::{self, TrainingState};
-use wgrad::{Dataset, Error, Gpu, Mlp, Network, Plan, Result, Rows, TrainConfig, Trainer, wgpu};
+use wgrad::{Activation, Dataset, Error, Gpu, Loss, Mlp, Network, Plan, Result, Rows, TrainConfig, Trainer, wgpu};
 
 /// A device that belongs to an app whose error handler must never be called.
 fn noop_with(limits: wgpu::Limits) -> Result<Gpu> {
@@ -142,9 +142,9 @@ fn refuses_sizes_past_32_bits_and_past_the_devices_limits() {
     assert_refused!(network.predict(&vec![0.5; 10_000]), Error::TooLarge { .. }, "activations", "160000000 bytes");
     let limits = wgpu::Limits { max_compute_workgroups_per_dimension: 8, ..Default::default() };
     let small = noop_with(limits).unwrap();
-    let sigmoid = kernels::sigmoid(&small, &rows(&small, 1, 4_097), &rows(&small, 1, 4_097));
+    let sigmoid = kernels::activation(&small, Activation::Sigmoid, &rows(&small, 1, 4_097), &rows(&small, 1, 4_097));
     assert_refused!(sigmoid, Error::TooLarge { .. }, "max_compute_workgroups_per_dimension", "fewer rows");
-    assert!(kernels::sigmoid(&small, &rows(&small, 1, 4_096), &rows(&small, 1, 4_096)).is_ok());
+    assert!(kernels::activation(&small, Activation::Sigmoid, &rows(&small, 1, 4_096), &rows(&small, 1, 4_096)).is_ok());
 }
 
 #[test]
@@ -159,8 +159,8 @@ fn refuses_a_device_below_the_limits_that_the_kernels_need() {
     let limits = wgpu::Limits { max_storage_buffers_per_shader_stage: 4, ..Default::default() };
     assert_refused!(noop_with(limits), Error::LimitTooLow { .. }, "max_storage_buffers_per_shader_stage", "4", "8");
     // What is asked for is what the kernels use.
-    let storage = kernels::SHADERS.iter().map(|shader| shader.storage.len()).max();
-    let workgroup = kernels::SHADERS.iter().filter_map(|shader| shader.workgroup).max();
+    let storage = kernels::shaders().iter().map(|shader| shader.storage.len()).max();
+    let workgroup = kernels::shaders().iter().filter_map(|shader| shader.workgroup).max();
     assert_eq!((storage, workgroup), (Some(6), Some(256)));
 }
 
@@ -252,7 +252,12 @@ fn refuses_populations_where_they_cannot_be() {
         "training states",
         "fewer networks"
     );
-    assert_refused!(many.evaluate(&one), Error::TooLarge { needed: 1_008, .. }, "Network::evaluate", "fewer networks");
+    assert_refused!(
+        many.evaluate(&one, Loss::SquaredError),
+        Error::TooLarge { needed: 1_008, .. },
+        "Network::evaluate",
+        "fewer networks"
+    );
 
     let three = population(3).unwrap();
     let data = Dataset::new(&gpu, &XOR_INPUTS, &XOR_TARGETS).unwrap();

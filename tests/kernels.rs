@@ -5,6 +5,7 @@ mod common;
 use common::*;
 use wgrad::kernels::{self, GatherConfig, TrainingState};
 use wgrad::reference::{self, Matrix, Order};
+use wgrad::{Activation, Loss};
 
 /// Sizes around a workgroup's 64 invocations, and primes.
 const SIZES: [usize; 9] = [1, 2, 7, 31, 63, 64, 65, 127, 257];
@@ -147,8 +148,8 @@ fn sigmoid_agrees_with_the_reference_and_stays_within_0_and_1() {
     let check = |layout, rows: usize, width: usize, x: &[f32]| {
         let placed_x = Placed::new(gpu, layout, rows, width, Some(x));
         let y = Placed::new(gpu, layout, rows, width, None);
-        run(gpu, &[kernels::sigmoid(gpu, &placed_x.rows, &y.rows).unwrap()]);
-        let expected = reference::sigmoid(&matrix(rows, width, x));
+        run(gpu, &[kernels::activation(gpu, Activation::Sigmoid, &placed_x.rows, &y.rows).unwrap()]);
+        let expected = reference::activation(Activation::Sigmoid, &matrix(rows, width, x));
         let y = y.read(gpu);
         assert_close("sigmoid", &y, expected.as_slice(), |_| 5e-7);
         assert!(y.iter().all(|y| (0.0..=1.0).contains(y)), "a sigmoid outside of [0, 1]");
@@ -172,9 +173,12 @@ fn sigmoid_backward_agrees_with_the_reference() {
         let placed_d_output = Placed::new(gpu, layout, rows, width, Some(&d_output));
         let placed_y = Placed::new(gpu, layout, rows, width, Some(&y));
         let d_input = Placed::new(gpu, layout, rows, width, None);
-        let dispatch = kernels::sigmoid_backward(gpu, &placed_d_output.rows, &placed_y.rows, &d_input.rows).unwrap();
-        run(gpu, &[dispatch]);
-        let expected = reference::sigmoid_backward(&matrix(rows, width, &d_output), &matrix(rows, width, &y)).unwrap();
+        let operands = [&placed_d_output, &placed_y, &d_input].map(|placed| &placed.rows);
+        let [d_output_rows, y_rows, d_input_rows] = operands;
+        let sigmoid = Activation::Sigmoid;
+        run(gpu, &[kernels::activation_backward(gpu, sigmoid, d_output_rows, y_rows, d_input_rows).unwrap()]);
+        let [d_output, y] = [&d_output, &y].map(|values| matrix(rows, width, values));
+        let expected = reference::activation_backward(sigmoid, &d_output, &y, &y).unwrap();
         // Three roundings.
         assert_close("sigmoid_backward", &d_input.read(gpu), expected.as_slice(), |i| {
             2.0 * EPSILON * expected.as_slice()[i].abs() + f64::from(f32::MIN_POSITIVE)
@@ -204,11 +208,13 @@ fn squared_error_agrees_with_the_reference_and_counts_only_samples() {
         let d_output = Placed::new(gpu, layout, rows, outputs, None);
         let state = state_with_rows(samples, rows, 0.1);
         gpu.queue().write_buffer(state.loss(), 0, &POISON.to_le_bytes());
-        run(gpu, &kernels::squared_error(gpu, &state, &placed_y.rows, &placed_t.rows, &d_output.rows).unwrap());
+        let operands = [&placed_y.rows, &placed_t.rows];
+        let (loss, last) = (Loss::SquaredError, Activation::Identity);
+        run(gpu, &kernels::loss(gpu, &state, loss, last, operands, &d_output.rows).unwrap());
 
         let count = samples * outputs;
         let [y, t] = [&y, &t].map(|values| matrix(samples, outputs, &values[..count]));
-        let (sum, expected) = reference::squared_error(&y, &t).unwrap();
+        let (sum, expected) = reference::loss(loss, last, &y, &t).unwrap();
         let found = d_output.read(gpu);
         // A difference is rounded once.
         assert_close("d_output", &found[..count], expected.as_slice(), |i| {

@@ -5,7 +5,7 @@ mod common;
 use common::case::bits;
 use common::*;
 use wgrad::reference::Order;
-use wgrad::{Dataset, Error, Gpu, Mlp, Network, Plan, TrainConfig, Trainer};
+use wgrad::{Dataset, Error, Gpu, Loss, Mlp, Network, Plan, TrainConfig, Trainer};
 
 /// The plans that can train populations on this device.
 fn plans() -> Vec<Plan> {
@@ -126,7 +126,7 @@ fn evaluation_gives_each_networks_loss_and_changes_nothing() {
     {
         let population = Network::population(gpu(), &mlp, count, 6).unwrap();
         let before = population.read_parameters().unwrap();
-        let losses = population.evaluate(&data).unwrap();
+        let losses = population.evaluate(&data, Loss::SquaredError).unwrap();
         assert_eq!(losses.len(), count);
         for (i, loss) in losses.iter().enumerate() {
             let order = Order { samples: samples as u32, batch_size: samples as u32, shuffle: None };
@@ -148,8 +148,8 @@ fn evaluation_takes_no_more_rows_at_a_time_than_a_binding_holds() {
     let data = Dataset::from_slices(gpu(), 256, &inputs, &[0.0; 256]).unwrap();
     let y = network.predict(&inputs[..8]).unwrap();
     let few = Dataset::from_slices(gpu(), 8, &inputs[..8], &y).unwrap();
-    assert!(network.evaluate(&data).unwrap()[0].is_finite());
-    assert!(network.evaluate(&few).unwrap()[0] <= 1e-6);
+    assert!(network.evaluate(&data, Loss::SquaredError).unwrap()[0].is_finite());
+    assert!(network.evaluate(&few, Loss::SquaredError).unwrap()[0] <= 1e-6);
 }
 
 #[test]
@@ -165,7 +165,7 @@ fn a_network_that_diverges_leaves_the_others_alone() {
         assert_eq!(finite, [true, false, true], "{plan}");
         let mean = trainer.latest_loss().unwrap().unwrap().loss;
         assert_close("mean", &[mean], &[f64::from(reports[0].loss + reports[2].loss) / 2.0], |_| 1e-6);
-        let losses = population.evaluate(&xor_data()).unwrap();
+        let losses = population.evaluate(&xor_data(), Loss::SquaredError).unwrap();
         assert!(losses[0].is_finite() && !losses[1].is_finite() && losses[2].is_finite());
         // If all networks diverge, that is an error.
         trainer.write_learning_rate(1e6).unwrap();

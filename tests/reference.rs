@@ -4,8 +4,8 @@
 mod common;
 
 use common::{XOR_INPUTS, XOR_TARGETS, normal, reference_training, uniform, xor_mlp};
-use wgrad::reference::{self, Layer, Linear, Matrix, NeuralNetwork, Order, Sigmoid, permutation};
-use wgrad::{Error, Mlp};
+use wgrad::reference::{self, ActivationLayer, Layer, Linear, Matrix, NeuralNetwork, Order, permutation};
+use wgrad::{Activation, Error, Loss, Mlp};
 
 #[track_caller]
 fn assert_near(found: &[f64], expected: &[f64], tolerance: f64) {
@@ -33,7 +33,8 @@ fn has_the_notebooks_linear_layer() {
 #[test]
 fn drives_the_notebooks_sigmoid_network_to_its_targets() {
     let w = Matrix::from_rows(&[[0.1, 0.2, 0.3], [-0.4, 0.5, 0.6]]);
-    let mut network = NeuralNetwork::new(vec![Box::new(Linear::new(w)), Box::new(Sigmoid::new())]);
+    let mut network =
+        NeuralNetwork::new(vec![Box::new(Linear::new(w)), Box::new(ActivationLayer::new(Activation::Sigmoid))]);
     let (x, t) = (Matrix::from_rows(&[[0.3, 0.5]]), Matrix::from_rows(&[[0.0, 0.0, 1.0]]));
     for _ in 0..100_000 {
         network.train_step(&x, &t, 0.1).unwrap();
@@ -92,7 +93,8 @@ fn gradients_agree_with_central_differences() {
         let t = Matrix::from_f32(*batch, mlp.output_width(), &uniform(seed, batch * mlp.output_width())).unwrap();
         let mut network = NeuralNetwork::from_parameters(mlp, &mlp.initial_parameters(seed).unwrap()).unwrap();
         let y = network.forward(&x).unwrap();
-        let d_x = network.backward(&reference::squared_error(&y, &t).unwrap().1).unwrap();
+        let d_x =
+            network.backward(&reference::loss(Loss::SquaredError, Activation::Identity, &y, &t).unwrap().1).unwrap();
         let gradient = network.d_parameters();
 
         let mut check = |what: &str, found: f64, differ: &mut dyn FnMut(f64) -> f64| {
@@ -106,7 +108,7 @@ fn gradients_agree_with_central_differences() {
         };
         let loss_at = |network: &mut NeuralNetwork, x: &Matrix| {
             let y = network.forward(x).unwrap();
-            reference::squared_error(&y, &t).unwrap().0
+            reference::loss(Loss::SquaredError, Activation::Identity, &y, &t).unwrap().0
         };
         let mut index = 0;
         for layer in 0..network.layers().len() {
@@ -258,13 +260,13 @@ fn refuses_shapes_that_do_not_fit() {
         reference::matmul(&two_by_three, &two_by_three).unwrap_err(),
         reference::matmul_transposed(&two_by_three, &three_by_two, 3).unwrap_err(),
         reference::outer_product(&two_by_three, &three_by_two, false).unwrap_err(),
-        reference::sigmoid_backward(&two_by_three, &three_by_two).unwrap_err(),
-        reference::squared_error(&two_by_three, &three_by_two).unwrap_err(),
+        reference::activation_backward(Activation::Sigmoid, &two_by_three, &three_by_two, &three_by_two).unwrap_err(),
+        reference::loss(Loss::SquaredError, Activation::Identity, &two_by_three, &three_by_two).unwrap_err(),
         reference::weight_update(&two_by_three, &three_by_two, 0.1, 1).unwrap_err(),
         reference::gather(&two_by_three, &[2]).unwrap_err(),
         Linear::new(two_by_three.clone()).forward(&two_by_three).unwrap_err(),
         Linear::new(two_by_three.clone()).backward(&two_by_three).unwrap_err(),
-        Sigmoid::new().backward(&two_by_three).unwrap_err(),
+        ActivationLayer::new(Activation::Sigmoid).backward(&two_by_three).unwrap_err(),
         Linear::new(two_by_three.clone()).update(0.1).unwrap_err(),
     ];
     for error in refused {

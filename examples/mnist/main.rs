@@ -131,6 +131,7 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
         shuffle: options.shuffle,
         seed: options.seed,
         plan: options.plan,
+        ..Default::default()
     };
     let mut trainer = Trainer::new(&network, &training, config)?;
     describe(&trainer);

@@ -181,6 +181,7 @@ fn train(options: &Options, path: &Path) -> Result<(Network, Scaling, Score), Bo
         shuffle: true,
         seed: options.seed,
         plan: options.plan,
+        ..Default::default()
     };
     let mut trainer = Trainer::new(&network, &data, config)?;
     println!("network  {mlp}, {} parameters; {about_layers}", mlp.parameter_count());

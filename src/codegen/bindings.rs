@@ -16,6 +16,8 @@ pub enum Access {
 pub enum UniformType {
     /// `u32`.
     U32,
+    /// `f32`.
+    F32,
     /// `vec2<u32>`.
     Vec2U32,
     /// `vec2<f32>`.
@@ -27,6 +29,7 @@ impl UniformType {
     pub fn wgsl(self) -> &'static str {
         match self {
             UniformType::U32 => "u32",
+            UniformType::F32 => "f32",
             UniformType::Vec2U32 => "vec2<u32>",
             UniformType::Vec2F32 => "vec2<f32>",
         }
@@ -43,6 +46,10 @@ pub(crate) struct Uniform {
 impl Uniform {
     pub fn u32(self, name: &'static str, value: u32) -> Self {
         self.member(name, UniformType::U32, &[value])
+    }
+
+    pub fn f32(self, name: &'static str, value: f32) -> Self {
+        self.member(name, UniformType::F32, &[value.to_bits()])
     }
 
     pub fn vec2_u32(self, name: &'static str, value: [u32; 2]) -> Self {

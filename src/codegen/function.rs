@@ -4,10 +4,13 @@
 //! loop over its outputs, its inputs or both, four per iteration. The parameters are read as vectors of four values, wherever a
 //! layer's rows begin: loops step by whole vectors, so that the offsets within a vector are known when the function is written.
 
-use super::functions::{self, Function, value};
+use super::functions::{self, Call, value};
+use super::head::share;
+use super::persistent::LOWEST;
 use super::source::Source;
 use super::spec::{LONGEST_LOOP, Layer};
 use super::vectors::{Chunk, chunks, plus};
+use crate::activation::Activation;
 use crate::mlp::Mlp;
 
 /// The most weights of a layer that is unrolled: 32 inputs by 32 outputs. Loops are nowhere faster, and take four times as long
@@ -71,7 +74,11 @@ pub(crate) fn write(mlp: &Mlp, name: &str, [group, binding]: [u32; 2]) -> (Strin
     let mut function = Exported { name, source: Source::default(), iterations: 0 };
     // The functions that it calls, then its body, which counts the iterations for the heading.
     let uses = layers.iter().flat_map(|layer| chunks(layer.outputs).map(|chunk| (layer.activation, chunk.width)));
-    functions::write(&mut function.source, &format!("{name}_"), &[Function::Value], &uses.collect::<Vec<_>>());
+    let mut calls = functions::calls(false, &uses.collect::<Vec<_>>());
+    if mlp.last_activation() == Activation::Softmax {
+        calls.push(Call { name: "softmax_share".to_owned(), width: 1 });
+    }
+    functions::write(&mut function.source, &format!("{name}_"), &calls);
     function.body(mlp, &layers);
 
     let body = std::mem::take(&mut function.source).finish();
@@ -79,7 +86,7 @@ pub(crate) fn write(mlp: &Mlp, name: &str, [group, binding]: [u32; 2]) -> (Strin
     function.source.comment(&[
         &format!("{name}   {mlp}, for one sample     reference: NeuralNetwork::forward"),
         "",
-        "Each layer is y = x · w, with a bias y = x · w + b, a sigmoid 1 / (1 + e^-y). Four outputs are a vector.",
+        "Each layer is y = x · w, with a bias y = x · w + b, then its activation. Four outputs are a vector.",
         &format!(
             "A call goes through {} loop iterations; all loops of an invocation should stay below {LONGEST_LOOP}.",
             function.iterations
@@ -121,22 +128,51 @@ impl Exported<'_> {
             x = self.layer(l, layer, x);
         }
         self.line("");
-        self.results(&(0..outputs).map(|index| x.value(index)).collect::<Vec<_>>());
+        let values = (0..outputs).map(|index| x.value(index)).collect::<Vec<_>>();
+        if mlp.last_activation() == Activation::Softmax {
+            self.results("var y =", &values);
+            self.softmax(outputs);
+        } else {
+            self.results("return", &values);
+        }
         self.line("}");
     }
 
-    /// Returns the outputs, several per line.
-    fn results(&mut self, outputs: &[String]) {
+    /// The statement `begin` with an array of the outputs, several per line.
+    fn results(&mut self, begin: &str, outputs: &[String]) {
         const OUTPUTS_PER_LINE: usize = 8;
         let ty = format!("array<f32, {}>", outputs.len());
         if outputs.len() <= OUTPUTS_PER_LINE {
-            return self.line(format!("return {ty}({});", outputs.join(", ")));
+            return self.line(format!("{begin} {ty}({});", outputs.join(", ")));
         }
-        self.line(format!("return {ty}("));
+        self.line(format!("{begin} {ty}("));
         for outputs in outputs.chunks(OUTPUTS_PER_LINE) {
             self.line(format!("{},", outputs.join(", ")));
         }
         self.line(");");
+    }
+
+    /// Returns the softmax of the array `y` of pre-activations.
+    fn softmax(&mut self, outputs: u32) {
+        let each = format!("for (var i = 0u; i < {outputs}u; i++) {{");
+        let share = format!("{}_{}", self.name, share(1, "y[i]", "maximum"));
+        self.source.comment(&["softmax"]);
+        self.source.lines(&[
+            &format!("var maximum = {LOWEST};"),
+            &each,
+            "maximum = max(maximum, y[i]);",
+            "}",
+            "var sum = 0.0;",
+            &each,
+            &format!("y[i] = {share};"),
+            "sum += y[i];",
+            "}",
+            &each,
+            "y[i] /= sum;",
+            "}",
+            "return y;",
+        ]);
+        self.iterations += 3 * u64::from(outputs);
     }
 
     /// `width` parameters, from the one `offset` values after vector number `base`.

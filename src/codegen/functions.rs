@@ -1,72 +1,143 @@
-//! The formulas of `shaders/activations` as WGSL functions of f32 and of vectors.
+//! The formulas of the tables as WGSL functions of f32 and of vectors, from the files of `shaders/`.
 
 use super::source::Source;
 use super::vectors::{distinct, vector};
-use crate::activation::{Activation, Formula};
+use crate::activation::{Activation, Derivative};
+use crate::loss::Loss;
 
-/// What a kernel calls of an activation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Function {
-    Value,
-    Derivative,
+/// Functions that formulas call.
+const SHARED: [&str; 4] = [
+    include_str!("../../shaders/functions/log1p.wgsl"),
+    include_str!("../../shaders/functions/logarithm.wgsl"),
+    include_str!("../../shaders/functions/sine_of_remainder.wgsl"),
+    include_str!("../../shaders/activations/softmax.wgsl"),
+];
+
+/// A function of the formulas' files, and the width of the vectors that it is called with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Call {
+    pub name: String,
+    pub width: u32,
 }
 
-impl Function {
-    /// What training calls, or measuring alone.
-    pub fn needed(trains: bool) -> &'static [Self] {
-        if trains { &[Function::Value, Function::Derivative] } else { &[Function::Value] }
-    }
-
-    fn suffix(self) -> &'static str {
-        match self {
-            Function::Value => "value",
-            Function::Derivative => "derivative",
-        }
-    }
+/// Each file of formulas.
+fn files() -> impl Iterator<Item = &'static str> {
+    let activations = Activation::ALL.iter().filter_map(|activation| activation.formula()).map(|formula| formula.wgsl);
+    let losses = Loss::ALL.iter().map(|loss| loss.formula().wgsl);
+    activations.chain(losses).chain(SHARED)
 }
 
-/// Writes these functions of each activation, for vectors of the widths that it is used with. Their names begin with
-/// `prefix`.
-pub(super) fn write(source: &mut Source, prefix: &str, functions: &[Function], uses: &[(Activation, u32)]) {
-    for &activation in Activation::ALL {
+/// The definition of a function, if that is the name of one.
+fn definition(name: &str) -> Option<&'static str> {
+    let begin = format!("\nfn {name}(");
+    files().find_map(|file| {
+        let start = file.find(&begin)? + 1;
+        let end = file[start..].find("\n}\n")? + "\n}\n".len();
+        Some(&file[start..start + end])
+    })
+}
+
+/// Writes a function as it stands in its file.
+pub(super) fn paste(source: &mut Source, name: &str) {
+    source.paste(definition(name).unwrap_or_default());
+}
+
+/// Writes the functions that are called, and what these call, each once. Their names begin with `prefix` and end with the
+/// width.
+pub(super) fn write(source: &mut Source, prefix: &str, calls: &[Call]) {
+    let mut written = Vec::new();
+    calls.iter().for_each(|call| write_once(source, prefix, call, &mut written));
+}
+
+fn write_once(source: &mut Source, prefix: &str, call: &Call, written: &mut Vec<Call>) {
+    let Some(definition) = definition(&call.name).filter(|_| !written.contains(call)) else { return };
+    written.push(call.clone());
+    for name in words(definition).filter(|&(word, is_identifier)| is_identifier && word != call.name).map(|word| word.0)
+    {
+        write_once(source, prefix, &Call { name: name.to_owned(), width: call.width }, written);
+    }
+    source.line("");
+    with_vectors(definition, prefix, call.width).lines().for_each(|line| source.line(line.trim_start()));
+}
+
+/// A definition for vectors: the types are exchanged, and the functions' names made one of many.
+fn with_vectors(text: &str, prefix: &str, width: u32) -> String {
+    let exchanged = words(text).map(|(word, is_identifier)| match (word, width) {
+        ("f32", _) => vector(width).to_owned(),
+        ("u32", 2..) => format!("vec{width}<u32>"),
+        _ if is_identifier && definition(word).is_some() => format!("{prefix}{word}{width}"),
+        _ => word.to_owned(),
+    });
+    exchanged.collect()
+}
+
+/// The identifiers of a text, and what is between them.
+fn words(text: &str) -> impl Iterator<Item = (&str, bool)> {
+    let is_letter = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        let is_identifier = rest.starts_with(is_letter);
+        let end = rest.find(|letter| is_letter(letter) != is_identifier).unwrap_or(rest.len());
+        let (word, after) = rest.split_at(end);
+        rest = after;
+        (!word.is_empty()).then_some((word, is_identifier))
+    })
+}
+
+/// The calls of an activation's value, and if it `trains`, of its derivative, at each of these widths.
+pub(super) fn calls(trains: bool, uses: &[(Activation, u32)]) -> Vec<Call> {
+    let mut calls = Vec::new();
+    for (i, &(activation, _)) in uses.iter().enumerate() {
         let Some(formula) = activation.formula() else { continue };
+        if uses[..i].iter().any(|(earlier, _)| *earlier == activation) {
+            continue;
+        }
         let widths = uses.iter().filter(|(used, _)| *used == activation).map(|&(_, width)| width);
         for width in distinct(&widths.collect::<Vec<_>>()) {
-            for function in functions {
-                source.line("");
-                definition(formula, *function, prefix, width).lines().for_each(|line| source.line(line));
-            }
+            let suffixes: &[&str] = if trains { &["value", "derivative"] } else { &["value"] };
+            calls.extend(suffixes.iter().map(|suffix| Call { name: format!("{}_{suffix}", formula.name), width }));
         }
     }
+    calls
 }
 
-/// The definition in the formula's file, with the type exchanged and the name made one of many.
-fn definition(formula: &Formula, function: Function, prefix: &str, width: u32) -> String {
-    let name = format!("{}_{}", formula.name, function.suffix());
-    let start = formula.wgsl.find(&format!("fn {name}(")).unwrap_or_default();
-    let length = formula.wgsl[start..].find("\n}\n").map_or(0, |end| end + "\n}\n".len());
-    formula.wgsl[start..start + length]
-        .replace(&name, &format!("{prefix}{name}{width}"))
-        .replace("f32", vector(width))
-        .lines()
-        .map(|line| line.trim_start().to_owned() + "\n")
-        .collect()
+/// An f32 as an expression of a vector of this width.
+pub(super) fn constant(value: f64, width: u32) -> String {
+    // The shortest digits that are this f32.
+    format!("{}({:?})", vector(width), value as f32)
+}
+
+/// A function's last argument: the parameter of an entry, if it has one.
+pub(super) fn last_argument(parameter: Option<f32>, width: u32) -> String {
+    parameter.map_or(String::new(), |parameter| format!(", {}", constant(parameter.into(), width)))
 }
 
 /// The expression for a vector of outputs, from the pre-activations `z`.
 pub(super) fn value(activation: Activation, prefix: &str, width: u32, z: &str) -> String {
     match activation.formula() {
-        Some(formula) => format!("{prefix}{}_value{width}({z})", formula.name),
+        Some(formula) => {
+            format!("{prefix}{}_value{width}({z}{})", formula.name, last_argument(activation.parameter(), width))
+        }
         None => z.to_owned(),
     }
 }
 
-/// The factor ` * dy/dz`, from a vector of outputs `y`: nothing where the derivative is 1.
-pub(super) fn times_derivative(activation: Activation, width: u32, y: &str) -> String {
-    match activation.formula() {
-        Some(formula) => format!(" * {}_derivative{width}({y})", formula.name),
-        None => String::new(),
+/// The derivative of an activation, from a vector of pre-activations `z` and of outputs `y`; none where it is 1.
+pub(super) fn derivative(activation: Activation, width: u32, z: &str, y: &str) -> Option<String> {
+    let formula = activation.formula()?;
+    let of = match formula.derivative {
+        Derivative::OfOutput(_) => y,
+        Derivative::OfPreActivation(_) => z,
+    };
+    Some(format!("{}_derivative{width}({of}{})", formula.name, last_argument(activation.parameter(), width)))
+}
+
+/// The factor ` * dy/dz` of a hidden layer: from its outputs `y`, or as the forward pass `kept` it. Nothing where it is 1.
+pub(super) fn times_derivative(activation: Activation, width: u32, y: &str, kept: &str) -> String {
+    if activation.keeps_derivative() {
+        return format!(" * {kept}");
     }
+    derivative(activation, width, "", y).map_or(String::new(), |derivative| format!(" * {derivative}"))
 }
 
 /// Whether an activation of 0 is 0, so that padding stays padding.

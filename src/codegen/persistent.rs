@@ -1,7 +1,7 @@
 //! What the persistent kernels share: how a source begins, what it binds, the loops over a batch, and the loss.
 
 use super::bindings::{Bindings, Uniform};
-use super::functions::times_derivative;
+use super::head::share;
 use super::source::Source;
 use super::spec::{PersistentSpec, Work};
 use super::sums::{Level, Nest};
@@ -15,6 +15,9 @@ static LEVELS: [Level; 3] = [
     Level { variable: "block", rows: BLOCK },
     Level { variable: "row", rows: 1 },
 ];
+
+/// Below every pre-activation, in WGSL.
+pub(super) const LOWEST: &str = "-3.4e38";
 
 /// What a persistent kernel binds; `R` is the type of a buffer. Views are an offset and a row stride, in values.
 #[derive(Clone, Debug, Default)]
@@ -178,31 +181,79 @@ pub(super) fn batch(
 }
 
 /// The loss of these chunks of the output, and if the kernel trains, the gradient with respect to the last layer's
-/// pre-activations. `sum_of` writes the sum over all lanes that have chunks.
+/// pre-activations, times `rate`. `lanes` says how values are combined over all lanes that have chunks.
 pub(super) fn head(
     source: &mut Source,
     spec: &PersistentSpec,
     chunks: impl Iterator<Item = Chunk> + Clone,
     rate: &str,
-    sum_of: impl FnOnce(&str) -> String,
+    lanes: &dyn OverLanes,
 ) {
-    let last = spec.last();
+    let (last, head) = (spec.last(), spec.head);
+    // Of values that a lane has past the outputs' end, nothing counts.
+    let masked = |chunk: Chunk, values: String, other: &str| match lanes.inside(chunk) {
+        Some(inside) => format!("select({}({other}), {values}, {inside})", chunk.ty()),
+        None => values,
+    };
+    let z = |chunk: Chunk| format!("z{last}_{}", chunk.index);
+    let t = |chunk: Chunk| format!("t_{}", chunk.index);
     source.line("");
     source.comment(&["the loss"]);
-    for Chunk { index, .. } in chunks.clone() {
-        source.line(format!("let e_{index} = y{last}_{index} - t_{index};"));
+    if head.is_of_rows() {
+        statistics(source, spec, chunks.clone(), lanes, &masked);
     }
-    let e = |chunk: Chunk| format!("e_{}", chunk.index);
-    let squares = sum(chunks.clone().map(|chunk| chunk.dot(&e(chunk), &e(chunk))));
-    source.line(format!("let loss = 0.5 * {};", sum_of(&squares)));
+    let call = |chunk: Chunk, function: &str| {
+        format!("{function}{}({})", chunk.width, head.arguments(&z(chunk), &head.targets(chunk.width, &t(chunk))))
+    };
+    for chunk in chunks.clone() {
+        source.line(format!("let e_{} = {};", chunk.index, masked(chunk, call(chunk, "loss_terms"), "")));
+    }
+    let terms = sum(chunks.clone().map(|chunk| chunk.sum(&format!("e_{}", chunk.index))));
+    source.line(format!("let loss = {};", lanes.sum(&terms)));
     if !spec.trains() {
         return;
     }
     source.line("");
     source.comment(&["backward, by the weights as they are before the update"]);
     for chunk in chunks {
-        let y = format!("y{last}_{}", chunk.index);
-        let derivative = times_derivative(spec.layers[last].activation, chunk.width, &y);
-        source.line(format!("let d{last}_{} = {rate} * {}{derivative};", chunk.index, e(chunk)));
+        let gradient = masked(chunk, call(chunk, "loss_gradient"), "");
+        source.line(format!("let d{last}_{} = {rate}{gradient};", chunk.index));
     }
+}
+
+/// How a kernel combines the values of its lanes.
+pub(super) trait OverLanes {
+    /// The name of the mask of a chunk of the outputs, if not all of its values exist.
+    fn inside(&self, chunk: Chunk) -> Option<String>;
+    /// The expression of a sum over all lanes.
+    fn sum(&self, values: &str) -> String;
+    /// The expression of the largest value of all lanes.
+    fn max(&self, values: &str) -> String;
+}
+
+/// The statistics of the row of outputs.
+fn statistics(
+    source: &mut Source,
+    spec: &PersistentSpec,
+    chunks: impl Iterator<Item = Chunk> + Clone,
+    lanes: &dyn OverLanes,
+    masked: &dyn Fn(Chunk, String, &str) -> String,
+) {
+    let last = spec.last();
+    let name = |letter: &str, chunk: Chunk| format!("{letter}_{}", chunk.index);
+    for chunk in chunks.clone() {
+        let z = format!("z{last}_{}", chunk.index);
+        source.line(format!("let {} = {};", name("m", chunk), masked(chunk, z, LOWEST)));
+    }
+    let maxima = chunks.clone().map(|chunk| chunk.max(&name("m", chunk)));
+    let maximum = maxima.reduce(|left, right| format!("max({left}, {right})")).unwrap_or_default();
+    source.line(format!("let maximum = {};", lanes.max(&maximum)));
+    for chunk in chunks.clone() {
+        let share = share(chunk.width, &name("m", chunk), "maximum");
+        source.line(format!("let {} = {};", name("s", chunk), masked(chunk, share, "")));
+        let targets = spec.head.targets(chunk.width, &name("t", chunk));
+        source.line(format!("let {} = {};", name("u", chunk), masked(chunk, targets, "")));
+    }
+    let total = |letter: &str| lanes.sum(&sum(chunks.clone().map(|chunk| chunk.sum(&name(letter, chunk)))));
+    source.line(format!("let statistics = Statistics(maximum, {}, {});", total("s"), total("u")));
 }

@@ -20,7 +20,8 @@ pub(crate) fn count(spec: &PersistentSpec, lanes: u32) -> u64 {
         let layer = &spec.layers[l];
         let outputs = u64::from(if registers.is_sharded(l) { registers.shard(layer.outputs) } else { layer.outputs });
         let rows = u64::from(registers.input_width(l)) + u64::from(layer.bias);
-        (spec.copies() * rows + 1) * outputs
+        let values = if spec.trains() && layer.activation.keeps_derivative() { 2 } else { 1 };
+        (spec.copies() * rows + values) * outputs
     });
     // The lanes of a subgroup read the targets only when they are needed.
     let targets = if lanes == 1 { spec.outputs() } else { 0 };

@@ -1,6 +1,8 @@
 //! What shaders are written for: a network's layers, a batch, and how its samples lie.
 
+use super::head::Head;
 use crate::activation::Activation;
+use crate::loss::Loss;
 use crate::mlp::Mlp;
 
 /// No invocation runs a loop longer than this in one dispatch: Mesa 22.3 silently stops a shader's loops after 65,535
@@ -65,7 +67,9 @@ pub(crate) struct PersistentSpec {
     pub network: String,
     /// The values of a sample's input.
     pub inputs: u32,
+    /// Without the activation of the last, which belongs to the head.
     pub layers: Vec<Layer>,
+    pub head: Head,
     /// The parameters of one network.
     pub parameters: u32,
     pub batch_size: u32,
@@ -76,12 +80,13 @@ pub(crate) struct PersistentSpec {
 }
 
 impl PersistentSpec {
-    /// The network must have been checked: its sizes fit in 32 bits.
-    pub fn new(mlp: &Mlp, batch_size: u32, shuffle: bool, work: Work) -> Self {
+    /// The network must have been checked, its sizes fit in 32 bits; and the loss for it.
+    pub fn new(mlp: &Mlp, loss: Loss, batch_size: u32, shuffle: bool, work: Work) -> Self {
         PersistentSpec {
             network: mlp.to_string(),
             inputs: mlp.input_width() as u32,
-            layers: Layer::of(mlp),
+            layers: Layer::of(&mlp.without_last_activation()),
+            head: Head::of(mlp, loss),
             parameters: mlp.parameter_count() as u32,
             batch_size,
             shuffle,

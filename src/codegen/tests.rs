@@ -13,10 +13,11 @@ use std::sync::LazyLock;
 use naga::valid::{Capabilities, ShaderStages, SubgroupOperationSet, ValidationFlags, Validator};
 use naga::{Module, valid::ModuleInfo};
 
-use super::functions::{self, Function};
+use super::functions::{self, Call};
 use super::source::Source;
 use super::{Access, Bindings};
 use crate::activation::Activation;
+use crate::loss::Loss;
 use crate::mlp::Mlp;
 
 include!("../../tests/common/networks.rs");
@@ -55,20 +56,22 @@ fn assert_bindings<R>(entry_point: &str, bindings: &Bindings<R>, valid: &(Module
     assert_binds(&kernel, &valid.0, &valid.1);
 }
 
-/// The functions of each activation are found in its file, and nothing else is there that kernels would miss.
+/// The functions of each formula are found in its file, nothing else is there that kernels would miss, and they hold for
+/// vectors of every width.
 #[test]
-fn files_of_activations_hold_the_value_and_the_derivative() {
-    for &activation in Activation::ALL {
-        let Some(formula) = activation.formula() else { continue };
-        let module = naga::front::wgsl::parse_str(formula.wgsl).unwrap();
-        let names = module.functions.iter().map(|(_, function)| function.name.clone().unwrap());
-        let expected = ["value", "derivative"].map(|suffix| format!("{}_{suffix}", formula.name));
-        assert_eq!(names.collect::<Vec<_>>(), expected, "{}", formula.name);
-        assert!(module.constants.is_empty() && module.global_variables.is_empty(), "{}", formula.name);
-        let mut source = Source::default();
-        let all = [Function::Value, Function::Derivative];
-        functions::write(&mut source, "f_", &all, &[1, 2, 3, 4].map(|width| (activation, width)));
-        assert_valid(formula.name, &source.finish());
+fn files_of_formulas_hold_the_value_and_the_derivative() {
+    let activations = Activation::ALL.iter().filter_map(|activation| activation.formula());
+    let activations = activations.map(|formula| (formula.name, formula.wgsl));
+    for (name, wgsl) in activations.chain(Loss::ALL.iter().map(|loss| (loss.name(), loss.formula().wgsl))) {
+        let names = wgsl.lines().filter_map(|line| line.strip_prefix("fn ")?.split('(').next()).collect::<Vec<_>>();
+        assert_eq!(names, ["value", "derivative"].map(|suffix| format!("{name}_{suffix}")));
+        for width in 1..=4 {
+            let mut source = Source::default();
+            let calls = names.iter().map(|name| Call { name: (*name).to_owned(), width });
+            functions::write(&mut source, "f_", &calls.collect::<Vec<_>>());
+            let (module, _) = assert_valid(name, &source.finish());
+            assert!(module.constants.is_empty() && module.global_variables.is_empty(), "{name}");
+        }
     }
 }
 

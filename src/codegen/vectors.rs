@@ -43,6 +43,20 @@ impl Chunk {
         if values.len() == 1 { values[0].clone() } else { format!("{}({})", self.ty(), values.join(", ")) }
     }
 
+    /// The sum of a chunk's values.
+    pub fn sum(&self, name: &str) -> String {
+        match self.width {
+            4 => format!("dot({name}, vec4<f32>(1.0))"),
+            width => sum((0..width).map(|i| self.component(name, i))),
+        }
+    }
+
+    /// The largest of a chunk's values.
+    pub fn max(&self, name: &str) -> String {
+        let values = (0..self.width).map(|i| self.component(name, i));
+        values.reduce(|left, right| format!("max({left}, {right})")).unwrap_or_default()
+    }
+
     /// The sum of the products of two chunks' values.
     pub fn dot(&self, left: &str, right: &str) -> String {
         if self.width == 1 { format!("{left} * {right}") } else { format!("dot({left}, {right})") }

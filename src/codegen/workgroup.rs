@@ -8,12 +8,14 @@
 mod memory;
 mod transfer;
 
-use super::functions::{times_derivative, value};
+use super::functions::{derivative, times_derivative, value};
+use super::head::share;
+use super::persistent::LOWEST;
 use super::source::Source;
 use super::spec::{LONGEST_LOOP, Layer, PersistentSpec};
 use super::sums::{Level, Nest};
-use super::vectors::{divided, plus, remainder, times};
-use memory::{blocks, columns, padded_rows, tile_rows, tiles};
+use super::vectors::{columns_of, divided, plus, remainder, times};
+use memory::{blocks, columns, padded_rows, partial_losses, tile_rows};
 pub(crate) use memory::{bytes, widest_phase};
 
 /// A kernel's source, and how long its loops are.
@@ -106,6 +108,10 @@ impl Workgroup<'_> {
             self.forward(l);
             self.barrier();
         }
+        if spec.head.is_of_rows() {
+            self.rows_of_outputs();
+            self.barrier();
+        }
         self.loss();
         if spec.trains() {
             for l in (0..spec.layers.len()).rev() {
@@ -149,55 +155,132 @@ impl Workgroup<'_> {
             self.line(format!("sum_{r} += x_{r}.x * w_x + x_{r}.y * w_y + x_{r}.z * w_z + x_{r}.w * w_w;"));
         }
         self.line("}");
-        if l == spec.last() {
-            self.line("var tile_loss = 0.0;");
+        let has_loss = l == spec.last() && !spec.head.is_of_rows();
+        if has_loss {
+            self.line("var loss = 0.0;");
         }
         for r in 0..tile_rows(spec) {
             self.output(l, layer, r);
         }
-        if l == spec.last() {
-            self.line("tile_losses[tile] = 0.5 * tile_loss;");
+        if has_loss {
+            self.line("partial_losses[tile] = loss;");
         }
         self.line("}");
     }
 
-    /// A row of a tile of layer `l`'s outputs; for the last layer the loss and its gradient.
+    /// A row of a tile of layer `l`'s outputs; of the last layer's pre-activations, the loss and its gradient.
     fn output(&mut self, l: usize, layer: &Layer, r: u32) {
         let (spec, outputs) = (self.spec, columns(layer.outputs));
         let index = element(&plus("row", r), outputs, "column");
         let bias = if layer.bias { format!(" + b{l}[column]") } else { String::new() };
-        self.line(format!("var y_{r} = sum_{r}{bias};"));
-        if layer.activation.formula().is_some() {
-            self.line(format!("y_{r} = {};", value(layer.activation, "", 4, &format!("y_{r}"))));
+        self.line(format!("let z_{r} = sum_{r}{bias};"));
+        if l == spec.last() {
+            return self.head(&index, r);
         }
+        self.line(format!("var y_{r} = {};", value(layer.activation, "", 4, &format!("z_{r}"))));
         self.mask(&format!("y_{r}"), "column", layer.outputs, layer.activation);
-        if l < spec.last() {
-            self.line(format!("y{l}[{index}] = y_{r};"));
-            return;
+        self.line(format!("y{l}[{index}] = y_{r};"));
+        let kept = derivative(layer.activation, 4, &format!("z_{r}"), "");
+        if let Some(kept) = kept.filter(|_| spec.trains() && layer.activation.keeps_derivative()) {
+            self.line(format!("f{l}[{index}] = {kept};"));
         }
-        self.line(format!("var e_{r} = vec4<f32>();"));
-        self.line(format!("if {} < batch.rows {{", plus("row", r)));
-        let sample = self.sample(&plus("row", r));
-        self.line(format!("let offset = targets_view.x + {sample} * targets_view.y;"));
-        self.line(format!("e_{r} = y_{r} - {};", self.read(1, "column", layer.outputs)));
-        self.line("}");
-        self.line(format!("tile_loss += dot(e_{r}, e_{r});"));
+    }
+
+    /// The loss and its gradient of a row of a tile of the last pre-activations. A loss of rows comes later, and only takes
+    /// these.
+    fn head(&mut self, index: &str, r: u32) {
+        let (spec, last) = (self.spec, self.spec.last());
+        if spec.head.is_of_rows() {
+            return self.line(format!("d{last}[{index}] = z_{r};"));
+        }
         if spec.trains() {
-            let derivative = times_derivative(layer.activation, 4, &format!("y_{r}"));
-            self.line(format!("d{l}[{index}] = rate * e_{r}{derivative};"));
+            self.line(format!("var d_{r} = vec4<f32>();"));
         }
+        self.line(format!("if {} < batch.rows {{", plus("row", r)));
+        self.line(format!("let offset = {};", self.targets_of(&plus("row", r))));
+        self.line(format!("let t = {};", self.read(1, "column", spec.outputs())));
+        let arguments = spec.head.arguments(&format!("z_{r}"), "t");
+        let terms = self.inside(format!("loss_terms4({arguments})"), "column");
+        self.line(format!("loss += dot({terms}, vec4<f32>(1.0));"));
+        if spec.trains() {
+            let gradient = self.inside(format!("loss_gradient4({arguments})"), "column");
+            self.line(format!("d_{r} = rate * {gradient};"));
+        }
+        self.line("}");
+        if spec.trains() {
+            self.line(format!("d{last}[{index}] = d_{r};"));
+        }
+    }
+
+    /// The loss and its gradient, row by row, where the loss takes a row's outputs together.
+    fn rows_of_outputs(&mut self) {
+        let (spec, last) = (self.spec, self.spec.last());
+        let outputs = columns(spec.outputs());
+        self.phase("the loss of each row, and its gradient");
+        self.share("row", padded_rows(spec), 3 * u64::from(outputs));
+        let index = element("row", outputs, "i");
+        let each = format!("for (var i = 0u; i < {outputs}u; i++) {{");
+        let z = format!("d{last}[{index}]");
+        let t = spec.head.targets(4, &self.read(1, "i", spec.outputs()));
+        // Rows past the batch's end take its last sample's targets, and do not count.
+        let offset = self.targets_of("min(row, batch.rows - 1u)");
+        let masked = self.inside_or(z.clone(), "i", LOWEST);
+        self.source.lines(&[
+            &format!("let offset = {offset};"),
+            "var loss = 0.0;",
+            &format!("var largest = vec4<f32>({LOWEST});"),
+            &each,
+            &format!("largest = max(largest, {masked});"),
+            "}",
+            "let maximum = max(max(largest.x, largest.y), max(largest.z, largest.w));",
+            "var sum = vec4<f32>();",
+            "var total = vec4<f32>();",
+            &each,
+            &format!("sum += {};", self.inside(share(4, &z, "maximum"), "i")),
+            &format!("total += {};", self.inside(t.clone(), "i")),
+            "}",
+            "let statistics = Statistics(maximum, dot(sum, vec4<f32>(1.0)), dot(total, vec4<f32>(1.0)));",
+            &each,
+            &format!("let z = {z};"),
+            &format!("let t = {t};"),
+            &format!("loss += dot({}, vec4<f32>(1.0));", self.inside("loss_terms4(z, t, statistics)".to_owned(), "i")),
+        ]);
+        if spec.trains() {
+            let gradient = self.inside("loss_gradient4(z, t, statistics)".to_owned(), "i");
+            self.line(format!("{z} = select(vec4<f32>(), rate * {gradient}, row < batch.rows);"));
+        }
+        self.source.lines(&["}", "partial_losses[row] = select(0.0, loss, row < batch.rows);", "}"]);
+    }
+
+    /// The index of a batch row's targets in their buffer.
+    fn targets_of(&self, row: &str) -> String {
+        format!("targets_view.x + {} * targets_view.y", self.sample(row))
+    }
+
+    /// Values of the outputs, 0 past the last of them.
+    fn inside(&self, values: String, column: &str) -> String {
+        if self.spec.head.keeps_zero() { values } else { self.inside_or(values, column, "") }
+    }
+
+    /// Values of the outputs, `other` past the last of them.
+    fn inside_or(&self, values: String, column: &str, other: &str) -> String {
+        let outputs = self.spec.outputs();
+        if outputs.is_multiple_of(4) {
+            return values;
+        }
+        format!("select(vec4<f32>({other}), {values}, {} < vec4({outputs}u))", columns_of(column))
     }
 
     /// The batch's loss, summed by one invocation while the others go on.
     fn loss(&mut self) {
-        let tiles = tiles(self.spec, self.spec.outputs());
+        let parts = partial_losses(self.spec);
         self.phase("the loss, summed by one invocation while the others go on");
-        self.iterations += u64::from(tiles);
+        self.iterations += u64::from(parts);
         self.source.lines(&[
             "if invocation == 0u {",
             "var loss = 0.0;",
-            &format!("for (var tile = 0u; tile < {tiles}u; tile++) {{"),
-            "loss += tile_losses[tile];",
+            &format!("for (var i = 0u; i < {parts}u; i++) {{"),
+            "loss += partial_losses[i];",
             "}",
             "losses = add_loss(losses, batch, samples, loss);",
             "}",
@@ -221,7 +304,8 @@ impl Workgroup<'_> {
         let b = l - 1;
         for r in 0..tile_rows(spec) {
             let index = element(&plus("row", r), inputs, "column");
-            let derivative = times_derivative(before.activation, 4, &format!("y{b}[{index}]"));
+            let (y, kept) = (format!("y{b}[{index}]"), format!("f{b}[{index}]"));
+            let derivative = times_derivative(before.activation, 4, &y, &kept);
             self.line(format!("d{b}[{index}] = sum_{r}{derivative};"));
         }
         self.line("}");

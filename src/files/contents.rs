@@ -185,6 +185,5 @@ fn parse_mlp(text: &str) -> Option<Mlp> {
 
 /// The activation that a file calls by this name; the identity is what a layer has without one.
 fn activation(name: &str) -> Option<Activation> {
-    let named = Activation::ALL.iter().find(|activation| activation.name() == name);
-    named.copied().filter(|&activation| activation != Activation::Identity)
+    name.parse().ok().filter(|&activation| activation != Activation::Identity)
 }

@@ -1,5 +1,7 @@
 //! The confusion matrix: counts of samples per class and predicted class.
 
+use std::borrow::Cow;
+
 use super::{Dispatch, Shader, TrainingState, WORKGROUP};
 use crate::codegen::{Access, LONGEST_LOOP, Uniform, UniformType};
 use crate::error::{Error, Result};
@@ -8,7 +10,10 @@ use crate::rows::Rows;
 
 pub(super) const CONFUSION: Shader<'static> = Shader {
     entry_point: "confusion",
-    source: concat!(include_str!("../../shaders/state.wgsl"), include_str!("../../shaders/confusion.wgsl")),
+    source: Cow::Borrowed(concat!(
+        include_str!("../../shaders/state.wgsl"),
+        include_str!("../../shaders/confusion.wgsl")
+    )),
     workgroup: Some(WORKGROUP),
     uniform: &[
         ("y_view", UniformType::Vec2U32),
@@ -16,6 +21,7 @@ pub(super) const CONFUSION: Shader<'static> = Shader {
         ("rows", UniformType::U32),
         ("outputs", UniformType::U32),
         ("classes", UniformType::U32),
+        ("threshold", UniformType::F32),
     ],
     storage: &[Access::Read, Access::Read, Access::Read, Access::ReadWrite],
 };
@@ -28,14 +34,20 @@ pub(crate) fn classes(outputs: usize) -> usize {
 /// Adds each sample of the current batch of `state` to the confusion matrix `counts`: u32 `[classes, classes]`, one row
 /// per class of `t`, one column per class of `y`. `y` and `t` are `[rows, outputs]`. The class of a row is the index of
 /// its largest value, the first if several are equal, and there are as many classes as outputs. With one output there
-/// are two classes: 1 from 0.5 on, else 0.
+/// are two classes: of `y` 1 from `threshold` on, else 0, and of `t` from 0.5 on.
 ///
 /// Source: [`reference::confusion`](crate::reference::confusion).
 ///
 /// # Errors
 /// [`Error::Shapes`] for operands whose shapes do not match; [`Error::TooLarge`] for more than 32,768 outputs; the errors
 /// of invalid [`Rows`].
-pub fn confusion(gpu: &Gpu, state: &TrainingState, y: &Rows, t: &Rows, counts: &Rows) -> Result<Dispatch> {
+pub fn confusion(
+    gpu: &Gpu,
+    state: &TrainingState,
+    [y, t]: [&Rows; 2],
+    threshold: f32,
+    counts: &Rows,
+) -> Result<Dispatch> {
     let operation = "confusion";
     let y = y.operand(gpu, operation, "y")?;
     let t = t.operand(gpu, operation, "t")?;
@@ -63,7 +75,8 @@ pub fn confusion(gpu: &Gpu, state: &TrainingState, y: &Rows, t: &Rows, counts: &
         .vec2_u32("t_view", t.view)
         .u32("rows", y.rows)
         .u32("outputs", y.width)
-        .u32("classes", classes);
+        .u32("classes", classes)
+        .f32("threshold", threshold);
     let storage = [state.batch(), y.binding(), t.binding(), counts.binding()];
     Dispatch::new(gpu, &CONFUSION, uniform, &storage, y.rows)
 }

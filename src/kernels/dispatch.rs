@@ -1,5 +1,6 @@
 //! Kernels with their bindings, ready to be recorded.
 
+use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -17,7 +18,7 @@ pub struct Shader<'a> {
     /// The name of the entry point, and of the kernel.
     pub entry_point: &'static str,
     /// The WGSL source.
-    pub source: &'a str,
+    pub source: Cow<'a, str>,
     /// The value of the override constant `WORKGROUP`, the invocations per workgroup, if the kernel has it.
     pub workgroup: Option<u32>,
     /// The members of the uniform, binding 0, in order.
@@ -56,7 +57,7 @@ impl Dispatch {
     ) -> Result<Self> {
         debug_assert_eq!(uniform.members(), shader.uniform, "{}", shader.entry_point);
         debug_assert_eq!(storage.len(), shader.storage.len(), "{}", shader.entry_point);
-        let &Shader { entry_point, source, workgroup, storage: access, .. } = shader;
+        let &Shader { entry_point, ref source, workgroup, storage: access, .. } = shader;
         let workgroups = grid(gpu, entry_point, workgroup.unwrap_or(1), invocations.into())?;
         let kernel = Kernel { entry_point, source, workgroup, read_only: &read_only(access) };
         Dispatch::bind(gpu, &kernel, &uniform, storage, workgroups)

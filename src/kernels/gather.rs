@@ -1,5 +1,7 @@
 //! Copies the samples of a batch, in the data set's order or a shuffled one.
 
+use std::borrow::Cow;
+
 use super::{Dispatch, Shader, TrainingState, WORKGROUP};
 use crate::codegen::{Access, Uniform, UniformType};
 use crate::error::Result;
@@ -9,11 +11,11 @@ use crate::samples::{EncodedRows, Encoding};
 
 pub(super) const GATHER: Shader<'static> = Shader {
     entry_point: "gather",
-    source: concat!(
+    source: Cow::Borrowed(concat!(
         include_str!("../../shaders/state.wgsl"),
         include_str!("../../shaders/permutation.wgsl"),
         include_str!("../../shaders/gather.wgsl")
-    ),
+    )),
     workgroup: Some(WORKGROUP),
     uniform: &[
         ("inputs_view", UniformType::Vec2U32),

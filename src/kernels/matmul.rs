@@ -1,5 +1,7 @@
 //! `y = x · w` and `d_input = d_output · wᵀ`.
 
+use std::borrow::Cow;
+
 use super::{Dispatch, Shader, WORKGROUP, has_bias, term_ranges};
 use crate::codegen::{Access, LONGEST_LOOP, Uniform, UniformType};
 use crate::error::Result;
@@ -10,7 +12,7 @@ const SOURCE: &str = include_str!("../../shaders/matmul.wgsl");
 
 pub(super) const MATMUL: Shader<'static> = Shader {
     entry_point: "matmul",
-    source: SOURCE,
+    source: Cow::Borrowed(SOURCE),
     workgroup: Some(WORKGROUP),
     uniform: &[
         ("x_view", UniformType::Vec2U32),
@@ -28,7 +30,7 @@ pub(super) const MATMUL: Shader<'static> = Shader {
 
 pub(super) const MATMUL_TRANSPOSED: Shader<'static> = Shader {
     entry_point: "matmul_transposed",
-    source: SOURCE,
+    source: Cow::Borrowed(SOURCE),
     workgroup: Some(WORKGROUP),
     uniform: &[
         ("d_output_view", UniformType::Vec2U32),

@@ -1,5 +1,7 @@
 //! `d_weights = xᵀ · d_output`.
 
+use std::borrow::Cow;
+
 use super::{Dispatch, Shader, WORKGROUP, has_bias, term_ranges};
 use crate::codegen::{Access, LONGEST_LOOP, Uniform, UniformType};
 use crate::error::Result;
@@ -8,7 +10,7 @@ use crate::rows::Rows;
 
 pub(super) const OUTER_PRODUCT: Shader<'static> = Shader {
     entry_point: "outer_product",
-    source: include_str!("../../shaders/outer_product.wgsl"),
+    source: Cow::Borrowed(include_str!("../../shaders/outer_product.wgsl")),
     workgroup: Some(WORKGROUP),
     uniform: &[
         ("x_view", UniformType::Vec2U32),

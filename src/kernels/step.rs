@@ -1,6 +1,8 @@
 //! Ends a training step.
 
-use super::squared_error::{SUM_WORKGROUP, check_partials};
+use std::borrow::Cow;
+
+use super::loss::{SUM_WORKGROUP, check_partials};
 use super::{Dispatch, Shader, TrainingState, WORKGROUP};
 use crate::codegen::{Access, Uniform, UniformType};
 use crate::error::Result;
@@ -16,7 +18,7 @@ const SOURCE: &str = concat!(
 
 pub(super) const STEP: Shader<'static> = Shader {
     entry_point: "step",
-    source: SOURCE,
+    source: Cow::Borrowed(SOURCE),
     workgroup: Some(WORKGROUP),
     uniform: &[("batch_size", UniformType::U32)],
     storage: &[Access::Read, Access::ReadWrite, Access::Read],
@@ -24,7 +26,7 @@ pub(super) const STEP: Shader<'static> = Shader {
 
 pub(super) const STEP_OF_PARTIALS: Shader<'static> = Shader {
     entry_point: "step_of_partials",
-    source: SOURCE,
+    source: Cow::Borrowed(SOURCE),
     workgroup: Some(SUM_WORKGROUP),
     uniform: &[("batch_size", UniformType::U32), ("partials", UniformType::U32)],
     storage: &[Access::Read, Access::ReadWrite, Access::Read],

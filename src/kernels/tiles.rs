@@ -2,8 +2,8 @@
 //!
 //! | kernel | computes | replaces |
 //! | --- | --- | --- |
-//! | `tiled_forward` | `y = f(x · w)`, and for a network's last layer the loss and its gradient | `gather`, `matmul`, `sigmoid`, `squared_error`, `sigmoid_backward` |
-//! | `tiled_backward` | `d_input = (d_output · wᵀ) · f'(z)` | `matmul_transposed`, `sigmoid_backward` |
+//! | `tiled_forward` | `y = f(x · w)`, and for a network's last layer the loss and its gradient | `gather`, `matmul`, `activation`, `loss` |
+//! | `tiled_backward` | `d_input = (d_output · wᵀ) · f'(z)` | `matmul_transposed`, `activation_backward` |
 //! | `tiled_update` | `w -= learning_rate · xᵀ · d_output / batch size`, or only the gradients | `outer_product`, `weight_update` |
 //!
 //! A tile is a few rows by a few `vec4` chunks of columns. One invocation accumulates one tile; where that gives too few
@@ -12,6 +12,7 @@
 use super::gather::seed_words;
 use super::{Dispatch, Resource, TrainingState, term_ranges};
 use crate::activation::Activation;
+use crate::codegen::head::Head;
 use crate::codegen::tiles::backward::{self, Backward};
 use crate::codegen::tiles::forward::{self, End, Forward, Target};
 use crate::codegen::tiles::update::{self, ROWS_PER_SLICE, Update};
@@ -96,10 +97,11 @@ pub(crate) struct ForwardLayer<'a> {
 /// What a forward kernel writes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Output<'a> {
-    /// The layer's output.
-    Rows(&'a Rows),
-    /// The gradient of the loss with respect to the pre-activations, in rows padded to `vec4`, and the partial losses.
-    Loss { d_output: &'a Rows, targets: &'a EncodedRows, partial_losses: &'a Rows },
+    /// The layer's output, and in rows padded to `vec4`, its derivative with respect to the pre-activations.
+    Rows { y: &'a Rows, kept: Option<&'a Rows> },
+    /// The gradient of the loss with respect to the pre-activations, in rows padded to `vec4`, and the partial losses. The loss
+    /// is not one of rows.
+    Loss { head: Head, d_output: &'a Rows, targets: &'a EncodedRows, partial_losses: &'a Rows },
 }
 
 /// The most partial losses that a workgroup of eight invocations can sum within the longest loop.
@@ -133,16 +135,18 @@ pub(crate) fn forward(gpu: &Gpu, layer: ForwardLayer<'_>, output: Output<'_>) ->
     let samples = matches!(layer.x, Input::Samples(_));
     let shuffle = layer.batch.and_then(|batch| batch.shuffle).filter(|_| samples);
 
-    let y_rows = match output {
-        Output::Rows(y) => y,
-        Output::Loss { d_output, .. } => d_output,
+    let (y_rows, kept_rows) = match output {
+        Output::Rows { y, kept } => (y, kept),
+        Output::Loss { d_output, .. } => (d_output, None),
     };
     let y = y_rows.operand(gpu, operation, "y")?;
+    let kept = kept_rows.map(|kept| kept.operand(gpu, operation, "kept")).transpose()?;
     let mut operands = forward::Operands {
         x: matrix(&x),
         x_scale: layer.x.scale(),
         w: matrix(&w),
         y: matrix(&y),
+        kept: kept.as_ref().map(matrix).unwrap_or_default(),
         seed: seed_words(shuffle),
         order: layer.batch.map(|batch| batch.order.as_entire_binding()),
         batch: layer.batch.as_ref().map(|batch| batch.state.batch()),
@@ -155,13 +159,13 @@ pub(crate) fn forward(gpu: &Gpu, layer: ForwardLayer<'_>, output: Output<'_>) ->
     };
     let mut end = End::Output(layout(&y));
     let (t, losses);
-    if let Output::Loss { targets, partial_losses, .. } = output {
+    if let Output::Loss { head, targets, partial_losses, .. } = output {
         t = targets.rows.operand(gpu, operation, "t")?;
         losses = partial_losses.operand(gpu, operation, "partial_losses")?;
         (operands.t, operands.partial_losses) = (matrix(&t), Some(losses.binding()));
-        end = End::Loss(Target::Values);
+        end = End::Loss(Target::Values, head);
         if let Encoding::Class { off, on } = targets.encoding {
-            (operands.t_scale, end) = ([on, off], End::Loss(Target::Class));
+            (operands.t_scale, end) = ([on, off], End::Loss(Target::Class, head));
         }
     }
     let kernel = Forward {
@@ -173,6 +177,7 @@ pub(crate) fn forward(gpu: &Gpu, layer: ForwardLayer<'_>, output: Output<'_>) ->
         shuffle: shuffle.is_some(),
         bias: layer.bias,
         activation: layer.activation,
+        keeps: kept.is_some(),
         tail: !inputs.is_multiple_of(4),
     };
     let source = kernel.source();
@@ -182,8 +187,10 @@ pub(crate) fn forward(gpu: &Gpu, layer: ForwardLayer<'_>, output: Output<'_>) ->
 /// The operations fused into a layer's backward pass.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Fused<'a> {
-    /// The layer's input, in rows padded to `vec4`; only if the activation or the update reads it.
+    /// The layer's input, in rows padded to `vec4`, which the activation or the update may read.
     pub y: Option<&'a Rows>,
+    /// The activation's derivative, as the forward pass kept it, in rows padded to `vec4`.
+    pub kept: Option<&'a Rows>,
     /// The activation whose output is the layer's input: `d_input` is with respect to its pre-activations.
     pub activation: Activation,
     /// The weights' update after they were read: the batch, and whether there is a bias row. Only where
@@ -209,6 +216,7 @@ pub(crate) fn backward(gpu: &Gpu, d_output: &Rows, w: &Rows, d_input: &Rows, fus
     let (rows, inputs, outputs) = (d_input.rows, d_input.width, d_output.width);
     let (tile, mut grid) = device(gpu).product([rows, inputs], outputs);
     let y = fused.y.map(|y| y.operand(gpu, operation, "y")).transpose()?;
+    let kept = fused.kept.map(|kept| kept.operand(gpu, operation, "kept")).transpose()?;
     let bias = fused.update.is_some_and(|(_, bias)| bias);
     // The bias row may need one more workgroup.
     grid[0] = tile.grid(rows, inputs + u32::from(bias))[0];
@@ -228,6 +236,7 @@ pub(crate) fn backward(gpu: &Gpu, d_output: &Rows, w: &Rows, d_input: &Rows, fus
         w: matrix(&w),
         d_input: matrix(&d_input),
         y: y.as_ref().map(matrix).unwrap_or_default(),
+        kept: kept.as_ref().map(matrix).unwrap_or_default(),
         order: batch.map(|batch| batch.order.as_entire_binding()),
         learning_rate: batch.map(|batch| batch.state.learning_rate().as_entire_binding()),
         rows,

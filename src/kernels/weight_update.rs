@@ -1,5 +1,7 @@
 //! `w -= learning_rate · d_weights / batch size`.
 
+use std::borrow::Cow;
+
 use super::{Dispatch, Shader, TrainingState, WORKGROUP};
 use crate::codegen::{Access, Uniform, UniformType};
 use crate::error::Result;
@@ -8,7 +10,10 @@ use crate::rows::Rows;
 
 pub(super) const WEIGHT_UPDATE: Shader<'static> = Shader {
     entry_point: "weight_update",
-    source: concat!(include_str!("../../shaders/state.wgsl"), include_str!("../../shaders/weight_update.wgsl")),
+    source: Cow::Borrowed(concat!(
+        include_str!("../../shaders/state.wgsl"),
+        include_str!("../../shaders/weight_update.wgsl")
+    )),
     workgroup: Some(WORKGROUP),
     uniform: &[("parameters", UniformType::U32)],
     storage: &[Access::Read, Access::Read, Access::Read, Access::ReadWrite],

@@ -21,6 +21,11 @@ impl Network {
     /// the buffer of `input` or of the parameters, the errors of invalid [`Rows`], [`Error::Count`] for a population,
     /// [`Error::TooLarge`] for activations that exceed the device's limits, [`Error::OutOfMemory`].
     pub fn forward(&self, input: &Rows, output: &Rows) -> Result<Forward> {
+        self.forward_keeping(input, output, true)
+    }
+
+    /// [`Network::forward`], which `keeps` what a backward pass needs, or does not.
+    pub(crate) fn forward_keeping(&self, input: &Rows, output: &Rows, keeps: bool) -> Result<Forward> {
         let operation = "Network::forward";
         let (gpu, mlp) = (self.gpu(), self.mlp());
         self.check_single(operation)?;
@@ -36,21 +41,32 @@ impl Network {
         if !tiles::takes(gpu, &Layer::of(mlp), read.rows) {
             return self.plain_forward(input, output);
         }
-        let (rows, last) = (read.rows, tiles::Output::Rows(output));
-        match tiled::forward(self, operation, tiles::Input::Rows(input), rows, last, None) {
-            Ok((hidden, dispatches)) => Ok(Forward::new(self, [input, output], hidden, dispatches, Kernels::Tiled)),
+        match tiled::forward_to(self, operation, [input, output], keeps) {
             // Tiles need rows padded to vec4, and the padding may be what does not fit.
             Err(Error::TooLarge { .. }) => self.plain_forward(input, output),
-            Err(error) => Err(error),
+            pass => Ok(Forward::new(self, [input, output], pass?, Kernels::Tiled)),
         }
     }
 
     /// [`Network::forward`] with the plain kernels.
     pub(crate) fn plain_forward(&self, input: &Rows, output: &Rows) -> Result<Forward> {
-        let (hidden, dispatches) = plain::forward(self, "Network::forward", [input, output])?;
-        Ok(Forward::new(self, [input, output], hidden, dispatches, Kernels::Plain))
+        let pass = plain::forward(self, "Network::forward", [input, output])?;
+        Ok(Forward::new(self, [input, output], pass, Kernels::Plain))
     }
 }
+
+/// The rows of a layer's forward pass.
+#[derive(Clone, Debug)]
+pub(crate) struct LayerRows {
+    /// The layer's output.
+    pub y: Rows,
+    /// What the backward pass needs besides, where the activation's derivative is not one of the output: by the plain kernels
+    /// the pre-activations, by the tiled ones the derivative itself.
+    pub kept: Option<Rows>,
+}
+
+/// What a pass is made of: each layer's rows, and the dispatches.
+type Pass = (Vec<LayerRows>, Vec<Dispatch>);
 
 /// The kernels of a pass.
 #[derive(Clone, Copy, Debug)]
@@ -63,22 +79,17 @@ enum Kernels {
 #[derive(Clone, Debug)]
 pub struct Forward {
     network: Network,
-    /// The input, then the output of each layer.
-    activations: Vec<Rows>,
+    input: Rows,
+    output: Rows,
+    layers: Vec<LayerRows>,
     dispatches: Vec<Dispatch>,
     kernels: Kernels,
 }
 
 impl Forward {
-    fn new(
-        network: &Network,
-        [input, output]: [&Rows; 2],
-        hidden: Vec<Rows>,
-        dispatches: Vec<Dispatch>,
-        kernels: Kernels,
-    ) -> Self {
-        let activations = [vec![input.clone()], hidden, vec![output.clone()]].concat();
-        Forward { network: network.clone(), activations, dispatches, kernels }
+    fn new(network: &Network, [input, output]: [&Rows; 2], (layers, dispatches): Pass, kernels: Kernels) -> Self {
+        let (network, input, output) = (network.clone(), input.clone(), output.clone());
+        Forward { network, input, output, layers, dispatches, kernels }
     }
 
     /// Records the pass.
@@ -104,12 +115,12 @@ impl Forward {
     pub fn backward(&self, d_output: &Rows, d_input: Option<&Rows>) -> Result<Backward> {
         let operation = "Forward::backward";
         let network = &self.network;
-        self.check_same_shape(operation, "d_output", d_output, self.activations.len() - 1)?;
+        self.check_same_shape(operation, ("d_output", d_output), ("the forward pass's output", &self.output))?;
         if let Some(d_input) = d_input {
-            self.check_same_shape(operation, "d_input", d_input, 0)?;
+            self.check_same_shape(operation, ("d_input", d_input), ("the forward pass's input", &self.input))?;
             let read = [("d_output", d_output.buffer()), ("the parameters", network.parameters())];
-            let activations = self.activations.iter().map(|rows| ("the forward pass's rows", rows.buffer()));
-            for (read, buffer) in read.into_iter().chain(activations) {
+            let own = [&self.input, &self.output].map(|rows| ("the forward pass's rows", rows.buffer()));
+            for (read, buffer) in read.into_iter().chain(own) {
                 if buffer == d_input.buffer() {
                     return Err(Error::aliased(operation, read, "d_input"));
                 }
@@ -121,7 +132,8 @@ impl Forward {
             Kernels::Plain => plain::backward,
             Kernels::Tiled => tiled::backward_of_forward,
         };
-        let dispatches = backward(network, operation, &self.activations, (d_output, d_input), &d_parameters)?;
+        let forward = (&self.input, self.layers.as_slice());
+        let dispatches = backward(network, operation, forward, (d_output, d_input), &d_parameters)?;
         let (gpu, parameter_count) = (network.gpu().clone(), network.mlp().parameter_count());
         Ok(Backward { gpu, parameter_count, d_parameters, dispatches })
     }
@@ -131,18 +143,16 @@ impl Forward {
         self.dispatches.len()
     }
 
-    /// Refuses rows that do not have the shape of an activation.
+    /// Refuses rows of another shape than the forward pass's.
     fn check_same_shape(
         &self,
         operation: &'static str,
-        what: &'static str,
-        rows: &Rows,
-        activation: usize,
+        (what, rows): (&'static str, &Rows),
+        (name, expected): (&'static str, &Rows),
     ) -> Result<()> {
         let gpu = self.network.gpu();
         let rows = rows.operand(gpu, operation, what)?;
-        let name = if activation == 0 { "the forward pass's input" } else { "the forward pass's output" };
-        let expected = self.activations[activation].operand(gpu, operation, name)?;
+        let expected = expected.operand(gpu, operation, name)?;
         rows.check_fit(operation, &expected, rows.shape() == expected.shape(), "both must have the same shape")
     }
 }

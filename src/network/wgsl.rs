@@ -22,7 +22,7 @@ const RESERVED: [&str; 3] = [
      sizeof smooth snorm static static_assert static_cast std subroutine super target template this thread_local \
      throw trait try type typedef typeid typename typeof union unless unorm unsafe unsized use using varying virtual \
      volatile wgsl where with writeonly yield",
-    "abs array exp f32 input read select storage vec2 vec3 vec4",
+    "abs array clamp exp f32 floor input max min read round select storage vec2 vec3 vec4",
 ];
 
 impl Network {

@@ -1,10 +1,9 @@
-//! The notebook's classes: the `Layer` contract, `Linear`, `Sigmoid` and `NeuralNetwork`.
+//! The notebook's classes: the `Layer` contract, `Linear`, a layer of an activation, and `NeuralNetwork`.
 
-use super::{
-    Matrix, matmul, matmul_transposed, outer_product, sigmoid, sigmoid_backward, squared_error, weight_update,
-};
+use super::{Matrix, activation, activation_backward, loss, matmul, matmul_transposed, outer_product, weight_update};
 use crate::activation::Activation;
 use crate::error::{Error, Result};
+use crate::loss::Loss;
 use crate::mlp::Mlp;
 
 /// A layer in a training step: `forward`, then `backward`, then `update`. Each stores what the next one needs.
@@ -28,6 +27,11 @@ pub trait Layer {
     /// [`Error::Shapes`] if there was no `backward` yet.
     fn update(&mut self, _learning_rate: f64) -> Result<()> {
         Ok(())
+    }
+
+    /// The activation that the layer is; the identity, if it is none.
+    fn activation(&self) -> Activation {
+        Activation::Identity
     }
 
     /// The layer's parameters, if it has any.
@@ -110,27 +114,34 @@ impl Layer for Linear {
     }
 }
 
-/// `y = 1 / (1 + e^-x)`, element by element.
-#[derive(Clone, Debug, Default)]
-pub struct Sigmoid {
+/// `y = f(x)`, for any activation and of any width.
+#[derive(Clone, Debug)]
+pub struct ActivationLayer {
+    activation: Activation,
+    x: Matrix,
     y: Matrix,
 }
 
-impl Sigmoid {
-    /// A sigmoid layer, of any width.
-    pub fn new() -> Self {
-        Self::default()
+impl ActivationLayer {
+    /// A layer that is this activation.
+    pub fn new(activation: Activation) -> Self {
+        ActivationLayer { activation, x: Matrix::default(), y: Matrix::default() }
     }
 }
 
-impl Layer for Sigmoid {
+impl Layer for ActivationLayer {
     fn forward(&mut self, x: &Matrix) -> Result<Matrix> {
-        self.y = sigmoid(x);
+        self.x = x.clone();
+        self.y = activation(self.activation, x);
         Ok(self.y.clone())
     }
 
     fn backward(&mut self, d_output: &Matrix) -> Result<Matrix> {
-        sigmoid_backward(d_output, &self.y)
+        activation_backward(self.activation, d_output, &self.x, &self.y)
+    }
+
+    fn activation(&self) -> Activation {
+        self.activation
     }
 }
 
@@ -159,9 +170,8 @@ impl NeuralNetwork {
             let [rows, columns] = layer.parameter_shape();
             let w = Matrix::from_f32(rows, columns, &parameters[range])?;
             layers.push(Box::new(if layer.bias { Linear::with_bias(w) } else { Linear::new(w) }));
-            match layer.activation {
-                Activation::Identity => {}
-                Activation::Sigmoid => layers.push(Box::new(Sigmoid::new())),
+            if layer.activation != Activation::Identity {
+                layers.push(Box::new(ActivationLayer::new(layer.activation)));
             }
         }
         Ok(NeuralNetwork { layers })
@@ -191,20 +201,30 @@ impl NeuralNetwork {
         self.layers.iter_mut().try_for_each(|layer| layer.update(learning_rate))
     }
 
-    /// One training step on the batch `x` with targets `t`: forward, backward, update. Returns the batch's loss before
-    /// the update: the mean over its samples of `½ Σ_outputs (y - t)²`.
+    /// Forward and backward for the batch `x` with targets `t`. Returns the batch's loss, the mean over its samples.
     ///
     /// # Errors
     /// [`Error::Shapes`] if `x` or `t` does not fit the network; [`Error::Count`] for a batch without samples.
-    pub fn train_step(&mut self, x: &Matrix, t: &Matrix, learning_rate: f64) -> Result<f64> {
+    pub fn backpropagate(&mut self, x: &Matrix, t: &Matrix, of: Loss) -> Result<f64> {
         if x.rows() == 0 {
-            return Err(Error::zero("NeuralNetwork::train_step", "the number of samples"));
+            return Err(Error::zero("NeuralNetwork::backpropagate", "the number of samples"));
         }
         let y = self.forward(x)?;
-        let (loss, d_output) = squared_error(&y, t)?;
+        let last = self.layers.last().map_or(Activation::Identity, |layer| layer.activation());
+        let (sum, d_output) = loss(of, last, &y, t)?;
         self.backward(&d_output)?;
+        Ok(sum / x.rows() as f64)
+    }
+
+    /// One training step of the notebook's, on the batch `x` with targets `t`: forward, backward, update. Returns the batch's
+    /// loss before the update: the mean over its samples of `½ Σ_outputs (y - t)²`.
+    ///
+    /// # Errors
+    /// Those of [`NeuralNetwork::backpropagate`].
+    pub fn train_step(&mut self, x: &Matrix, t: &Matrix, learning_rate: f64) -> Result<f64> {
+        let loss = self.backpropagate(x, t, Loss::SquaredError)?;
         self.update(learning_rate)?;
-        Ok(loss / x.rows() as f64)
+        Ok(loss)
     }
 
     /// The layers in order.

@@ -2,6 +2,7 @@
 
 use super::{Matrix, NeuralNetwork, Order, gather};
 use crate::error::{Error, Result};
+use crate::loss::Loss;
 
 /// Training of a network on a data set, in f64.
 pub struct Training {
@@ -10,6 +11,7 @@ pub struct Training {
     inputs: Matrix,
     targets: Matrix,
     order: Order,
+    loss: Loss,
     learning_rate: f64,
     step: u64,
     /// The sum over the samples of the current epoch so far.
@@ -43,7 +45,13 @@ impl Training {
         if order.batch_size == 0 || order.batch_size > order.samples {
             return Err(Error::batch_size("Training::new", order.batch_size.into(), order.samples.into()));
         }
-        Ok(Training { network, inputs, targets, order, learning_rate, step: 0, loss_sum: 0.0, epoch_loss: None })
+        let loss = Loss::default();
+        Ok(Training { network, inputs, targets, order, loss, learning_rate, step: 0, loss_sum: 0.0, epoch_loss: None })
+    }
+
+    /// The same training by another loss than the default.
+    pub fn with_loss(self, loss: Loss) -> Self {
+        Training { loss, ..self }
     }
 
     /// Trains for this many more steps, one batch each.
@@ -55,7 +63,8 @@ impl Training {
             let samples = self.order.batch(self.step);
             let x = gather(&self.inputs, &samples)?;
             let t = gather(&self.targets, &samples)?;
-            let loss = self.network.train_step(&x, &t, self.learning_rate)?;
+            let loss = self.network.backpropagate(&x, &t, self.loss)?;
+            self.network.update(self.learning_rate)?;
             self.loss_sum += loss * samples.len() as f64;
             self.step += 1;
             if self.step.is_multiple_of(self.order.steps_per_epoch()) {

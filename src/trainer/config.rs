@@ -4,11 +4,14 @@ use super::Plan;
 use crate::codegen::Work;
 use crate::data::Dataset;
 use crate::kernels::TrainingState;
+use crate::loss::Loss;
 use crate::network::Network;
 
 /// How to train.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TrainConfig {
+    /// What the training makes small. Default: [`Loss::SquaredError`].
+    pub loss: Loss,
     /// The learning rate of gradient descent, for every network of a population. Default: 0.1.
     pub learning_rate: f32,
     /// The samples per step, from 1 to all. The last batch of an epoch may be smaller. Default: 1.
@@ -23,7 +26,14 @@ pub struct TrainConfig {
 
 impl Default for TrainConfig {
     fn default() -> Self {
-        TrainConfig { learning_rate: 0.1, batch_size: 1, shuffle: false, seed: 0, plan: Plan::Auto }
+        TrainConfig {
+            loss: Loss::default(),
+            learning_rate: 0.1,
+            batch_size: 1,
+            shuffle: false,
+            seed: 0,
+            plan: Plan::Auto,
+        }
     }
 }
 

@@ -6,11 +6,13 @@
 //! plain plan takes fourteen.
 
 use super::{Job, Plan};
+use crate::codegen::head::Head;
 use crate::codegen::tiles::update::ROWS_PER_SLICE;
 use crate::codegen::{Layer, Work};
 use crate::error::{Error, Result};
 use crate::kernels::tiles::{self, Batch, Input, Output, Weights};
 use crate::kernels::{self, Dispatch};
+use crate::network::passes::LayerRows;
 use crate::network::passes::tiled::{self, BackwardPass};
 use crate::rows::Rows;
 
@@ -32,19 +34,36 @@ impl Layered {
         let layers = Layer::of(network.mlp());
         check(job, &layers, rows)?;
         let last = &layers[layers.len() - 1];
-        let partials = tiles::partial_losses(gpu, rows, last);
+        let head = Head::of(network.mlp(), config.loss);
+        let partials = match head.is_of_rows() {
+            true => kernels::row_partials(rows),
+            false => tiles::partial_losses(gpu, rows, last),
+        };
         let partial_losses = Rows::create(gpu, operation, "partial losses", partials, 1)?;
         let order = gpu.storage_buffer(operation, "samples of a batch", 4 * (1 + u64::from(rows)))?;
         let batch = Batch { state, shuffle: config.shuffle.then_some(config.seed), order: &order };
 
-        let what = "gradient with respect to pre-activations";
-        let d_last = Rows::create_padded(gpu, operation, what, rows.into(), last.outputs.into())?;
-        let output = Output::Loss { d_output: &d_last, targets: data.targets(), partial_losses: &partial_losses };
+        let create = |what| Rows::create_padded(gpu, operation, what, rows.into(), last.outputs.into());
+        let d_last = create("gradient with respect to pre-activations")?;
+        let targets = &data.targets().for_loss(config.loss);
         let input = Input::Samples(data.inputs());
-        let (hidden, mut dispatches) = tiled::forward(network, operation, input, rows, output, Some(batch))?;
         let mut layered = Layered { dispatches: Vec::new(), bytes: partial_losses.buffer().size() + order.size() };
-        layered.count(&hidden);
-        layered.count(std::slice::from_ref(&d_last));
+        let forward = |output: Output<'_>| {
+            let network = network.without_last_activation();
+            tiled::forward(&network, operation, (input, rows), output, Some(batch), work == Work::Train)
+        };
+        let (hidden, mut dispatches) = if head.is_of_rows() {
+            let z = create("pre-activations")?;
+            layered.count([&z]);
+            let (hidden, mut dispatches) = forward(Output::Rows { y: &z, kept: None })?;
+            let operands = (&z, targets);
+            dispatches.push(kernels::loss_of_samples(gpu, head, &order, operands, &d_last, &partial_losses)?);
+            (hidden, dispatches)
+        } else {
+            forward(Output::Loss { head, d_output: &d_last, targets, partial_losses: &partial_losses })?
+        };
+        layered.count(hidden.iter().flat_map(|rows| [&rows.y].into_iter().chain(&rows.kept)));
+        layered.count([&d_last]);
 
         let ends_itself = work == Work::Train && partials <= tiles::MOST_PARTIALS && !sums_gradients(rows);
         if work == Work::Train {
@@ -63,7 +82,7 @@ impl Layered {
     fn train(
         &mut self,
         job: Job<'_>,
-        (input, hidden, d_last): (Input<'_>, &[Rows], &Rows),
+        (input, hidden, d_last): (Input<'_>, &[LayerRows], &Rows),
         batch: Batch<'_>,
         ends_step: Option<&Rows>,
     ) -> Result<Vec<Dispatch>> {
@@ -102,8 +121,8 @@ impl Layered {
     }
 
     /// Adds the bytes of these rows, each in its own buffer.
-    fn count(&mut self, rows: &[Rows]) {
-        self.bytes += rows.iter().map(|rows| rows.buffer().size()).sum::<u64>();
+    fn count<'a>(&mut self, rows: impl IntoIterator<Item = &'a Rows>) {
+        self.bytes += rows.into_iter().map(|rows| rows.buffer().size()).sum::<u64>();
     }
 
     pub fn record_step(&self, pass: &mut wgpu::ComputePass<'_>) {

@@ -50,7 +50,7 @@ impl Persistent {
             }
         }
         // The batch fits in 32 bits, since the data set's samples do.
-        let spec = PersistentSpec::new(network.mlp(), config.batch_size as u32, config.shuffle, work);
+        let spec = PersistentSpec::new(network.mlp(), config.loss, config.batch_size as u32, config.shuffle, work);
         let spec = PersistentSpec { load_widths: [inputs.load_width(), targets.load_width()], ..spec };
         let grows = data.samples() < inputs.rows as usize;
         let fit = Fit { gpu, spec: &spec, networks: state.networks(), samples: inputs.rows, grows };

@@ -15,11 +15,11 @@ pub(super) struct Plain {
     bytes: u64,
     gather: Dispatch,
     forward: Forward,
-    squared_error: Vec<Dispatch>,
+    loss: Vec<Dispatch>,
     /// None if the loss is only measured.
     descent: Option<(Backward, Dispatch)>,
-    /// The confusion counts and the dispatch that counts, if samples are classified.
-    confusion: Option<(wgpu::Buffer, Dispatch)>,
+    /// The confusion counts and the dispatches that count, if samples are classified.
+    confusion: Option<(wgpu::Buffer, Vec<Dispatch>)>,
     step: Dispatch,
 }
 
@@ -31,18 +31,21 @@ impl Plain {
             |what, width: usize| Rows::create(gpu, work.operation(), what, config.batch_size as u64, width as u64);
         let x = create("batch of inputs", mlp.input_width())?;
         let t = create("batch of targets", mlp.output_width())?;
-        let y = create("batch of outputs", mlp.output_width())?;
-        let d_output = create("gradient with respect to outputs", mlp.output_width())?;
+        let z = create("batch of pre-activations", mlp.output_width())?;
+        let d_z = create("gradient with respect to pre-activations", mlp.output_width())?;
+        let targets = data.targets().for_loss(config.loss);
 
         let shuffle = config.shuffle.then_some(config.seed);
+        // The loss takes pre-activations, and goes back to these.
+        let to_z = network.without_last_activation();
         let forward = match work {
             // Only the outputs matter here: by the fastest kernels.
-            Work::Classify => network.forward(&x, &y)?,
-            _ => network.plain_forward(&x, &y)?,
+            Work::Classify => to_z.forward_keeping(&x, &z, false)?,
+            _ => to_z.plain_forward(&x, &z)?,
         };
         let descent = match work {
             Work::Train => {
-                let backward = forward.backward(&d_output, None)?;
+                let backward = forward.backward(&d_z, None)?;
                 let parameters = network.row(network.parameters());
                 let d_parameters = network.row(backward.d_parameters());
                 let weight_update = kernels::weight_update(gpu, state, &d_parameters, &parameters)?;
@@ -54,14 +57,20 @@ impl Plain {
             Work::Classify => {
                 let classes = kernels::classes(mlp.output_width()) as u64;
                 let counts = Rows::create(gpu, work.operation(), "counts of classes", classes, classes)?;
-                Some((counts.buffer().clone(), kernels::confusion(gpu, state, &y, &t, &counts)?))
+                let y = create("batch of outputs", mlp.output_width())?;
+                let (activation, threshold) = (mlp.last_activation(), config.loss.threshold(mlp.last_activation()));
+                let dispatches = vec![
+                    kernels::activation(gpu, activation, &z, &y)?,
+                    kernels::confusion(gpu, state, [&y, &t], threshold, &counts)?,
+                ];
+                Some((counts.buffer().clone(), dispatches))
             }
             _ => None,
         };
         Ok(Plain {
             bytes: batch_bytes(job),
-            gather: kernels::gather_encoded(gpu, state, [data.inputs(), data.targets()], [&x, &t], shuffle)?,
-            squared_error: kernels::squared_error(gpu, state, &y, &t, &d_output)?,
+            gather: kernels::gather_encoded(gpu, state, [data.inputs(), &targets], [&x, &t], shuffle)?,
+            loss: kernels::loss(gpu, state, config.loss, mlp.last_activation(), [&z, &t], &d_z)?,
             step: kernels::step(gpu, state)?,
             forward,
             descent,
@@ -72,13 +81,13 @@ impl Plain {
     pub fn record_step(&self, pass: &mut wgpu::ComputePass<'_>) {
         self.gather.record(pass);
         self.forward.record_into(pass);
-        self.squared_error.iter().for_each(|dispatch| dispatch.record(pass));
+        self.loss.iter().for_each(|dispatch| dispatch.record(pass));
         if let Some((backward, weight_update)) = &self.descent {
             backward.record_into(pass);
             weight_update.record(pass);
         }
         if let Some((_, confusion)) = &self.confusion {
-            confusion.record(pass);
+            confusion.iter().for_each(|dispatch| dispatch.record(pass));
         }
         self.step.record(pass);
     }
@@ -94,22 +103,23 @@ impl Plain {
     pub fn description(&self) -> String {
         let descent = self.descent.as_ref().map_or(0, |(backward, _)| backward.dispatch_count() + 1);
         let dispatches = 2
-            + usize::from(self.confusion.is_some())
-            + self.squared_error.len()
+            + self.confusion.as_ref().map_or(0, |(_, dispatches)| dispatches.len())
+            + self.loss.len()
             + self.forward.dispatch_count()
             + descent;
         format!("plain: each kernel is a dispatch, {dispatches} per step")
     }
 }
 
-/// The bytes of a batch: samples, outputs and their gradient; pre-activations and hidden activations; and if it trains, the
-/// gradients with respect to those and to the parameters.
+/// The bytes of a batch: samples, the last pre-activations and their gradient; pre-activations and activations of the hidden
+/// layers; and if it trains, the gradients with respect to those and to the parameters.
 fn batch_bytes(job: Job<'_>) -> u64 {
     let Job { network, config, work, .. } = job;
     let mlp = network.mlp();
+    let hidden = &mlp.layers()[..mlp.layers().len() - 1];
     let is_activated = |layer: &&Dense| layer.activation != Activation::Identity;
-    let pre_activations = mlp.layers().iter().filter(is_activated).map(|layer| layer.outputs).sum::<usize>();
-    let hidden = mlp.layers()[1..].iter().map(|layer| layer.inputs).sum::<usize>();
+    let pre_activations = hidden.iter().filter(is_activated).map(|layer| layer.outputs).sum::<usize>();
+    let hidden = hidden.iter().map(|layer| layer.outputs).sum::<usize>();
     let (copies, d_parameters) = match work {
         Work::Train => (2, network.parameters().size()),
         Work::Evaluate | Work::Classify => (1, 0),

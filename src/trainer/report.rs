@@ -10,8 +10,8 @@ pub struct LossReport {
     pub step: u64,
     /// The epochs completed.
     pub epoch: u64,
-    /// The mean of `½ Σ_outputs (y - t)²` over the samples of the last complete epoch (during the first: over the samples so
-    /// far), each measured before the update of its step. For a population, the mean over the networks that have not
+    /// The mean of the loss over the samples of the last complete epoch (during the first: over the samples so far), each
+    /// measured before the update of its step. For a population, the mean over the networks that have not
     /// diverged.
     pub loss: f32,
 }

@@ -38,6 +38,7 @@ fn assert_binds(kernel: &Bound, module: &naga::Module, info: &naga::valid::Modul
     };
     let ty = |ty: &TypeInner| match *ty {
         TypeInner::Scalar(scalar) if scalar.kind == ScalarKind::Uint => "u32",
+        TypeInner::Scalar(scalar) if scalar.kind == ScalarKind::Float => "f32",
         TypeInner::Vector { size: VectorSize::Bi, scalar } if scalar.kind == ScalarKind::Uint => "vec2<u32>",
         TypeInner::Vector { size: VectorSize::Bi, scalar } if scalar.kind == ScalarKind::Float => "vec2<f32>",
         _ => "another type",

@@ -36,6 +36,7 @@ impl Case {
             shuffle: self.shuffle.is_some(),
             seed: self.shuffle.unwrap_or(0),
             plan,
+            ..Default::default()
         };
         let trainer = Trainer::new(&network, &data, config)?;
         Ok((network, trainer))

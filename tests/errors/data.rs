@@ -1,7 +1,7 @@
 //! Data sets that cannot be.
 
 use wgrad::BufferProblem::LacksUsage;
-use wgrad::{BytesConfig, Dataset, Error, Network, Rows, TrainConfig, Trainer, wgpu};
+use wgrad::{BytesConfig, Dataset, Error, Loss, Network, Rows, TrainConfig, Trainer, wgpu};
 
 use super::{noop, xor_mlp};
 
@@ -105,12 +105,12 @@ fn refuses_to_evaluate_without_samples() {
     let empty = Dataset::with_capacity(&gpu, 4, 2, 2).unwrap();
     let network = Network::new(&gpu, &xor_mlp(), 0).unwrap();
     assert_refused!(
-        network.evaluate(&empty),
+        network.evaluate(&empty, Loss::SquaredError),
         Error::Count { operation: "Network::evaluate", found: 0, least: 1, most: u64::MAX, .. },
         "samples"
     );
     assert_refused!(
-        network.classify(&empty),
+        network.classify(&empty, Loss::SquaredError),
         Error::Count { operation: "Network::classify", found: 0, least: 1, most: u64::MAX, .. },
         "samples"
     );

@@ -2,7 +2,7 @@
 
 use wgrad::BufferProblem::Aliased;
 use wgrad::kernels::{self, GatherConfig, TrainingState};
-use wgrad::{Error, Rows};
+use wgrad::{Activation, Error, Loss, Rows};
 
 use super::{noop, rows};
 
@@ -20,13 +20,16 @@ fn refuses_kernels_whose_operands_do_not_fit() {
     assert_refused!(transposed, Error::Shapes { .. }, "matmul_transposed", "[2, 4]", "[3, 5]");
     let outer = kernels::outer_product(&gpu, &m(2, 3), &m(4, 5), &m(3, 5));
     assert_refused!(outer, Error::Shapes { .. }, "outer_product", "[2, 3]", "[4, 5]");
-    let sigmoid = kernels::sigmoid(&gpu, &m(2, 3), &m(3, 2));
-    assert_refused!(sigmoid, Error::Shapes { .. }, "sigmoid", "[2, 3]", "[3, 2]");
-    let backward = kernels::sigmoid_backward(&gpu, &m(2, 3), &m(2, 3), &m(3, 2));
-    assert_refused!(backward, Error::Shapes { .. }, "sigmoid_backward", "[2, 3]", "[3, 2]");
+    let sigmoid = kernels::activation(&gpu, Activation::Sigmoid, &m(2, 3), &m(3, 2));
+    assert_refused!(sigmoid, Error::Shapes { .. }, "activation", "[2, 3]", "[3, 2]");
+    let backward = kernels::activation_backward(&gpu, Activation::Sigmoid, &m(2, 3), &m(2, 3), &m(3, 2));
+    assert_refused!(backward, Error::Shapes { .. }, "activation_backward", "[2, 3]", "[3, 2]");
     let state = TrainingState::new(&gpu, 4, 2, 0.1).unwrap();
-    let error = kernels::squared_error(&gpu, &state, &m(2, 3), &m(2, 2), &m(2, 3));
-    assert_refused!(error, Error::Shapes { .. }, "squared_error", "[2, 3]", "[2, 2]");
+    let loss = |z: &Rows, t: &Rows, d_z: &Rows| {
+        kernels::loss(&gpu, &state, Loss::SquaredError, Activation::Identity, [z, t], d_z)
+    };
+    let error = loss(&m(2, 3), &m(2, 2), &m(2, 3));
+    assert_refused!(error, Error::Shapes { .. }, "loss", "[2, 3]", "[2, 2]");
     let update = kernels::weight_update(&gpu, &state, &m(1, 3), &m(1, 4));
     assert_refused!(update, Error::Shapes { .. }, "weight_update", "[1, 3]", "[1, 4]");
     let gather = |inputs: &Rows, targets: &Rows, x: &Rows, t: &Rows| {
@@ -39,8 +42,8 @@ fn refuses_kernels_whose_operands_do_not_fit() {
     assert_refused!(other_samples, Error::Shapes { .. }, "inputs is [5, 2]", "the training state's data set", "[4, 2]");
     let other_batch = gather(&m(4, 2), &m(4, 1), &m(3, 2), &m(3, 1));
     assert_refused!(other_batch, Error::Shapes { .. }, "x is [3, 2]", "the training state's batch", "[2, 2]");
-    let error = kernels::squared_error(&gpu, &state, &m(3, 2), &m(3, 2), &m(3, 2));
-    assert_refused!(error, Error::Shapes { .. }, "y is [3, 2]", "the training state's batch", "[2, 2]");
+    let error = loss(&m(3, 2), &m(3, 2), &m(3, 2));
+    assert_refused!(error, Error::Shapes { .. }, "z is [3, 2]", "the training state's batch", "[2, 2]");
 }
 
 #[test]
@@ -57,13 +60,17 @@ fn refuses_kernels_that_would_write_what_they_read() {
     let outer = |x: &Rows, d_output: &Rows, d_weights: &Rows| kernels::outer_product(&gpu, x, d_output, d_weights);
     assert_refused!(outer(shared, &m(2, 2), shared), buffer!(Aliased { .. }), "x and d_weights");
     assert_refused!(outer(&m(2, 2), shared, shared), buffer!(Aliased { .. }), "d_output and d_weights");
-    assert_refused!(kernels::sigmoid(&gpu, shared, shared), buffer!(Aliased { .. }), "x and y");
-    let backward = |d_output: &Rows, y: &Rows, d_input: &Rows| kernels::sigmoid_backward(&gpu, d_output, y, d_input);
+    assert_refused!(kernels::activation(&gpu, Activation::Sigmoid, shared, shared), buffer!(Aliased { .. }), "z and y");
+    let backward = |d_output: &Rows, y: &Rows, d_input: &Rows| {
+        kernels::activation_backward(&gpu, Activation::Sigmoid, d_output, y, d_input)
+    };
     assert_refused!(backward(shared, &m(2, 2), shared), buffer!(Aliased { .. }), "d_output and d_input");
-    assert_refused!(backward(&m(2, 2), shared, shared), buffer!(Aliased { .. }), "y and d_input");
-    let error = |y: &Rows, t: &Rows, d_output: &Rows| kernels::squared_error(&gpu, &state, y, t, d_output);
-    assert_refused!(error(shared, &m(2, 2), shared), buffer!(Aliased { .. }), "y and d_output");
-    assert_refused!(error(&m(2, 2), shared, shared), buffer!(Aliased { .. }), "t and d_output");
+    assert_refused!(backward(&m(2, 2), shared, shared), buffer!(Aliased { .. }), "kept and d_input");
+    let error = |z: &Rows, t: &Rows, d_z: &Rows| {
+        kernels::loss(&gpu, &state, Loss::SquaredError, Activation::Identity, [z, t], d_z)
+    };
+    assert_refused!(error(shared, &m(2, 2), shared), buffer!(Aliased { .. }), "z and d_z");
+    assert_refused!(error(&m(2, 2), shared, shared), buffer!(Aliased { .. }), "t and d_z");
     let gather = |inputs: &Rows, targets: &Rows, x: &Rows, t: &Rows| {
         kernels::gather(&gpu, &state, GatherConfig { inputs, targets, x, t, shuffle: None })
     };

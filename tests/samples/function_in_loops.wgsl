@@ -1,6 +1,6 @@
 // mlp_forward   9 → linear 130 → sigmoid → linear 18 with bias → sigmoid → linear 3, for one sample     reference: NeuralNetwork::forward
 //
-// Each layer is y = x · w, with a bias y = x · w + b, a sigmoid 1 / (1 + e^-y). Four outputs are a vector.
+// Each layer is y = x · w, with a bias y = x · w + b, then its activation. Four outputs are a vector.
 // A call goes through 196 loop iterations; all loops of an invocation should stay below 32768.
 //
 //   mlp_forward_parameters  [3582]  layer after layer, a row an input, a bias the last row

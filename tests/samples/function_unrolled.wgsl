@@ -1,6 +1,6 @@
 // mlp_forward   2 → linear 6 with bias → sigmoid → linear 1 → sigmoid, for one sample     reference: NeuralNetwork::forward
 //
-// Each layer is y = x · w, with a bias y = x · w + b, a sigmoid 1 / (1 + e^-y). Four outputs are a vector.
+// Each layer is y = x · w, with a bias y = x · w + b, then its activation. Four outputs are a vector.
 // A call goes through 0 loop iterations; all loops of an invocation should stay below 32768.
 //
 //   mlp_forward_parameters  [24]  layer after layer, a row an input, a bias the last row

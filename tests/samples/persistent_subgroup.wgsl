@@ -43,6 +43,15 @@ struct Persistent {
 
 override WORKGROUP: u32;
 
+fn sigmoid_value2(z: vec2<f32>) -> vec2<f32> {
+    let e = exp(-abs(z));
+    return select(vec2<f32>(1.0), e, z < vec2<f32>(0.0)) / (1.0 + e);
+}
+
+fn sigmoid_derivative2(y: vec2<f32>) -> vec2<f32> {
+    return y * (1.0 - y);
+}
+
 fn sigmoid_value1(z: f32) -> f32 {
     let e = exp(-abs(z));
     return select(f32(1.0), e, z < f32(0.0)) / (1.0 + e);
@@ -52,13 +61,22 @@ fn sigmoid_derivative1(y: f32) -> f32 {
     return y * (1.0 - y);
 }
 
-fn sigmoid_value2(z: vec2<f32>) -> vec2<f32> {
-    let e = exp(-abs(z));
-    return select(vec2<f32>(1.0), e, z < vec2<f32>(0.0)) / (1.0 + e);
+fn squared_error_value1(y: f32, t: f32) -> f32 {
+    let d = y - t;
+    return 0.5 * d * d;
 }
 
-fn sigmoid_derivative2(y: vec2<f32>) -> vec2<f32> {
-    return y * (1.0 - y);
+fn squared_error_derivative1(y: f32, t: f32) -> f32 {
+    return y - t;
+}
+
+fn loss_terms1(z: f32, t: f32) -> f32 {
+    return squared_error_value1(sigmoid_value1(z), t);
+}
+
+fn loss_gradient1(z: f32, t: f32) -> f32 {
+    let y = sigmoid_value1(z);
+    return squared_error_derivative1(y, t) * sigmoid_derivative1(y);
 }
 
 fn read2(index: u32) -> vec2<f32> {
@@ -130,14 +148,13 @@ fn persistent(
         // layer 1
         let partial1_0 = y0_0.x * w1_0_0 + y0_0.y * w1_1_0;
         let z1_0 = subgroup_sum1(partial1_0);
-        let y1_0 = sigmoid_value1(z1_0);
 
         // the loss
-        let e_0 = y1_0 - t_0;
-        let loss = 0.5 * (e_0 * e_0);
+        let e_0 = loss_terms1(z1_0, t_0);
+        let loss = (e_0);
 
         // backward, by the weights as they are before the update
-        let d1_0 = learning_rate * e_0 * sigmoid_derivative1(y1_0);
+        let d1_0 = learning_rate * loss_gradient1(z1_0, t_0);
 
         let d0_0 = vec2<f32>(w1_0_0 * d1_0, w1_1_0 * d1_0) * sigmoid_derivative2(y0_0);
 

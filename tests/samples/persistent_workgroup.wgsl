@@ -51,6 +51,24 @@ fn sigmoid_derivative4(y: vec4<f32>) -> vec4<f32> {
     return y * (1.0 - y);
 }
 
+fn squared_error_value4(y: vec4<f32>, t: vec4<f32>) -> vec4<f32> {
+    let d = y - t;
+    return 0.5 * d * d;
+}
+
+fn squared_error_derivative4(y: vec4<f32>, t: vec4<f32>) -> vec4<f32> {
+    return y - t;
+}
+
+fn loss_terms4(z: vec4<f32>, t: vec4<f32>) -> vec4<f32> {
+    return squared_error_value4(sigmoid_value4(z), t);
+}
+
+fn loss_gradient4(z: vec4<f32>, t: vec4<f32>) -> vec4<f32> {
+    let y = sigmoid_value4(z);
+    return squared_error_derivative4(y, t) * sigmoid_derivative4(y);
+}
+
 // Four of the `width` values from `offset` on; 0 for those past the end.
 fn read_parameters(offset: u32, column: u32, width: u32) -> vec4<f32> {
     let columns = 4u * column + vec4(0u, 1u, 2u, 3u);
@@ -89,7 +107,7 @@ var<workgroup> y0: array<vec4<f32>, 4>;
 var<workgroup> d0: array<vec4<f32>, 4>;
 var<workgroup> w1: array<vec4<f32>, 8>;
 var<workgroup> d1: array<vec4<f32>, 2>;
-var<workgroup> tile_losses: array<f32, 1>;
+var<workgroup> partial_losses: array<f32, 1>;
 var<workgroup> order: array<u32, 2>;
 
 @compute @workgroup_size(WORKGROUP)
@@ -166,12 +184,12 @@ fn persistent(
                 let x_1 = x[row + 1u];
                 sum_1 += x_1.x * w_x + x_1.y * w_y + x_1.z * w_z + x_1.w * w_w;
             }
-            var y_0 = sum_0 + b0[column];
-            y_0 = sigmoid_value4(y_0);
+            let z_0 = sum_0 + b0[column];
+            var y_0 = sigmoid_value4(z_0);
             y_0 = select(vec4<f32>(), y_0, 4u * column + vec4(0u, 1u, 2u, 3u) < vec4(6u));
             y0[row * 2u + column] = y_0;
-            var y_1 = sum_1 + b0[column];
-            y_1 = sigmoid_value4(y_1);
+            let z_1 = sum_1 + b0[column];
+            var y_1 = sigmoid_value4(z_1);
             y_1 = select(vec4<f32>(), y_1, 4u * column + vec4(0u, 1u, 2u, 3u) < vec4(6u));
             y0[(row + 1u) * 2u + column] = y_1;
         }
@@ -193,36 +211,34 @@ fn persistent(
                 let x_1 = y0[(row + 1u) * 2u + i];
                 sum_1 += x_1.x * w_x + x_1.y * w_y + x_1.z * w_z + x_1.w * w_w;
             }
-            var tile_loss = 0.0;
-            var y_0 = sum_0;
-            y_0 = sigmoid_value4(y_0);
-            y_0 = select(vec4<f32>(), y_0, 4u * column + vec4(0u, 1u, 2u, 3u) < vec4(1u));
-            var e_0 = vec4<f32>();
+            var loss = 0.0;
+            let z_0 = sum_0;
+            var d_0 = vec4<f32>();
             if row < batch.rows {
                 let offset = targets_view.x + order[row] * targets_view.y;
-                e_0 = y_0 - read_targets(offset, column, 1u);
+                let t = read_targets(offset, column, 1u);
+                loss += dot(select(vec4<f32>(), loss_terms4(z_0, t), 4u * column + vec4(0u, 1u, 2u, 3u) < vec4(1u)), vec4<f32>(1.0));
+                d_0 = rate * select(vec4<f32>(), loss_gradient4(z_0, t), 4u * column + vec4(0u, 1u, 2u, 3u) < vec4(1u));
             }
-            tile_loss += dot(e_0, e_0);
-            d1[row] = rate * e_0 * sigmoid_derivative4(y_0);
-            var y_1 = sum_1;
-            y_1 = sigmoid_value4(y_1);
-            y_1 = select(vec4<f32>(), y_1, 4u * column + vec4(0u, 1u, 2u, 3u) < vec4(1u));
-            var e_1 = vec4<f32>();
+            d1[row] = d_0;
+            let z_1 = sum_1;
+            var d_1 = vec4<f32>();
             if row + 1u < batch.rows {
                 let offset = targets_view.x + order[row + 1u] * targets_view.y;
-                e_1 = y_1 - read_targets(offset, column, 1u);
+                let t = read_targets(offset, column, 1u);
+                loss += dot(select(vec4<f32>(), loss_terms4(z_1, t), 4u * column + vec4(0u, 1u, 2u, 3u) < vec4(1u)), vec4<f32>(1.0));
+                d_1 = rate * select(vec4<f32>(), loss_gradient4(z_1, t), 4u * column + vec4(0u, 1u, 2u, 3u) < vec4(1u));
             }
-            tile_loss += dot(e_1, e_1);
-            d1[row + 1u] = rate * e_1 * sigmoid_derivative4(y_1);
-            tile_losses[tile] = 0.5 * tile_loss;
+            d1[row + 1u] = d_1;
+            partial_losses[tile] = loss;
         }
         workgroupBarrier();
 
         // the loss, summed by one invocation while the others go on
         if invocation == 0u {
             var loss = 0.0;
-            for (var tile = 0u; tile < 1u; tile++) {
-                loss += tile_losses[tile];
+            for (var i = 0u; i < 1u; i++) {
+                loss += partial_losses[i];
             }
             losses = add_loss(losses, batch, samples, loss);
         }

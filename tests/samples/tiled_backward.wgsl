@@ -1,7 +1,7 @@
-// tiled_backward   d_input = (d_output · wᵀ) · f'(z), from y = f(z)     reference: matmul_transposed, sigmoid_backward
+// tiled_backward   d_input = (d_output · wᵀ) · f'(z), f = sigmoid     reference: matmul_transposed, activation_backward
 //   then   w -= learning_rate · yᵀ · d_output / batch size     reference: outer_product, weight_update
 //
-//   d_output [rows, outputs], w [inputs, outputs], d_input and y [rows, inputs]
+//   d_output [rows, outputs], w [inputs, outputs]; d_input, y = f(z) and kept = f'(z) [rows, inputs]
 //
 // A tile is 4 rows by 4 columns; 2 of a workgroup's 8 invocations accumulate it in registers, a slice of the sums each.
 

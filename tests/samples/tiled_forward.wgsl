@@ -1,4 +1,4 @@
-// tiled_forward   y = (f(z) - t) · f'(z), z = x · w     reference: matmul, sigmoid, squared_error, sigmoid_backward
+// tiled_forward   y = the gradient of squared_error with respect to z = x · w     reference: matmul, loss
 //
 //   x [rows, inputs], w [inputs, outputs] and with a bias one row more, y and t [rows, outputs]
 //
@@ -46,6 +46,24 @@ fn sigmoid_value4(z: vec4<f32>) -> vec4<f32> {
 
 fn sigmoid_derivative4(y: vec4<f32>) -> vec4<f32> {
     return y * (1.0 - y);
+}
+
+fn squared_error_value4(y: vec4<f32>, t: vec4<f32>) -> vec4<f32> {
+    let d = y - t;
+    return 0.5 * d * d;
+}
+
+fn squared_error_derivative4(y: vec4<f32>, t: vec4<f32>) -> vec4<f32> {
+    return y - t;
+}
+
+fn loss_terms4(z: vec4<f32>, t: vec4<f32>) -> vec4<f32> {
+    return squared_error_value4(sigmoid_value4(z), t);
+}
+
+fn loss_gradient4(z: vec4<f32>, t: vec4<f32>) -> vec4<f32> {
+    let y = sigmoid_value4(z);
+    return squared_error_derivative4(y, t) * sigmoid_derivative4(y);
 }
 
 // The samples of the tiles' rows.
@@ -149,16 +167,16 @@ fn tiled_forward(@builtin(workgroup_id) id: vec3<u32>, @builtin(local_invocation
             for (var slice = 1u; slice < 2u; slice++) {
                 sum += sums[(owner * 2u + slice) * 4u + part];
             }
-            let output = sigmoid_value4(sum);
             let sample = samples[row - top];
             let columns = 4u * chunk + vec4(0u, 1u, 2u, 3u);
             let t_first = t_view.x + sample * t_view.y;
             let t_index = t_first + min(columns, vec4(outputs - 1u));
             let target_values = vec4(t[t_index.x], t[t_index.y], t[t_index.z], t[t_index.w]);
             let counts = columns < vec4(select(0u, outputs, row < batch_rows));
-            let difference = select(vec4(0.0), output - target_values, counts);
-            loss += 0.5 * dot(difference, difference);
-            write_y(y_first + row * y_stride, chunk, outputs, difference * sigmoid_derivative4(output)); // with respect to the pre-activations
+            let terms = select(vec4(0.0), loss_terms4(sum, target_values), counts);
+            loss += dot(terms, vec4(1.0));
+            let gradient = select(vec4(0.0), loss_gradient4(sum, target_values), counts);
+            write_y(y_first + row * y_stride, chunk, outputs, gradient);
         }
     }
     workgroupBarrier();

@@ -1,7 +1,7 @@
 //! The kernel around its steps: declarations, and the network's way from the parameters to registers and back.
 
 use super::{Mask, Registers, Source, Weights};
-use crate::codegen::functions::{self, Function};
+use crate::codegen::functions;
 use crate::codegen::persistent::{begin, constants};
 use crate::codegen::vectors::{Chunk, distinct, plus, vector};
 
@@ -47,7 +47,11 @@ impl Registers<'_> {
     fn functions(self, source: &mut Source) {
         let layers = || self.spec.layers.iter().enumerate();
         let uses = layers().flat_map(|(l, layer)| self.outputs(l).map(|chunk| (layer.activation, chunk.width)));
-        functions::write(source, "", Function::needed(self.spec.trains()), &uses.collect::<Vec<_>>());
+        let (head, trains) = (self.spec.head, self.spec.trains());
+        let of_head = distinct(&self.outputs(self.spec.last()).map(|chunk| chunk.width).collect::<Vec<_>>());
+        let calls = [functions::calls(trains, &uses.collect::<Vec<_>>()), head.calls(trains, &of_head)].concat();
+        functions::write(source, "", &calls);
+        head.write(source, trains, &of_head);
         let widths = layers().flat_map(|(l, _)| self.outputs(l)).map(|chunk| chunk.width);
         for width in distinct(&widths.collect::<Vec<_>>()).into_iter().filter(|&width| width > 1) {
             self.parameter_functions(source, width);
@@ -55,7 +59,10 @@ impl Registers<'_> {
         let sums = layers().filter(|&(l, _)| self.sums_over_lanes(l)).flat_map(|(l, _)| self.outputs(l));
         let loss = self.is_sharded(self.spec.last()).then_some(1);
         for width in distinct(&sums.map(|chunk| chunk.width).chain(loss).collect::<Vec<_>>()) {
-            self.sum_function(source, width);
+            self.over_lanes(source, "sum", width, |sum, other| format!("{sum} += {other};"));
+        }
+        if loss.is_some() && self.spec.head.is_of_rows() {
+            self.over_lanes(source, "max", 1, |max, other| format!("{max} = max({max}, {other});"));
         }
     }
 
@@ -78,17 +85,17 @@ impl Registers<'_> {
         }
     }
 
-    /// A sum over the lanes: a tree of fixed shape, so that the same values give the same bits.
-    fn sum_function(self, source: &mut Source, width: u32) {
+    /// A combination of the lanes' values: a tree of fixed shape, so that the same values give the same bits.
+    fn over_lanes(self, source: &mut Source, name: &str, width: u32, combine: impl Fn(&str, &str) -> String) {
         let ty = vector(width);
         source.line("");
-        source.line(format!("fn subgroup_sum{width}(partial: {ty}) -> {ty} {{"));
-        source.line("var sum = partial;");
+        source.line(format!("fn subgroup_{name}{width}(partial: {ty}) -> {ty} {{"));
+        source.line(format!("var {name} = partial;"));
         for distance in (0..self.lanes.ilog2()).map(|bit| 1 << bit) {
-            source.line(format!("sum += subgroupShuffleXor(sum, {distance}u);"));
+            source.line(combine(name, &format!("subgroupShuffleXor({name}, {distance}u)")));
         }
         source.comment(&["The same bits in every lane, even if a driver fuses a multiplication into an addition."]);
-        source.line("return subgroupBroadcast(sum, 0u);");
+        source.line(format!("return subgroupBroadcast({name}, 0u);"));
         source.line("}");
     }
 

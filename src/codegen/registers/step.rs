@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use super::{Registers, Source, input_name, weight};
-use crate::codegen::functions::{times_derivative, value};
-use crate::codegen::persistent::{batch, head};
+use crate::codegen::functions::{derivative, times_derivative, value};
+use crate::codegen::persistent::{OverLanes, batch, head};
 use crate::codegen::vectors::{Chunk, chunks, plus, sum};
 
 impl Registers<'_> {
@@ -48,10 +48,7 @@ impl Registers<'_> {
         for l in 0..spec.layers.len() {
             self.forward(source, l);
         }
-        head(source, spec, self.outputs(last), rate, |squares| match self.is_sharded(last) {
-            true => format!("subgroup_sum1({squares})"),
-            false => format!("({squares})"),
-        });
+        head(source, spec, self.outputs(last), &format!("{rate} * "), &self);
         match (spec.trains(), self.lanes) {
             (false, _) => {}
             (true, 1) => self.backward_by_chunks(source),
@@ -109,8 +106,10 @@ impl Registers<'_> {
         }
     }
 
+    /// The outputs of layer `l`, and if its derivative is not of these, that too; of the last layer, the pre-activations.
     fn forward(self, source: &mut Source, l: usize) {
         let layer = &self.spec.layers[l];
+        let is_last = l == self.spec.last();
         source.line("");
         source.comment(&[&format!("layer {l}")]);
         for chunk in self.outputs(l) {
@@ -118,12 +117,12 @@ impl Registers<'_> {
             let product = |row| format!("{} * {}", self.input(l, row), weight("w", l, layer, row, chunk));
             let mut terms = (0..self.input_width(l)).map(product).collect::<Vec<_>>();
             let bias = layer.bias.then(|| weight("w", l, layer, layer.inputs, chunk));
-            let inside = self.inside(l, chunk);
+            let inside = self.inside(l, chunk).filter(|_| !is_last);
             let z = format!("z{l}_{index}");
             let y = value(layer.activation, "", chunk.width, &z);
             // Without an activation and without a mask, the sum is the output.
-            let is_output = y == z && inside.is_none();
-            let name = if is_output { format!("y{l}_{index}") } else { z };
+            let is_output = y == z && inside.is_none() && !is_last;
+            let name = if is_output { format!("y{l}_{index}") } else { z.clone() };
             if self.sums_over_lanes(l) {
                 source.assign(&format!("let partial{l}_{index}"), &terms);
                 let bias = bias.map(|bias| format!(" + {bias}")).unwrap_or_default();
@@ -133,9 +132,13 @@ impl Registers<'_> {
                 source.assign(&format!("let {name}"), &terms);
             }
             match inside {
-                _ if is_output => {}
+                _ if is_output || is_last => {}
                 Some(inside) => source.line(format!("let y{l}_{index} = select({}(), {y}, {inside});", chunk.ty())),
                 None => source.line(format!("let y{l}_{index} = {y};")),
+            }
+            let kept = derivative(layer.activation, chunk.width, &z, "");
+            if let Some(kept) = kept.filter(|_| self.spec.trains() && layer.activation.keeps_derivative()) {
+                source.line(format!("let f{l}_{index} = {kept};"));
             }
         }
     }
@@ -155,7 +158,8 @@ impl Registers<'_> {
         } else if units.width == 1 {
             upstream = format!("({upstream})");
         }
-        let derivative = times_derivative(self.spec.layers[l - 1].activation, units.width, &input_name(l, units.index));
+        let (before, y) = (self.spec.layers[l - 1].activation, input_name(l, units.index));
+        let derivative = times_derivative(before, units.width, &y, &format!("f{}_{}", l - 1, units.index));
         source.line(format!("let d{}_{} = {upstream}{derivative};", l - 1, units.index));
     }
 
@@ -214,5 +218,19 @@ impl Registers<'_> {
             let w = weight(letter, l, layer, row, chunk);
             source.line(format!("{w} {operator} {factor}d{l}_{};", chunk.index));
         }
+    }
+}
+
+impl OverLanes for Registers<'_> {
+    fn inside(&self, chunk: Chunk) -> Option<String> {
+        self.inside(self.spec.last(), chunk)
+    }
+
+    fn sum(&self, values: &str) -> String {
+        if self.is_sharded(self.spec.last()) { format!("subgroup_sum1({values})") } else { format!("({values})") }
+    }
+
+    fn max(&self, values: &str) -> String {
+        if self.is_sharded(self.spec.last()) { format!("subgroup_max1({values})") } else { values.to_owned() }
     }
 }

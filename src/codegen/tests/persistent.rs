@@ -3,6 +3,7 @@
 use super::{assert_bindings, assert_checked_in, assert_valid, assert_valid_with_subgroups, networks};
 use crate::codegen::persistent::Operands;
 use crate::codegen::{LONGEST_LOOP, LONGEST_WALK, PersistentSpec, Work, registers, workgroup};
+use crate::loss::Loss;
 use crate::mlp::Mlp;
 use crate::reference;
 
@@ -45,7 +46,7 @@ fn every_source_passes_naga_and_where_it_is_installed_tint() {
             (1, false, Work::Evaluate),
             (5, true, Work::Evaluate),
         ] {
-            let spec = PersistentSpec::new(mlp, batch_size, shuffle, work);
+            let spec = PersistentSpec::new(mlp, Loss::SquaredError, batch_size, shuffle, work);
             // Rows that lie dense, and rows whose values must be read one by one.
             let spec = if shuffle { PersistentSpec { load_widths: dense(mlp), ..spec } } else { spec };
             for (variant, source) in sources(&spec) {
@@ -126,7 +127,7 @@ fn loops_are_as_long_as_planned() {
         for (batch_size, shuffle, work) in
             [(1, false, Work::Train), (7, true, Work::Train), (30, true, Work::Evaluate), (300, false, Work::Train)]
         {
-            let spec = PersistentSpec::new(mlp, batch_size, shuffle, work);
+            let spec = PersistentSpec::new(mlp, Loss::SquaredError, batch_size, shuffle, work);
             for invocations in [4, 8, 64, 256] {
                 let kernel = workgroup::kernel(&spec, invocations);
                 let planned = (kernel.iterations, kernel.iterations_per_step);
@@ -156,7 +157,7 @@ fn iterations_over_rows(source: &str, batch_size: u64) -> u64 {
 fn loops_over_a_batchs_rows_are_as_long_as_planned() {
     for mlp in &networks()[..5] {
         for (batch_size, loops) in [(1, 0), (2, 1), (128, 1), (129, 2), (16_384, 2), (16_385, 3), (30_000, 3)] {
-            let spec = PersistentSpec::new(mlp, batch_size, false, Work::Train);
+            let spec = PersistentSpec::new(mlp, Loss::SquaredError, batch_size, false, Work::Train);
             for source in [registers::source(&spec, 1), registers::source(&spec, 8)] {
                 let rows = iterations_over_rows(&source, batch_size.into());
                 assert_eq!(source.matches("batch.rows; ").count() + source.matches("batch.rows); ").count(), loops);
@@ -179,7 +180,7 @@ fn samples() -> [(&'static str, &'static str, String); 3] {
     let mlp = Mlp::inputs(2).linear(6).bias().sigmoid().linear(1).sigmoid();
     let spec = |batch_size| PersistentSpec {
         load_widths: dense(&mlp),
-        ..PersistentSpec::new(&mlp, batch_size, batch_size > 1, Work::Train)
+        ..PersistentSpec::new(&mlp, Loss::SquaredError, batch_size, batch_size > 1, Work::Train)
     };
     macro_rules! sample {
         ($name:literal, $source:expr) => {

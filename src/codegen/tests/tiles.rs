@@ -2,11 +2,13 @@
 
 use super::{assert_bindings, assert_checked_in, assert_valid};
 use crate::activation::Activation;
+use crate::codegen::head::Head;
 use crate::codegen::tiles::backward::{self, Backward};
 use crate::codegen::tiles::forward::{self, End, Forward, Target};
 use crate::codegen::tiles::update::{self, ROWS_PER_SLICE, Update};
 use crate::codegen::tiles::{Device, FEW_ROWS, Layout, Tile, WIDEST};
 use crate::codegen::{LONGEST_LOOP, Layer};
+use crate::loss::Loss;
 
 /// A tile that makes a short source, with what the larger ones have: several rows, chunks and slices.
 const SMALL: Tile = Tile { rows: 4, chunks: 2, slices: 2, across: 2, invocations: 8 };
@@ -28,15 +30,18 @@ fn forwards() -> Vec<Forward> {
     let ends = [
         End::Output(Layout::Vectors),
         End::Output(Layout::Values),
-        End::Loss(Target::Values),
-        End::Loss(Target::Class),
+        End::Loss(Target::Values, Head::new(Activation::Sigmoid, Loss::SquaredError, 3)),
+        End::Loss(Target::Class, Head::new(Activation::Identity, Loss::BinaryCrossEntropy, 3)),
     ];
     for end in ends {
         for (samples, shuffle) in [(false, false), (true, false), (true, true)] {
             for x in [Layout::Vectors, Layout::Values, Layout::Bytes] {
                 for w in [Layout::Vectors, Layout::Values] {
                     for bias in BOOLEANS {
-                        for (activation, tail) in [(Activation::Identity, false), (Activation::Sigmoid, true)] {
+                        for (activation, tail) in [(Activation::Identity, false), (Activation::Silu, true)] {
+                            let keeps = activation.keeps_derivative() && bias && matches!(end, End::Output(_));
+                            let activation =
+                                if matches!(end, End::Output(_)) { activation } else { Activation::Identity };
                             if x != Layout::Bytes || samples {
                                 kernels.push(Forward {
                                     tile: SMALL,
@@ -47,6 +52,7 @@ fn forwards() -> Vec<Forward> {
                                     shuffle,
                                     bias,
                                     activation,
+                                    keeps,
                                     tail,
                                 });
                             }
@@ -67,7 +73,7 @@ fn backwards() -> Vec<Backward> {
         for w in [Layout::Vectors, Layout::Values] {
             for d_input in [Layout::Vectors, Layout::Values] {
                 for (tail, activation) in
-                    [(false, Activation::Identity), (true, Activation::Sigmoid), (true, Activation::Identity)]
+                    [(false, Activation::Identity), (true, Activation::Sigmoid), (true, Activation::Silu)]
                 {
                     for (updates, bias) in [(false, false), (true, false), (true, true)] {
                         kernels.push(Backward { tile: SMALL, d_output, w, d_input, tail, activation, updates, bias });
@@ -151,11 +157,12 @@ fn the_sources_checked_in_are_those_that_are_written() {
         tile,
         x: vectors,
         w: values,
-        end: End::Loss(Target::Values),
+        end: End::Loss(Target::Values, Head::new(Activation::Sigmoid, Loss::SquaredError, 4)),
         samples: false,
         shuffle: false,
         bias: true,
-        activation: Activation::Sigmoid,
+        activation: Activation::Identity,
+        keeps: false,
         tail: true,
     };
     let backward = Backward {

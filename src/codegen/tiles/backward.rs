@@ -5,11 +5,11 @@ use super::{
 };
 use crate::activation::Activation;
 use crate::codegen::bindings::{Access, Bindings, Uniform};
-use crate::codegen::functions::{self, Function, times_derivative};
+use crate::codegen::functions::{self, times_derivative};
 use crate::codegen::source::Source;
 
 /// What a backward kernel is written for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Backward {
     pub tile: Tile,
     pub d_output: Layout,
@@ -33,6 +33,8 @@ pub(crate) struct Operands<R> {
     pub d_input: Matrix<R>,
     /// The layer's input: rows padded to `vec4`.
     pub y: Matrix<R>,
+    /// The derivative of the activation that made the input, if that was kept: rows padded to `vec4`.
+    pub kept: Matrix<R>,
     /// How many samples the current batch has, and which: `[1 + batch_size]` words.
     pub order: R,
     pub learning_rate: R,
@@ -44,17 +46,25 @@ pub(crate) struct Operands<R> {
 impl Backward {
     /// Whether the kernel reads the layer's input.
     fn reads_input(&self) -> bool {
-        self.activation.formula().is_some() || self.updates
+        self.activation.formula().is_some() && !self.reads_kept() || self.updates
+    }
+
+    /// Whether the kernel reads the activation's derivative, as the forward pass kept it.
+    fn reads_kept(&self) -> bool {
+        self.activation.keeps_derivative()
     }
 
     pub fn bindings<R>(&self, operands: Operands<R>) -> Bindings<R> {
-        let Operands { d_output, w, d_input, y, .. } = operands;
+        let Operands { d_output, w, d_input, y, kept, .. } = operands;
         let mut uniform = Uniform::default()
             .vec2_u32("d_output_view", d_output.view)
             .vec2_u32("w_view", w.view)
             .vec2_u32("d_input_view", d_input.view);
         if self.reads_input() {
             uniform = uniform.vec2_u32("y_view", y.view);
+        }
+        if self.reads_kept() {
+            uniform = uniform.vec2_u32("kept_view", kept.view);
         }
         let sizes = uniform.u32("rows", operands.rows).u32("inputs", operands.inputs).u32("outputs", operands.outputs);
         let mut bindings = Bindings::new(sizes);
@@ -64,6 +74,9 @@ impl Backward {
         bindings.read_write("d_input", self.d_input.array(), d_input.buffer);
         if self.reads_input() {
             bindings.read("y", Layout::Vectors.array(), y.buffer);
+        }
+        if self.reads_kept() {
+            bindings.read("kept", Layout::Vectors.array(), kept.buffer);
         }
         if self.updates {
             bindings.read("order", "array<u32>", operands.order);
@@ -75,7 +88,8 @@ impl Backward {
     /// The kernel's source.
     pub fn source(&self) -> String {
         let &Backward { tile, d_output, w, d_input, .. } = self;
-        let mut source = begin(tile, &self.heading());
+        let heading = self.heading();
+        let mut source = begin(tile, &heading.iter().map(String::as_str).collect::<Vec<_>>());
         source.line("override WORKGROUP: u32;");
         source.line("");
         self.bindings(Operands::<()>::default()).declare(&mut source, "Tiles");
@@ -85,13 +99,16 @@ impl Backward {
         if self.updates {
             w.write_function(&mut source, "w", "-=");
         }
-        functions::write(&mut source, "", &[Function::Derivative], &[(self.activation, 4)]);
+        let mut calls = functions::calls(!self.reads_kept(), &[(self.activation, 4)]);
+        calls.retain(|call| call.name.ends_with("_derivative"));
+        functions::write(&mut source, "", &calls);
         entry_point(&mut source, "tiled_backward", tile, true);
         source.line(format!("let first_row = {};", first_row(tile, "tile", 1)));
         self.constants(&mut source);
         self.sums(&mut source);
         finish(&mut source, tile, "rows", "inputs", &|source| {
-            let derivative = times_derivative(self.activation, 4, &format!("y[{} + chunk]", row_of("y", "row")));
+            let of = |name: &str| format!("{name}[{} + chunk]", row_of(name, "row"));
+            let derivative = times_derivative(self.activation, 4, &of("y"), &of("kept"));
             source.line(format!("write_d_input({}, chunk, inputs, sum{derivative});", row_of("d_input", "row")));
         });
         if self.updates {
@@ -101,18 +118,21 @@ impl Backward {
         source.finish()
     }
 
-    fn heading(&self) -> Vec<&'static str> {
+    fn heading(&self) -> Vec<String> {
         let formula = match self.activation {
-            Activation::Identity => "tiled_backward   d_input = d_output · wᵀ     reference: matmul_transposed",
-            _ => {
-                "tiled_backward   d_input = (d_output · wᵀ) · f'(z), from y = f(z)     reference: matmul_transposed, sigmoid_backward"
+            Activation::Identity => {
+                "tiled_backward   d_input = d_output · wᵀ     reference: matmul_transposed".to_owned()
             }
+            activation => format!(
+                "tiled_backward   d_input = (d_output · wᵀ) · f'(z), f = {activation}     reference: matmul_transposed, activation_backward"
+            ),
         };
         let update =
             "  then   w -= learning_rate · yᵀ · d_output / batch size     reference: outer_product, weight_update";
-        let shapes = "  d_output [rows, outputs], w [inputs, outputs], d_input and y [rows, inputs]";
-        let lines = [Some(formula), self.updates.then_some(update), Some(""), Some(shapes)];
-        lines.into_iter().flatten().collect()
+        let shapes =
+            "  d_output [rows, outputs], w [inputs, outputs]; d_input, y = f(z) and kept = f'(z) [rows, inputs]";
+        let lines = [Some(formula.as_str()), self.updates.then_some(update), Some(""), Some(shapes)];
+        lines.into_iter().flatten().map(str::to_owned).collect()
     }
 
     fn constants(&self, source: &mut Source) {
@@ -123,6 +143,9 @@ impl Backward {
         d_input.constants(source, "d_input");
         if self.reads_input() {
             Layout::Vectors.constants(source, "y");
+        }
+        if self.reads_kept() {
+            Layout::Vectors.constants(source, "kept");
         }
         for row in 0..tile.rows {
             let number = format!("min(first_row + {row}u, rows - 1u)");

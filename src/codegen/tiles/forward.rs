@@ -5,12 +5,13 @@ use super::{
 };
 use crate::activation::Activation;
 use crate::codegen::bindings::{Bindings, Uniform};
-use crate::codegen::functions::{self, Function, times_derivative, value};
+use crate::codegen::functions::{self, derivative, value};
+use crate::codegen::head::Head;
 use crate::codegen::source::Source;
 use crate::codegen::vectors::{clamped, columns_of, load_four};
 
 /// What a forward kernel is written for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Forward {
     pub tile: Tile,
     pub x: Layout,
@@ -21,17 +22,20 @@ pub(crate) struct Forward {
     pub shuffle: bool,
     pub bias: bool,
     pub activation: Activation,
+    /// Whether the activation's derivative is written too.
+    pub keeps: bool,
     /// Whether the last chunk of terms is not whole.
     pub tail: bool,
 }
 
 /// What becomes of a layer's output.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum End {
     /// It is written.
     Output(Layout),
-    /// It is compared with the targets, and the gradient of the loss with respect to the pre-activations written.
-    Loss(Target),
+    /// It is compared with the targets, and the gradient of the loss with respect to the pre-activations written. The loss
+    /// is not one of rows, and the head has the activation.
+    Loss(Target, Head),
 }
 
 /// What the targets are.
@@ -48,6 +52,8 @@ pub(crate) struct Operands<R> {
     pub x_scale: [f32; 2],
     pub w: Matrix<R>,
     pub y: Matrix<R>,
+    /// The activation's derivative: rows padded to `vec4`.
+    pub kept: Matrix<R>,
     pub t: Matrix<R>,
     pub t_scale: [f32; 2],
     pub partial_losses: R,
@@ -64,29 +70,36 @@ pub(crate) struct Operands<R> {
 }
 
 impl Forward {
-    /// Whether the output is compared with targets.
-    fn target(&self) -> Option<Target> {
+    /// Whether the output is compared with targets, and how.
+    fn loss(&self) -> Option<(Target, Head)> {
         match self.end {
             End::Output(_) => None,
-            End::Loss(target) => Some(target),
+            End::Loss(target, head) => Some((target, head)),
         }
+    }
+
+    fn target(&self) -> Option<Target> {
+        self.loss().map(|(target, _)| target)
     }
 
     /// How `y` lies.
     fn y(&self) -> Layout {
         match self.end {
             End::Output(y) => y,
-            End::Loss(_) => Layout::Vectors,
+            End::Loss(..) => Layout::Vectors,
         }
     }
 
     pub fn bindings<R>(&self, operands: Operands<R>) -> Bindings<R> {
-        let Operands { x, w, y, t, .. } = operands;
+        let Operands { x, w, y, kept, t, .. } = operands;
         let mut uniform = Uniform::default()
             .vec2_u32("x_view", x.view)
             .vec2_f32("x_scale", operands.x_scale)
             .vec2_u32("w_view", w.view)
             .vec2_u32("y_view", y.view);
+        if self.keeps {
+            uniform = uniform.vec2_u32("kept_view", kept.view);
+        }
         if self.target().is_some() {
             uniform = uniform.vec2_u32("t_view", t.view).vec2_f32("t_scale", operands.t_scale);
         }
@@ -98,6 +111,9 @@ impl Forward {
         bindings.read("x", self.x.array(), x.buffer);
         bindings.read("w", self.w.array(), w.buffer);
         bindings.read_write("y", self.y().array(), y.buffer);
+        if self.keeps {
+            bindings.read_write("kept", Layout::Vectors.array(), kept.buffer);
+        }
         if let Some(target) = self.target() {
             let array = if target == Target::Class { "array<u32>" } else { "array<f32>" };
             bindings.read("t", array, t.buffer);
@@ -118,7 +134,8 @@ impl Forward {
     /// The kernel's source.
     pub fn source(&self) -> String {
         let &Forward { tile, x, w, .. } = self;
-        let mut source = begin(tile, &self.heading());
+        let heading = self.heading();
+        let mut source = begin(tile, &heading.each_ref().map(String::as_str));
         if self.samples {
             source.paste(include_str!("../../../shaders/state.wgsl"));
             if self.shuffle {
@@ -131,8 +148,18 @@ impl Forward {
         x.read_function(&mut source, "x");
         w.read_function(&mut source, "w");
         self.y().write_function(&mut source, "y", "=");
-        let compares = self.target().is_some();
-        functions::write(&mut source, "", Function::needed(compares), &[(self.activation, 4)]);
+        if self.keeps {
+            Layout::Vectors.write_function(&mut source, "kept", "=");
+        }
+        let mut calls = functions::calls(self.keeps, &[(self.activation, 4)]);
+        match self.loss() {
+            Some((_, head)) => {
+                calls.extend(head.calls(true, &[4]));
+                functions::write(&mut source, "", &calls);
+                head.write(&mut source, true, &[4]);
+            }
+            None => functions::write(&mut source, "", &calls),
+        }
         if self.with_samples() {
             source.line("");
             source.comment(&["The samples of the tiles' rows."]);
@@ -157,19 +184,20 @@ impl Forward {
         source.finish()
     }
 
-    fn heading(&self) -> [&'static str; 3] {
+    fn heading(&self) -> [String; 3] {
         let formula = match (self.activation, self.end) {
-            (Activation::Identity, End::Output(_)) => "tiled_forward   y = x · w     reference: matmul",
-            (Activation::Identity, End::Loss(_)) => {
-                "tiled_forward   y = x · w - t     reference: matmul, squared_error"
-            }
-            (_, End::Output(_)) => "tiled_forward   y = f(z), z = x · w     reference: matmul, sigmoid",
-            (_, End::Loss(_)) => {
-                "tiled_forward   y = (f(z) - t) · f'(z), z = x · w     reference: matmul, sigmoid, squared_error, sigmoid_backward"
+            (_, End::Loss(_, head)) => format!(
+                "tiled_forward   y = the gradient of {} with respect to z = x · w     reference: matmul, loss",
+                head.loss
+            ),
+            (Activation::Identity, _) => "tiled_forward   y = x · w     reference: matmul".to_owned(),
+            (activation, _) => {
+                let kept = if self.keeps { "; kept = dy/dz" } else { "" };
+                format!("tiled_forward   y = {activation} of z = x · w{kept}     reference: matmul, activation")
             }
         };
         let shapes = "  x [rows, inputs], w [inputs, outputs] and with a bias one row more, y and t [rows, outputs]";
-        [formula, "", shapes]
+        [formula, String::new(), shapes.to_owned()]
     }
 
     /// Whether the kernel asks which samples its rows are.
@@ -222,6 +250,9 @@ impl Forward {
         x.constants(source, "x");
         w.constants(source, "w");
         self.y().constants(source, "y");
+        if self.keeps {
+            Layout::Vectors.constants(source, "kept");
+        }
         if let Some(target) = self.target() {
             source.line("let t_view = p.t_view;");
             if target == Target::Class {
@@ -276,10 +307,15 @@ impl Forward {
 
     /// A chunk of the result, from its pre-activations `sum`.
     fn finish(&self, source: &mut Source) {
-        source.line(format!("let output = {};", value(self.activation, "", 4, "sum")));
         let y_row = row_of("y", "row");
-        let Some(target) = self.target() else {
-            return source.line(format!("write_y({y_row}, chunk, outputs, output);"));
+        let Some((target, head)) = self.loss() else {
+            source.line(format!("let output = {};", value(self.activation, "", 4, "sum")));
+            source.line(format!("write_y({y_row}, chunk, outputs, output);"));
+            let kept = derivative(self.activation, 4, "sum", "output").filter(|_| self.keeps);
+            if let Some(kept) = kept {
+                source.line(format!("write_kept({}, chunk, outputs, {kept});", row_of("kept", "row")));
+            }
+            return;
         };
         source.line("let sample = samples[row - top];");
         source.line(format!("let columns = {};", columns_of("chunk")));
@@ -294,14 +330,13 @@ impl Forward {
                 "let target_values = select(vec4(t_scale.y), vec4(t_scale.x), columns == vec4(own));",
             ]),
         }
-        let derivative = times_derivative(self.activation, 4, "output");
+        let arguments = head.arguments("sum", "target_values");
         source.lines(&[
             "let counts = columns < vec4(select(0u, outputs, row < batch_rows));",
-            "let difference = select(vec4(0.0), output - target_values, counts);",
-            "loss += 0.5 * dot(difference, difference);",
-            &format!(
-                "write_y({y_row}, chunk, outputs, difference{derivative}); // with respect to the pre-activations"
-            ),
+            &format!("let terms = select(vec4(0.0), loss_terms4({arguments}), counts);"),
+            "loss += dot(terms, vec4(1.0));",
+            &format!("let gradient = select(vec4(0.0), loss_gradient4({arguments}), counts);"),
+            &format!("write_y({y_row}, chunk, outputs, gradient);"),
         ]);
     }
 

@@ -43,12 +43,16 @@ pub(super) fn memory(spec: &PersistentSpec) -> Vec<(String, String, u64)> {
         if l < spec.last() {
             memory.push(matrix(format!("y{l}"), rows, layer.outputs));
         }
-        if train {
+        if l < spec.last() && train && layer.activation.keeps_derivative() {
+            memory.push(matrix(format!("f{l}"), rows, layer.outputs));
+        }
+        // A loss of rows takes the last pre-activations from there.
+        if train || l == spec.last() && spec.head.is_of_rows() {
             memory.push(matrix(format!("d{l}"), rows, layer.outputs));
         }
     }
-    let tiles = tiles(spec, spec.outputs());
-    memory.push(("tile_losses".to_owned(), format!("array<f32, {tiles}>"), 4 * u64::from(tiles)));
+    let parts = partial_losses(spec);
+    memory.push(("partial_losses".to_owned(), format!("array<f32, {parts}>"), 4 * u64::from(parts)));
     if spec.shuffle {
         memory.push(("order".to_owned(), format!("array<u32, {rows}>"), 4 * u64::from(rows)));
     }
@@ -63,6 +67,11 @@ pub(crate) fn bytes(spec: &PersistentSpec) -> u64 {
 /// The tiles of a matrix of activations of this width.
 pub(super) fn tiles(spec: &PersistentSpec, width: u32) -> u32 {
     padded_rows(spec) / tile_rows(spec) * columns(width)
+}
+
+/// The parts in which a batch's loss is computed: the tiles of the outputs, or their rows.
+pub(super) fn partial_losses(spec: &PersistentSpec) -> u32 {
+    if spec.head.is_of_rows() { padded_rows(spec) } else { tiles(spec, spec.outputs()) }
 }
 
 /// The most invocations that any phase of a step has work for.

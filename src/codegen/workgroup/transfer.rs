@@ -3,7 +3,7 @@
 use super::Workgroup;
 use super::memory::{columns, memory, padded_rows};
 use crate::activation::Activation;
-use crate::codegen::functions::{self, Function, keeps_zero};
+use crate::codegen::functions::{self, keeps_zero};
 use crate::codegen::persistent::{begin, constants};
 use crate::codegen::spec::LONGEST_WALK;
 use crate::codegen::vectors::{clamped, columns_of, divided, load_four, plus, remainder, times};
@@ -22,7 +22,9 @@ impl Workgroup<'_> {
             ],
         );
         let uses = spec.layers.iter().map(|layer| (layer.activation, 4)).collect::<Vec<_>>();
-        functions::write(&mut self.source, "", Function::needed(spec.trains()), &uses);
+        let calls = [functions::calls(spec.trains(), &uses), spec.head.calls(spec.trains(), &[4])].concat();
+        functions::write(&mut self.source, "", &calls);
+        spec.head.write(&mut self.source, spec.trains(), &[4]);
         self.parameter_functions();
         self.line("");
         for (name, ty, _) in memory(spec) {

@@ -1,33 +1,30 @@
 //! The passes by the plain kernels: one kernel per linear map, and one per activation.
 
+use super::{LayerRows, Pass};
 use crate::activation::Activation;
 use crate::error::Result;
 use crate::kernels::{self, Dispatch};
 use crate::network::Network;
 use crate::rows::Rows;
 
-/// A forward pass: the outputs of the hidden layers, and the dispatches.
-pub(super) fn forward(
-    network: &Network,
-    operation: &'static str,
-    [input, output]: [&Rows; 2],
-) -> Result<(Vec<Rows>, Vec<Dispatch>)> {
+/// A forward pass.
+pub(super) fn forward(network: &Network, operation: &'static str, [input, output]: [&Rows; 2]) -> Result<Pass> {
     let (gpu, layers, samples) = (network.gpu(), network.mlp().layers(), input.shape().rows);
     let create = |width: usize| Rows::create(gpu, operation, "activations", samples, width as u64);
-    let mut hidden = Vec::<Rows>::new();
+    let mut rows = Vec::<LayerRows>::new();
     let mut dispatches = Vec::new();
     for (l, layer) in layers.iter().enumerate() {
-        let x = hidden.last().unwrap_or(input);
+        let x = rows.last().map_or(input, |before| &before.y);
         let w = network.layer_rows(network.parameters(), l);
         let y = if l + 1 == layers.len() { output.clone() } else { create(layer.outputs)? };
         let z = if layer.activation == Activation::Identity { y.clone() } else { create(layer.outputs)? };
         dispatches.extend(kernels::matmul(gpu, x, &w, &z)?);
-        dispatches.extend(kernels::activation(gpu, layer.activation, &z, &y)?);
-        if l + 1 < layers.len() {
-            hidden.push(y);
+        if layer.activation != Activation::Identity {
+            dispatches.push(kernels::activation(gpu, layer.activation, &z, &y)?);
         }
+        rows.push(LayerRows { y, kept: layer.activation.keeps_derivative().then_some(z) });
     }
-    Ok((hidden, dispatches))
+    Ok((rows, dispatches))
 }
 
 /// The backward pass: the dispatches that write the gradient with respect to the parameters and, if `d_input` is given,
@@ -35,11 +32,11 @@ pub(super) fn forward(
 pub(super) fn backward(
     network: &Network,
     operation: &'static str,
-    activations: &[Rows],
+    (input, layers): (&Rows, &[LayerRows]),
     (d_output, d_input): (&Rows, Option<&Rows>),
     d_parameters: &wgpu::Buffer,
 ) -> Result<Vec<Dispatch>> {
-    let (gpu, samples) = (network.gpu(), activations[0].shape().rows);
+    let (gpu, samples) = (network.gpu(), input.shape().rows);
     let create =
         |width: usize| Rows::create(gpu, operation, "gradient with respect to activations", samples, width as u64);
     let mut dispatches = Vec::new();
@@ -48,10 +45,13 @@ pub(super) fn backward(
         let Some(d_output) = d_y.take() else { break };
         let is_linear = layer.activation == Activation::Identity;
         let d_z = if is_linear { d_output.clone() } else { create(layer.outputs)? };
-        let y = &activations[l + 1];
-        dispatches.extend(kernels::activation_backward(gpu, layer.activation, &d_output, y, &d_z)?);
+        if !is_linear {
+            let kept = layers[l].kept.as_ref().unwrap_or(&layers[l].y);
+            dispatches.push(kernels::activation_backward(gpu, layer.activation, &d_output, kept, &d_z)?);
+        }
         let d_weights = network.layer_rows(d_parameters, l);
-        dispatches.extend(kernels::outer_product(gpu, &activations[l], &d_z, &d_weights)?);
+        let x = l.checked_sub(1).map_or(input, |before| &layers[before].y);
+        dispatches.extend(kernels::outer_product(gpu, x, &d_z, &d_weights)?);
         d_y = match l {
             0 => d_input.cloned(),
             _ => Some(create(layer.inputs)?),

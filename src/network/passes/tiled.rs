@@ -1,6 +1,7 @@
 //! The passes by the tiled kernels: per layer one forward, one backward and one weight kernel. For a network's passes, and
 //! for the layered plan, which fuses the gather, the loss and the weight update into them.
 
+use super::{LayerRows, Pass};
 use crate::activation::Activation;
 use crate::codegen::Layer;
 use crate::error::Result;
@@ -9,41 +10,74 @@ use crate::kernels::{self, Dispatch};
 use crate::network::Network;
 use crate::rows::Rows;
 
-/// A forward pass over `rows` rows: the outputs of the hidden layers, and the dispatches.
+/// A forward pass over `rows` rows to `output`: the rows of the hidden layers, and the dispatches. It `keeps` what the
+/// backward pass needs, or does not.
 pub(crate) fn forward(
     network: &Network,
     operation: &'static str,
-    input: Input<'_>,
-    rows: u32,
+    (input, rows): (Input<'_>, u32),
     output: Output<'_>,
     batch: Option<Batch<'_>>,
-) -> Result<(Vec<Rows>, Vec<Dispatch>)> {
+    keeps: bool,
+) -> Result<Pass> {
     let gpu = network.gpu();
     let layers = Layer::of(network.mlp());
-    let mut hidden = Vec::<Rows>::new();
+    let mut hidden = Vec::<LayerRows>::new();
     let mut dispatches = Vec::new();
     for (l, layer) in layers.iter().enumerate() {
         let w = network.layer_rows(network.parameters(), l);
-        let x = hidden.last().map_or(input, Input::Rows);
+        let x = hidden.last().map_or(input, |before| Input::Rows(&before.y));
         let Layer { outputs, bias, activation, .. } = *layer;
         let layer = ForwardLayer { x, w: &w, bias, activation, rows, batch };
         if l + 1 == layers.len() {
             dispatches.push(tiles::forward(gpu, layer, output)?);
         } else {
-            let y = Rows::create_padded(gpu, operation, "activations", rows.into(), outputs.into())?;
-            dispatches.push(tiles::forward(gpu, layer, Output::Rows(&y))?);
-            hidden.push(y);
+            let create = || Rows::create_padded(gpu, operation, "activations", rows.into(), outputs.into());
+            let y = create()?;
+            let kept = (keeps && activation.keeps_derivative()).then(create).transpose()?;
+            dispatches.push(tiles::forward(gpu, layer, Output::Rows { y: &y, kept: kept.as_ref() })?);
+            hidden.push(LayerRows { y, kept });
         }
     }
     Ok((hidden, dispatches))
+}
+
+/// A forward pass to the rows of `output`: the rows of all layers. The last activation is a dispatch of its own where it takes
+/// a row's pre-activations together, or where the backward pass needs these.
+pub(super) fn forward_to(
+    network: &Network,
+    operation: &'static str,
+    [input, output]: [&Rows; 2],
+    keeps: bool,
+) -> Result<Pass> {
+    let (gpu, mlp) = (network.gpu(), network.mlp());
+    // The rows fit in 32 bits, since their bytes do.
+    let operands = (Input::Rows(input), input.shape().rows as u32);
+    let activation = mlp.last_activation();
+    let is_apart = activation == Activation::Softmax || keeps && activation.keeps_derivative();
+    let mut last = LayerRows { y: output.clone(), kept: None };
+    let (mut layers, dispatches) = if is_apart {
+        let (rows, width) = (input.shape().rows, mlp.output_width() as u64);
+        let z = Rows::create_padded(gpu, operation, "activations", rows, width)?;
+        let to_z = Output::Rows { y: &z, kept: None };
+        let network = network.without_last_activation();
+        let (layers, mut dispatches) = forward(&network, operation, operands, to_z, None, keeps)?;
+        dispatches.push(kernels::activation(gpu, activation, &z, output)?);
+        last.kept = activation.keeps_derivative().then_some(z);
+        (layers, dispatches)
+    } else {
+        forward(network, operation, operands, Output::Rows { y: output, kept: None }, None, keeps)?
+    };
+    layers.push(last);
+    Ok((layers, dispatches))
 }
 
 /// A backward pass, and what it is for.
 pub(crate) struct BackwardPass<'a> {
     pub input: Input<'a>,
     pub rows: u32,
-    /// The outputs of the hidden layers.
-    pub hidden: &'a [Rows],
+    /// The rows of the hidden layers.
+    pub hidden: &'a [LayerRows],
     /// The gradient with respect to the last layer's pre-activations.
     pub d_last: &'a Rows,
     /// The rows for the gradient with respect to the input, if needed.
@@ -81,8 +115,8 @@ pub(crate) fn backward(
     for l in (1..layers.len()).rev() {
         let activation = layers[l - 1].activation;
         let update = fused_update(l).map(|batch| (batch, layers[l].bias));
-        let reads_input = activation != Activation::Identity || update.is_some();
-        let fused = Fused { y: reads_input.then_some(&hidden[l - 1]), activation, update };
+        let LayerRows { y, kept } = &hidden[l - 1];
+        let fused = Fused { y: Some(y), kept: kept.as_ref(), activation, update };
         dispatches.push(tiles::backward(gpu, d(l), &w[l], d(l - 1), fused)?);
     }
     if let Some(d_input) = d_input {
@@ -90,37 +124,37 @@ pub(crate) fn backward(
     }
     // The first layer's weights come last, always by dispatches of their own: one of these can end a training step.
     for l in (0..layers.len()).rev().filter(|&l| l == 0 || fused_update(l).is_none()) {
-        let x = l.checked_sub(1).map_or(input, |before| Input::Rows(&hidden[before]));
+        let x = l.checked_sub(1).map_or(input, |before| Input::Rows(&hidden[before].y));
         dispatches.extend(weights(l, [x, Input::Rows(d(l))])?);
     }
     Ok((d_hidden, dispatches))
 }
 
-/// The backward pass of a forward pass with these activations, from the gradient with respect to its output.
+/// The backward pass of a forward pass with these rows, from the gradient with respect to its output.
 pub(super) fn backward_of_forward(
     network: &Network,
     operation: &'static str,
-    activations: &[Rows],
+    (input, layers): (&Rows, &[LayerRows]),
     (d_output, d_input): (&Rows, Option<&Rows>),
     d_parameters: &wgpu::Buffer,
 ) -> Result<Vec<Dispatch>> {
-    let gpu = network.gpu();
-    let [input, hidden @ .., output] = activations else { return Ok(Vec::new()) };
+    let (gpu, mlp) = (network.gpu(), network.mlp());
+    let Some((last, hidden)) = layers.split_last() else { return Ok(Vec::new()) };
     let samples = input.shape().rows;
-    let layers = Layer::of(network.mlp());
     let mut dispatches = Vec::new();
     let mut d_last = d_output.clone();
-    let activation = layers.last().map_or(Activation::Identity, |layer| layer.activation);
+    let activation = mlp.last_activation();
     if activation != Activation::Identity {
         let what = "gradient with respect to pre-activations";
-        d_last = Rows::create_padded(gpu, operation, what, samples, output.shape().columns)?;
-        dispatches.extend(kernels::activation_backward(gpu, activation, d_output, output, &d_last)?);
+        d_last = Rows::create_padded(gpu, operation, what, samples, mlp.output_width() as u64)?;
+        let kept = last.kept.as_ref().unwrap_or(&last.y);
+        dispatches.push(kernels::activation_backward(gpu, activation, d_output, kept, &d_last)?);
     }
     // The rows fit in 32 bits, since their bytes do.
     let (input, rows) = (Input::Rows(input), samples as u32);
     let weights = |l: usize, operands: [Input<'_>; 2]| {
         let d_weights = network.layer_rows(d_parameters, l);
-        tiles::update(gpu, operands, Weights::Gradients(&d_weights), layers[l].bias, rows, None)
+        tiles::update(gpu, operands, Weights::Gradients(&d_weights), mlp.layers()[l].bias, rows, None)
     };
     let (d_last, fused_update) = (&d_last, &|_| None);
     let pass = BackwardPass { input, rows, hidden, d_last, d_input, fused_update, weights: &weights };

@@ -6,6 +6,7 @@ use crate::codegen::{LONGEST_WALK, Work, registers, workgroup};
 use crate::data::Dataset;
 use crate::gpu::Gpu;
 use crate::kernels::{self, PersistentKernel, TrainingState, begin_pass};
+use crate::loss::Loss;
 use crate::mlp::Mlp;
 use crate::network::Network;
 use crate::reference;
@@ -36,7 +37,7 @@ fn a_subgroup_of_another_size_than_the_kernel_is_for_does_no_step() {
     }
     let mlp = Mlp::inputs(2).linear(6).sigmoid().linear(2);
     let config = TrainConfig::default();
-    let spec = PersistentSpec::new(&mlp, 1, false, Work::Train);
+    let spec = PersistentSpec::new(&mlp, Loss::SquaredError, 1, false, Work::Train);
     let lanes = gpu.adapter_info().subgroup_max_size;
     let by = |lanes: u32| {
         let source = registers::source(&spec, lanes);
@@ -62,7 +63,7 @@ fn a_workgroup_of_any_width_gives_the_same_bits() {
         (Mlp::inputs(5).linear(8).bias().sigmoid().linear(9).sigmoid().linear(2).bias(), 6, true),
     ] {
         let config = TrainConfig { batch_size, shuffle, ..TrainConfig::default() };
-        let spec = PersistentSpec::new(&mlp, batch_size as u32, shuffle, Work::Train);
+        let spec = PersistentSpec::new(&mlp, Loss::SquaredError, batch_size as u32, shuffle, Work::Train);
         let runs = [4, 32, 64, 256].map(|invocations| {
             let source = workgroup::kernel(&spec, invocations).source;
             let (workgroup, invocations_per_network) = (invocations, invocations);
@@ -83,7 +84,7 @@ fn a_dispatchs_loops_are_as_long_as_planned() {
     let gpu = Gpu::from_wgpu(&device, &queue).unwrap();
     let mlp = Mlp::inputs(2).linear(1).sigmoid();
     for (batch_size, rows) in [(1, 0), (2, 2), (128, 128), (129, 2 + 129), (16_385, 2 + 129 + 16_385)] {
-        let spec = PersistentSpec::new(&mlp, batch_size, false, Work::Train);
+        let spec = PersistentSpec::new(&mlp, Loss::SquaredError, batch_size, false, Work::Train);
         let fit = Fit { gpu: &gpu, spec: &spec, networks: 1, samples: 30_000, grows: false };
         assert_eq!(fit.iterations(1), 1 + rows, "batch size {batch_size}");
         assert_eq!(fit.iterations(64), 64 * (1 + rows), "batch size {batch_size}");

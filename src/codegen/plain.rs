@@ -1,0 +1,150 @@
+//! The plain kernels that have a formula of the tables in them: the functions that their files in `shaders/` call, and the
+//! file.
+
+use super::bindings::{Bindings, Uniform};
+use super::functions::{self, derivative, value};
+use super::head::Head;
+use super::source::Source;
+use super::tiles::{Matrix, forward::Target};
+use crate::activation::Activation;
+
+/// The source of `activation` and `activation_backward`; for a softmax, of `softmax` and `softmax_backward`.
+pub(crate) fn activation(activation: Activation) -> String {
+    let mut source = Source::default();
+    if activation == Activation::Softmax {
+        functions::paste(&mut source, "softmax_share");
+        source.paste(include_str!("../../shaders/softmax.wgsl"));
+        return source.finish();
+    }
+    functions::write(&mut source, "", &functions::calls(true, &[(activation, 1)]));
+    let derivative = derivative(activation, 1, "kept", "kept").unwrap_or_else(|| "1.0".to_owned());
+    source.lines(&[
+        "",
+        "fn activation_value(z: f32) -> f32 {",
+        &format!("return {};", value(activation, "", 1, "z")),
+        "}",
+        "",
+        "fn activation_derivative(kept: f32) -> f32 {",
+        &format!("return {derivative};"),
+        "}",
+        "",
+    ]);
+    source.paste(include_str!("../../shaders/activation.wgsl"));
+    source.finish()
+}
+
+/// The source of `loss`.
+pub(crate) fn loss(head: Head) -> String {
+    let mut source = Source::default();
+    source.paste(include_str!("../../shaders/state.wgsl"));
+    source.paste(include_str!("../../shaders/tree_sum.wgsl"));
+    functions(&mut source, head);
+    source.paste(include_str!("../../shaders/loss.wgsl"));
+    source.finish()
+}
+
+/// The functions of a head for single values.
+fn functions(source: &mut Source, head: Head) {
+    functions::write(source, "", &head.calls(true, &[1]));
+    head.write(source, true, &[1]);
+    source.line("");
+}
+
+/// Where `row_loss` finds the targets of a row.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Targets {
+    /// In the same row of a batch's targets.
+    Rows,
+    /// In the row of the data set's targets that `order` names.
+    Samples(Target),
+}
+
+/// A kernel for a loss that takes a row's outputs together.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RowLoss {
+    pub head: Head,
+    pub targets: Targets,
+}
+
+/// What such a kernel binds. `R` is the type of a buffer.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Operands<R> {
+    pub z: Matrix<R>,
+    pub t: Matrix<R>,
+    /// The targets of a sample's own class, and of the others.
+    pub t_scale: [f32; 2],
+    pub d_z: Matrix<R>,
+    pub partial_losses: R,
+    /// The state's batch, or how many samples the batch has, and which: `[1 + batch_size]` words.
+    pub samples: R,
+    pub rows: u32,
+    pub outputs: u32,
+    pub partials: u32,
+}
+
+impl RowLoss {
+    pub fn bindings<R>(&self, operands: Operands<R>) -> Bindings<R> {
+        let Operands { z, t, d_z, .. } = operands;
+        let uniform = Uniform::default()
+            .vec2_u32("z_view", z.view)
+            .vec2_u32("t_view", t.view)
+            .vec2_u32("d_z_view", d_z.view)
+            .vec2_f32("t_scale", operands.t_scale)
+            .u32("rows", operands.rows)
+            .u32("outputs", operands.outputs)
+            .u32("partials", operands.partials);
+        let mut bindings = Bindings::new(uniform);
+        match self.targets {
+            Targets::Rows => bindings.read("batch", "Batch", operands.samples),
+            Targets::Samples(_) => bindings.read("order", "array<u32>", operands.samples),
+        }
+        let is_class = self.targets == Targets::Samples(Target::Class);
+        bindings.read("z", "array<f32>", z.buffer);
+        bindings.read("t", if is_class { "array<u32>" } else { "array<f32>" }, t.buffer);
+        bindings.read_write("d_z", "array<f32>", d_z.buffer);
+        bindings.read_write("partial_losses", "array<f32>", operands.partial_losses);
+        bindings
+    }
+
+    /// The kernel's source.
+    pub fn source(&self) -> String {
+        let mut source = Source::default();
+        source.comment(&[
+            &format!(
+                "row_loss   {} and its gradient with respect to the last pre-activations     reference: loss",
+                self.head.loss
+            ),
+            "",
+            "  z, d_z          [rows, outputs]; rows past the batch's samples of d_z become 0",
+            "  t               the targets",
+            "  partial_losses  [partials], one per workgroup",
+        ]);
+        source.line("");
+        source.paste(include_str!("../../shaders/state.wgsl"));
+        source.paste(include_str!("../../shaders/tree_sum.wgsl"));
+        self.bindings(Operands::<()>::default()).declare(&mut source, "RowLoss");
+        functions(&mut source, self.head);
+        let (samples, row) = match self.targets {
+            Targets::Rows => ("batch.rows", "row"),
+            Targets::Samples(_) => ("order[0]", "order[1u + row]"),
+        };
+        let t = match self.targets {
+            Targets::Samples(Target::Class) => {
+                format!("select(p.t_scale.y, p.t_scale.x, t[p.t_view.x + {row} * p.t_view.y] == output)")
+            }
+            _ => format!("t[p.t_view.x + {row} * p.t_view.y + output]"),
+        };
+        source.lines(&[
+            "fn samples_of_batch() -> u32 {",
+            &format!("return {samples};"),
+            "}",
+            "",
+            "fn target_of(row: u32, output: u32) -> f32 {",
+            &format!("return {};", self.head.targets(1, &t)),
+            "}",
+            "",
+        ]);
+        source.paste(include_str!("../../shaders/row_loss.wgsl"));
+        source.finish()
+    }
+}
