@@ -4,7 +4,7 @@
 //   partial_losses  [partials], one per workgroup
 //
 // One invocation computes one element of d_z, one workgroup the loss of its elements, by tree_sum. Before this file stand the
-// functions of one head, loss_terms1 and loss_gradient1.
+// functions of one head, loss_output1, loss_terms1 and loss_gradient1, and the LOSS_FACTOR.
 
 // The index of an element in its buffer. `view`: the index of the matrix's first element, and the stride between rows.
 fn at(view: vec2<u32>, row: u32, column: u32) -> u32 {
@@ -44,13 +44,14 @@ fn loss(
         if row < batch.rows {
             let pre_activation = z[at(p.z_view, row, output)];
             let target_value = t[at(p.t_view, row, output)];
-            addends[invocation] = loss_terms1(pre_activation, target_value);
-            gradient = loss_gradient1(pre_activation, target_value);
+            let output_value = loss_output1(pre_activation);
+            addends[invocation] = loss_terms1(output_value, target_value);
+            gradient = loss_gradient1(pre_activation, output_value, target_value);
         }
         d_z[at(p.d_z_view, row, output)] = gradient;
     }
     tree_sum(invocation);
     if invocation == 0u && workgroup < p.partials {
-        partial_losses[workgroup] = addends[0];
+        partial_losses[workgroup] = LOSS_FACTOR * addends[0];
     }
 }

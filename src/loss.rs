@@ -44,11 +44,11 @@ pub enum Loss {
 /// The loss of one output and its derivative, for the reference and for shaders. Functions of f64 have the loss's parameter as
 /// their last argument.
 pub(crate) struct Formula {
-    /// Its name in messages, files and WGSL, where the functions are `name_value` and `name_derivative`.
+    /// Its name in WGSL, where the functions are `name_value` and `name_derivative`.
     pub name: &'static str,
     /// From the output `y` (of [`Loss::BinaryCrossEntropy`], the logit), and the target.
     pub value: fn(f64, f64, f64) -> f64,
-    /// The derivative with respect to that.
+    /// The derivative with respect to that, but for [`Loss::factors`].
     pub derivative: fn(f64, f64, f64) -> f64,
     /// Both functions in WGSL, for f32; a loss's parameter is their last argument.
     pub wgsl: &'static str,
@@ -85,9 +85,8 @@ impl Loss {
     /// The loss's entry. That of [`Loss::CrossEntropy`] is of a row whose only logit is not 0: [`Loss::is_of_rows`].
     pub(crate) fn formula(self) -> &'static Formula {
         match self {
-            Loss::SquaredError => formula!("squared_error", |y, t, _| 0.5 * (y - t) * (y - t), |y, t, _| y - t),
-            Loss::MeanSquaredError => {
-                formula!("mean_squared_error", |y, t, _| (y - t) * (y - t), |y, t, _| 2.0 * (y - t))
+            Loss::SquaredError | Loss::MeanSquaredError => {
+                formula!("squared_error", |y, t, _| (y - t) * (y - t), |y, t, _| y - t)
             }
             Loss::L1 => formula!("l1", |y, t, _| (y - t).abs(), |y, t, _| match y - t {
                 0.0 => 0.0,
@@ -117,7 +116,10 @@ impl Loss {
 
     /// The loss's name, without its parameter: `squared_error`, `cross_entropy`, …
     pub fn name(self) -> &'static str {
-        self.formula().name
+        match self {
+            Loss::MeanSquaredError => "mean_squared_error",
+            _ => self.formula().name,
+        }
     }
 
     /// The loss's parameter, if it has one.
@@ -142,11 +144,16 @@ impl Loss {
         }
     }
 
-    /// The factor of the sum over the outputs: 1, or for a mean one by their number.
-    pub(crate) fn factor(self, outputs: usize) -> f64 {
+    /// The factors of the entry's value, in the sum over the outputs, and of its derivative: of a mean, one by the number of
+    /// outputs.
+    pub(crate) fn factors(self, outputs: usize) -> [f64; 2] {
+        let outputs = outputs as f64;
         match self {
-            Loss::SquaredError | Loss::CrossEntropy { .. } => 1.0,
-            _ => 1.0 / outputs as f64,
+            // The entry has half the derivative.
+            Loss::SquaredError => [0.5, 1.0],
+            Loss::MeanSquaredError => [1.0 / outputs, 2.0 / outputs],
+            Loss::CrossEntropy { .. } => [1.0; 2],
+            _ => [1.0 / outputs; 2],
         }
     }
 

@@ -169,7 +169,7 @@ pub fn activation_backward(activation: Activation, d_output: &Matrix, z: &Matrix
 /// [`Error::Shapes`] unless both have the same shape.
 pub fn loss(loss: Loss, last: Activation, y: &Matrix, t: &Matrix) -> Result<(f64, Matrix)> {
     check_same_shape("loss", "y", y, "t", t)?;
-    let factor = loss.factor(y.columns());
+    let [value_factor, derivative_factor] = loss.factors(y.columns());
     let [keep, add] = loss.smoothing(y.columns()).unwrap_or([1.0, 0.0]);
     let smoothed = t.map(|t| t * keep + add);
     let of_probabilities = loss.probabilities() == Some(last);
@@ -190,8 +190,8 @@ pub fn loss(loss: Loss, last: Activation, y: &Matrix, t: &Matrix) -> Result<(f64
             _ => ((loss.formula().value)(y_, t_, parameter), (loss.formula().derivative)(y_, t_, parameter)),
         }
     };
-    let values = Matrix::from_fn(y.rows(), y.columns(), |row, column| factor * element(row, column).0);
-    let d_output = Matrix::from_fn(y.rows(), y.columns(), |row, column| factor * element(row, column).1);
+    let values = Matrix::from_fn(y.rows(), y.columns(), |row, column| value_factor * element(row, column).0);
+    let d_output = Matrix::from_fn(y.rows(), y.columns(), |row, column| derivative_factor * element(row, column).1);
     Ok((values.as_slice().iter().sum(), d_output))
 }
 

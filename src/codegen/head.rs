@@ -1,8 +1,9 @@
 //! The head of a network: its last activation and the loss together, from the last layer's pre-activations `z` and the targets
 //! `t` to the loss and its gradient with respect to `z`.
 //!
-//! Every plan calls the same functions, written here for vectors of its widths: `loss_terms` and `loss_gradient`. Those of a
-//! loss that takes a row's outputs together have the row's [`STATISTICS`] as their last argument.
+//! Every plan calls the same functions, written here for vectors of its widths: `loss_output` gives from `z` the outputs `y` that
+//! the loss is of, `loss_terms` their losses, whose sum is to be multiplied by `LOSS_FACTOR`, `loss_gradient` the gradient. Of a loss that takes a row's outputs together, these
+//! are the pre-activations, and the row's [`STATISTICS`] are one argument more.
 
 use super::functions::{self, Call, constant, derivative, last_argument, value};
 use super::source::Source;
@@ -59,6 +60,8 @@ impl Head {
     /// Writes the functions for vectors of these widths, after those that they call: of the loss, and if it `trains`, of its
     /// gradient.
     pub(super) fn write(self, source: &mut Source, trains: bool, widths: &[u32]) {
+        let factor = constant(self.loss.factors(self.outputs)[0], 1);
+        source.lines(&["", &format!("const LOSS_FACTOR = {factor}; // of a sum of loss_terms")]);
         if self.is_of_rows() {
             source.line("");
             source.lines(&STATISTICS);
@@ -74,7 +77,7 @@ impl Head {
         let mut calls = functions::calls(trains, &uses);
         let suffixes: &[&str] = if trains { &["value", "derivative"] } else { &["value"] };
         for &width in widths {
-            let name = self.loss.name();
+            let name = self.loss.formula().name;
             calls.extend(suffixes.iter().map(|suffix| Call { name: format!("{name}_{suffix}"), width }));
             if self.is_of_rows() {
                 calls.push(Call { name: "softmax_share".to_owned(), width });
@@ -85,41 +88,56 @@ impl Head {
 
     fn write_width(self, source: &mut Source, trains: bool, width: u32) {
         let ty = vector(width);
-        let name = self.loss.name();
+        let name = self.loss.formula().name;
         let [value_arguments, derivative_arguments] = match self.is_of_rows() {
             true => [&["maximum", "sum"][..], &["maximum", "sum", "total"]]
                 .map(|members| members.iter().map(|member| format!(", {ty}(statistics.{member})")).collect::<String>()),
             false => [(), ()].map(|()| last_argument(self.loss.parameter(), width)),
         };
-        let row = if self.is_of_rows() { ", statistics: Statistics" } else { "" };
-        let factor = match self.loss.factor(self.outputs) {
+        let statistics = if self.is_of_rows() { ", statistics: Statistics" } else { "" };
+        let factor = match self.loss.factors(self.outputs)[1] {
             1.0 => String::new(),
             factor => format!("{} * ", constant(factor, width)),
         };
-        let y = value(self.activation, "", width, "z");
         source.lines(&[
             "",
-            &format!("fn loss_terms{width}(z: {ty}, t: {ty}{row}) -> {ty} {{"),
-            &format!("return {factor}{name}_value{width}({y}, t{value_arguments});"),
+            &format!("fn loss_output{width}(z: {ty}) -> {ty} {{"),
+            &format!("return {};", value(self.activation, "", width, "z")),
+            "}",
+            "",
+            &format!("fn loss_terms{width}(y: {ty}, t: {ty}{statistics}) -> {ty} {{"),
+            &format!("return {name}_value{width}(y, t{value_arguments});"),
             "}",
         ]);
-        if !trains {
-            return;
+        if trains {
+            let derivative = derivative(self.activation, width, "z", "y");
+            let derivative = derivative.map_or(String::new(), |derivative| format!(" * {derivative}"));
+            source.lines(&[
+                "",
+                &format!("fn loss_gradient{width}(z: {ty}, y: {ty}, t: {ty}{statistics}) -> {ty} {{"),
+                &format!("return {factor}{name}_derivative{width}(y, t{derivative_arguments}){derivative};"),
+                "}",
+            ]);
         }
-        source.lines(&["", &format!("fn loss_gradient{width}(z: {ty}, t: {ty}{row}) -> {ty} {{")]);
-        let derivative = derivative(self.activation, width, "z", "y");
-        let y = match &derivative {
-            Some(_) => {
-                source.line(format!("let y = {y};"));
-                "y"
-            }
-            None => "z",
-        };
-        let derivative = derivative.map_or(String::new(), |derivative| format!(" * {derivative}"));
-        source.lines(&[
-            &format!("return {factor}{name}_derivative{width}({y}, t{derivative_arguments}){derivative};"),
-            "}",
-        ]);
+    }
+
+    /// The expression of a vector of the outputs that the loss is of.
+    pub(super) fn output(self, width: u32, z: &str) -> String {
+        format!("loss_output{width}({z})")
+    }
+
+    /// The expression of a vector of the losses of outputs `y`.
+    pub(super) fn terms(self, width: u32, y: &str, t: &str) -> String {
+        format!("loss_terms{width}({y}, {t}{})", self.statistics())
+    }
+
+    /// The expression of a vector of the gradient with respect to pre-activations `z`.
+    pub(super) fn gradient(self, width: u32, [z, y]: [&str; 2], t: &str) -> String {
+        format!("loss_gradient{width}({z}, {y}, {t}{})", self.statistics())
+    }
+
+    fn statistics(self) -> &'static str {
+        if self.is_of_rows() { ", statistics" } else { "" }
     }
 
     /// The expression of a vector of targets as the loss takes them: smoothed, if they are to be.
@@ -128,11 +146,6 @@ impl Head {
             Some([factor, summand]) => format!("{t} * {} + {}", constant(factor, width), constant(summand, width)),
             None => t.to_owned(),
         }
-    }
-
-    /// The arguments of `loss_terms` and `loss_gradient`.
-    pub(super) fn arguments(self, z: &str, t: &str) -> String {
-        if self.is_of_rows() { format!("{z}, {t}, statistics") } else { format!("{z}, {t}") }
     }
 }
 

@@ -202,21 +202,23 @@ pub(super) fn head(
     if head.is_of_rows() {
         statistics(source, spec, chunks.clone(), lanes, &masked);
     }
-    let call = |chunk: Chunk, function: &str| {
-        format!("{function}{}({})", chunk.width, head.arguments(&z(chunk), &head.targets(chunk.width, &t(chunk))))
-    };
+    let y = |chunk: Chunk| format!("y{last}_{}", chunk.index);
+    let targets = |chunk: Chunk| head.targets(chunk.width, &t(chunk));
     for chunk in chunks.clone() {
-        source.line(format!("let e_{} = {};", chunk.index, masked(chunk, call(chunk, "loss_terms"), "")));
+        let Chunk { index, width, .. } = chunk;
+        source.line(format!("let {} = {};", y(chunk), head.output(width, &z(chunk))));
+        source.line(format!("let e_{index} = {};", masked(chunk, head.terms(width, &y(chunk), &targets(chunk)), "")));
     }
     let terms = sum(chunks.clone().map(|chunk| chunk.sum(&format!("e_{}", chunk.index))));
-    source.line(format!("let loss = {};", lanes.sum(&terms)));
+    source.line(format!("let loss = LOSS_FACTOR * {};", lanes.sum(&terms)));
     if !spec.trains() {
         return;
     }
     source.line("");
     source.comment(&["backward, by the weights as they are before the update"]);
     for chunk in chunks {
-        let gradient = masked(chunk, call(chunk, "loss_gradient"), "");
+        let gradient = head.gradient(chunk.width, [&z(chunk), &y(chunk)], &targets(chunk));
+        let gradient = masked(chunk, gradient, "");
         source.line(format!("let d{last}_{} = {rate}{gradient};", chunk.index));
     }
 }

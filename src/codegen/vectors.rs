@@ -46,8 +46,8 @@ impl Chunk {
     /// The sum of a chunk's values.
     pub fn sum(&self, name: &str) -> String {
         match self.width {
-            4 => format!("dot({name}, vec4<f32>(1.0))"),
-            width => sum((0..width).map(|i| self.component(name, i))),
+            1 => name.to_owned(),
+            width => format!("dot({name}, vec{width}<f32>(1.0))"),
         }
     }
 

@@ -163,7 +163,7 @@ impl Workgroup<'_> {
             self.output(l, layer, r);
         }
         if has_loss {
-            self.line("partial_losses[tile] = loss;");
+            self.line("partial_losses[tile] = LOSS_FACTOR * loss;");
         }
         self.line("}");
     }
@@ -199,11 +199,12 @@ impl Workgroup<'_> {
         self.line(format!("if {} < batch.rows {{", plus("row", r)));
         self.line(format!("let offset = {};", self.targets_of(&plus("row", r))));
         self.line(format!("let t = {};", self.read(1, "column", spec.outputs())));
-        let arguments = spec.head.arguments(&format!("z_{r}"), "t");
-        let terms = self.inside(format!("loss_terms4({arguments})"), "column");
+        let z = format!("z_{r}");
+        self.line(format!("let y = {};", spec.head.output(4, &z)));
+        let terms = self.inside(spec.head.terms(4, "y", "t"), "column");
         self.line(format!("loss += dot({terms}, vec4<f32>(1.0));"));
         if spec.trains() {
-            let gradient = self.inside(format!("loss_gradient4({arguments})"), "column");
+            let gradient = self.inside(spec.head.gradient(4, [&z, "y"], "t"), "column");
             self.line(format!("d_{r} = rate * {gradient};"));
         }
         self.line("}");
@@ -243,13 +244,13 @@ impl Workgroup<'_> {
             &each,
             &format!("let z = {z};"),
             &format!("let t = {t};"),
-            &format!("loss += dot({}, vec4<f32>(1.0));", self.inside("loss_terms4(z, t, statistics)".to_owned(), "i")),
+            &format!("loss += dot({}, vec4<f32>(1.0));", self.inside(spec.head.terms(4, "z", "t"), "i")),
         ]);
         if spec.trains() {
-            let gradient = self.inside("loss_gradient4(z, t, statistics)".to_owned(), "i");
+            let gradient = self.inside(spec.head.gradient(4, ["z", "z"], "t"), "i");
             self.line(format!("{z} = select(vec4<f32>(), rate * {gradient}, row < batch.rows);"));
         }
-        self.source.lines(&["}", "partial_losses[row] = select(0.0, loss, row < batch.rows);", "}"]);
+        self.source.lines(&["}", "partial_losses[row] = select(0.0, LOSS_FACTOR * loss, row < batch.rows);", "}"]);
     }
 
     /// The index of a batch row's targets in their buffer.

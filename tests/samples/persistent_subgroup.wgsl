@@ -63,19 +63,24 @@ fn sigmoid_derivative1(y: f32) -> f32 {
 
 fn squared_error_value1(y: f32, t: f32) -> f32 {
     let d = y - t;
-    return 0.5 * d * d;
+    return d * d;
 }
 
 fn squared_error_derivative1(y: f32, t: f32) -> f32 {
     return y - t;
 }
 
-fn loss_terms1(z: f32, t: f32) -> f32 {
-    return squared_error_value1(sigmoid_value1(z), t);
+const LOSS_FACTOR = f32(0.5); // of a sum of loss_terms
+
+fn loss_output1(z: f32) -> f32 {
+    return sigmoid_value1(z);
 }
 
-fn loss_gradient1(z: f32, t: f32) -> f32 {
-    let y = sigmoid_value1(z);
+fn loss_terms1(y: f32, t: f32) -> f32 {
+    return squared_error_value1(y, t);
+}
+
+fn loss_gradient1(z: f32, y: f32, t: f32) -> f32 {
     return squared_error_derivative1(y, t) * sigmoid_derivative1(y);
 }
 
@@ -150,11 +155,12 @@ fn persistent(
         let z1_0 = subgroup_sum1(partial1_0);
 
         // the loss
-        let e_0 = loss_terms1(z1_0, t_0);
-        let loss = (e_0);
+        let y1_0 = loss_output1(z1_0);
+        let e_0 = loss_terms1(y1_0, t_0);
+        let loss = LOSS_FACTOR * (e_0);
 
         // backward, by the weights as they are before the update
-        let d1_0 = learning_rate * loss_gradient1(z1_0, t_0);
+        let d1_0 = learning_rate * loss_gradient1(z1_0, y1_0, t_0);
 
         let d0_0 = vec2<f32>(w1_0_0 * d1_0, w1_1_0 * d1_0) * sigmoid_derivative2(y0_0);
 

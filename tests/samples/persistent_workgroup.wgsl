@@ -53,19 +53,24 @@ fn sigmoid_derivative4(y: vec4<f32>) -> vec4<f32> {
 
 fn squared_error_value4(y: vec4<f32>, t: vec4<f32>) -> vec4<f32> {
     let d = y - t;
-    return 0.5 * d * d;
+    return d * d;
 }
 
 fn squared_error_derivative4(y: vec4<f32>, t: vec4<f32>) -> vec4<f32> {
     return y - t;
 }
 
-fn loss_terms4(z: vec4<f32>, t: vec4<f32>) -> vec4<f32> {
-    return squared_error_value4(sigmoid_value4(z), t);
+const LOSS_FACTOR = f32(0.5); // of a sum of loss_terms
+
+fn loss_output4(z: vec4<f32>) -> vec4<f32> {
+    return sigmoid_value4(z);
 }
 
-fn loss_gradient4(z: vec4<f32>, t: vec4<f32>) -> vec4<f32> {
-    let y = sigmoid_value4(z);
+fn loss_terms4(y: vec4<f32>, t: vec4<f32>) -> vec4<f32> {
+    return squared_error_value4(y, t);
+}
+
+fn loss_gradient4(z: vec4<f32>, y: vec4<f32>, t: vec4<f32>) -> vec4<f32> {
     return squared_error_derivative4(y, t) * sigmoid_derivative4(y);
 }
 
@@ -217,8 +222,9 @@ fn persistent(
             if row < batch.rows {
                 let offset = targets_view.x + order[row] * targets_view.y;
                 let t = read_targets(offset, column, 1u);
-                loss += dot(select(vec4<f32>(), loss_terms4(z_0, t), 4u * column + vec4(0u, 1u, 2u, 3u) < vec4(1u)), vec4<f32>(1.0));
-                d_0 = rate * select(vec4<f32>(), loss_gradient4(z_0, t), 4u * column + vec4(0u, 1u, 2u, 3u) < vec4(1u));
+                let y = loss_output4(z_0);
+                loss += dot(select(vec4<f32>(), loss_terms4(y, t), 4u * column + vec4(0u, 1u, 2u, 3u) < vec4(1u)), vec4<f32>(1.0));
+                d_0 = rate * select(vec4<f32>(), loss_gradient4(z_0, y, t), 4u * column + vec4(0u, 1u, 2u, 3u) < vec4(1u));
             }
             d1[row] = d_0;
             let z_1 = sum_1;
@@ -226,11 +232,12 @@ fn persistent(
             if row + 1u < batch.rows {
                 let offset = targets_view.x + order[row + 1u] * targets_view.y;
                 let t = read_targets(offset, column, 1u);
-                loss += dot(select(vec4<f32>(), loss_terms4(z_1, t), 4u * column + vec4(0u, 1u, 2u, 3u) < vec4(1u)), vec4<f32>(1.0));
-                d_1 = rate * select(vec4<f32>(), loss_gradient4(z_1, t), 4u * column + vec4(0u, 1u, 2u, 3u) < vec4(1u));
+                let y = loss_output4(z_1);
+                loss += dot(select(vec4<f32>(), loss_terms4(y, t), 4u * column + vec4(0u, 1u, 2u, 3u) < vec4(1u)), vec4<f32>(1.0));
+                d_1 = rate * select(vec4<f32>(), loss_gradient4(z_1, y, t), 4u * column + vec4(0u, 1u, 2u, 3u) < vec4(1u));
             }
             d1[row + 1u] = d_1;
-            partial_losses[tile] = loss;
+            partial_losses[tile] = LOSS_FACTOR * loss;
         }
         workgroupBarrier();
 

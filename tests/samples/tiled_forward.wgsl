@@ -50,19 +50,24 @@ fn sigmoid_derivative4(y: vec4<f32>) -> vec4<f32> {
 
 fn squared_error_value4(y: vec4<f32>, t: vec4<f32>) -> vec4<f32> {
     let d = y - t;
-    return 0.5 * d * d;
+    return d * d;
 }
 
 fn squared_error_derivative4(y: vec4<f32>, t: vec4<f32>) -> vec4<f32> {
     return y - t;
 }
 
-fn loss_terms4(z: vec4<f32>, t: vec4<f32>) -> vec4<f32> {
-    return squared_error_value4(sigmoid_value4(z), t);
+const LOSS_FACTOR = f32(0.5); // of a sum of loss_terms
+
+fn loss_output4(z: vec4<f32>) -> vec4<f32> {
+    return sigmoid_value4(z);
 }
 
-fn loss_gradient4(z: vec4<f32>, t: vec4<f32>) -> vec4<f32> {
-    let y = sigmoid_value4(z);
+fn loss_terms4(y: vec4<f32>, t: vec4<f32>) -> vec4<f32> {
+    return squared_error_value4(y, t);
+}
+
+fn loss_gradient4(z: vec4<f32>, y: vec4<f32>, t: vec4<f32>) -> vec4<f32> {
     return squared_error_derivative4(y, t) * sigmoid_derivative4(y);
 }
 
@@ -173,9 +178,10 @@ fn tiled_forward(@builtin(workgroup_id) id: vec3<u32>, @builtin(local_invocation
             let t_index = t_first + min(columns, vec4(outputs - 1u));
             let target_values = vec4(t[t_index.x], t[t_index.y], t[t_index.z], t[t_index.w]);
             let counts = columns < vec4(select(0u, outputs, row < batch_rows));
-            let terms = select(vec4(0.0), loss_terms4(sum, target_values), counts);
+            let output = loss_output4(sum);
+            let terms = select(vec4(0.0), loss_terms4(output, target_values), counts);
             loss += dot(terms, vec4(1.0));
-            let gradient = select(vec4(0.0), loss_gradient4(sum, target_values), counts);
+            let gradient = select(vec4(0.0), loss_gradient4(sum, output, target_values), counts);
             write_y(y_first + row * y_stride, chunk, outputs, gradient);
         }
     }
@@ -186,6 +192,6 @@ fn tiled_forward(@builtin(workgroup_id) id: vec3<u32>, @builtin(local_invocation
         for (var i = 1u; i < 8u; i++) {
             loss += sums[i].x;
         }
-        partial_losses[id.y * p.workgroups + id.x] = loss;
+        partial_losses[id.y * p.workgroups + id.x] = LOSS_FACTOR * loss;
     }
 }

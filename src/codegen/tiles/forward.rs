@@ -330,12 +330,13 @@ impl Forward {
                 "let target_values = select(vec4(t_scale.y), vec4(t_scale.x), columns == vec4(own));",
             ]),
         }
-        let arguments = head.arguments("sum", "target_values");
+        let gradient = head.gradient(4, ["sum", "output"], "target_values");
         source.lines(&[
             "let counts = columns < vec4(select(0u, outputs, row < batch_rows));",
-            &format!("let terms = select(vec4(0.0), loss_terms4({arguments}), counts);"),
+            &format!("let output = {};", head.output(4, "sum")),
+            &format!("let terms = select(vec4(0.0), {}, counts);", head.terms(4, "output", "target_values")),
             "loss += dot(terms, vec4(1.0));",
-            &format!("let gradient = select(vec4(0.0), loss_gradient4({arguments}), counts);"),
+            &format!("let gradient = select(vec4(0.0), {gradient}, counts);"),
             &format!("write_y({y_row}, chunk, outputs, gradient);"),
         ]);
     }
@@ -350,7 +351,7 @@ impl Forward {
             &format!("for (var i = 1u; i < {}u; i++) {{", self.tile.invocations),
             "loss += sums[i].x;",
             "}",
-            "partial_losses[id.y * p.workgroups + id.x] = loss;",
+            "partial_losses[id.y * p.workgroups + id.x] = LOSS_FACTOR * loss;",
             "}",
         ]);
     }
