@@ -10,9 +10,11 @@
 //! | `function` | a network as a function for shaders of the app's own |
 //! | `spec`, `bindings` | what they are written for, and what they bind |
 //! | `head` | the last activation and the loss together |
+//! | `descent` | the change of a parameter by its gradient |
 //! | `functions`, `sums`, `vectors`, `source` | what they are made of |
 
 mod bindings;
+pub(crate) mod descent;
 pub(crate) mod function;
 mod functions;
 pub(crate) mod head;

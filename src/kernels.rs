@@ -12,7 +12,7 @@
 //! | [`activation`](fn@activation) | `y = f(z)`; [`activation_backward`]: `d_input = d_output · f'(z)` |
 //! | [`loss`](fn@loss) | the batch's loss, and its gradient with respect to the last pre-activations |
 //! | [`outer_product`](fn@outer_product) | `d_weights = xᵀ · d_output` |
-//! | [`weight_update`](fn@weight_update) | `w -= learning_rate · d_weights / batch size` |
+//! | [`weight_update`](fn@weight_update) | `w -= learning_rate · d_weights / batch size`; inside the crate, every optimizer |
 //! | [`gather`](fn@gather) | copies the samples of a batch |
 //! | [`step`](fn@step) | ends a training step |
 //! | [`confusion`](fn@confusion) | counts the samples per class and predicted class |
@@ -44,8 +44,10 @@ pub use matmul::{matmul, matmul_transposed};
 pub use outer_product::outer_product;
 pub(crate) use persistent::{PersistentKernel, persistent};
 pub use state::TrainingState;
+pub(crate) use state::check_weight_decay;
 pub use step::step;
 pub(crate) use step::step_of_partials;
+pub(crate) use weight_update::update_by;
 pub use weight_update::weight_update;
 
 pub use crate::codegen::{Access, UniformType};
@@ -59,9 +61,9 @@ pub fn shaders() -> Vec<Shader<'static>> {
     let mut shaders = vec![
         matmul::MATMUL,
         matmul::MATMUL_TRANSPOSED,
-        loss::LOSS_SUM,
+        loss::SUM_PARTIALS,
         outer_product::OUTER_PRODUCT,
-        weight_update::WEIGHT_UPDATE,
+        weight_update::SUM_OF_SQUARES,
         gather::GATHER,
         step::STEP,
         confusion::CONFUSION,

@@ -83,6 +83,11 @@ impl Network {
         Ok(network)
     }
 
+    /// A network, or population, of the same shape, whose parameters are 0.
+    pub(crate) fn twin(&self, operation: &'static str) -> Result<Network> {
+        Network::uninitialized(operation, &self.gpu, &self.mlp, self.count())
+    }
+
     /// The number of networks: 1, or the size of the population.
     pub fn count(&self) -> usize {
         self.population as usize

@@ -26,11 +26,13 @@
 //! # }
 //! ```
 
+mod descent;
 mod matrix;
 mod network;
 mod order;
 mod training;
 
+pub use descent::Descent;
 pub use matrix::Matrix;
 pub use network::{ActivationLayer, Layer, Linear, NeuralNetwork};
 #[cfg(test)]

@@ -3,6 +3,7 @@
 mod choose;
 mod config;
 mod layered;
+mod moments;
 mod pace;
 mod persistent;
 mod plain;
@@ -50,6 +51,8 @@ pub struct Memory {
     pub data: u64,
     /// The parameters.
     pub parameters: u64,
+    /// What the optimizer keeps of each parameter: its moments, and the average if there is one.
+    pub moments: u64,
     /// What a batch needs: activations, gradients, and the state of the training.
     pub batch: u64,
 }
@@ -57,7 +60,7 @@ pub struct Memory {
 impl Memory {
     /// The sum of all.
     pub fn total(&self) -> u64 {
-        self.data + self.parameters + self.batch
+        self.data + self.parameters + self.moments + self.batch
     }
 }
 
@@ -68,6 +71,8 @@ pub struct Trainer {
     network: Network,
     config: TrainConfig,
     steps: Steps,
+    /// What is kept of each parameter from step to step, if anything.
+    moments: Option<wgpu::Buffer>,
     state: TrainingState,
     ring: Ring,
     pace: Pace,
@@ -83,7 +88,8 @@ impl Trainer {
     ///
     /// # Errors
     /// [`Error::OtherGpu`] for a data set of another [`Gpu`], [`Error::Shapes`] for one that does not fit the network,
-    /// [`Error::OutOfRange`] for the loss's parameter, [`Error::UnsuitableLoss`] for one that is not for the network,
+    /// [`Error::OutOfRange`] for a parameter of the configuration, [`Error::UnsuitableLoss`] for a loss that is not for the
+    /// network,
     /// [`Error::Count`] for a batch size of 0 or above the samples, [`Error::NotFinite`] for the learning rate,
     /// [`Error::PlanUnavailable`] for a named plan that the device or the network does not allow, or a population that no
     /// persistent plan can train; [`Error::Buffer`] for samples among the parameters or in a buffer that wgpu refuses,
@@ -102,16 +108,21 @@ impl Trainer {
         }
         let mlp = network.mlp();
         data.check_widths(operation, mlp.input_width(), mlp.output_width())?;
-        config.loss.check(operation, mlp.last_activation(), mlp.output_width())?;
+        config.check(operation, mlp)?;
         let samples = data.sample_count();
         let too_large = || Error::batch_size(operation, config.batch_size as u64, samples.capacity.into());
         let batch_size = u32::try_from(config.batch_size).map_err(|_| too_large())?;
         let networks = network.count() as u32;
         let state = TrainingState::of_population(operation, gpu, networks, samples, batch_size, config.learning_rate)?;
+        let decays = vec![config.weight_decay; network.count()];
+        state.write_weight_decays(operation, gpu, &decays)?;
+        let moments = moments::create(operation, network, &config)?;
+        let job = Job { network, data, state: &state, moments: moments.as_ref(), config: &config, work };
         Ok(Trainer {
             gpu: gpu.clone(),
             network: network.clone(),
-            steps: Steps::new(Job { network, data, state: &state, config: &config, work })?,
+            steps: Steps::new(job)?,
+            moments,
             // A population's reports are large, and nobody looks at those of an evaluation.
             ring: Ring::new(gpu, (work == Work::Train).then_some(&state))?,
             state,
@@ -145,6 +156,7 @@ impl Trainer {
         Memory {
             data: self.data_bytes,
             parameters: self.network.parameters().size(),
+            moments: self.moments.as_ref().map_or(0, wgpu::Buffer::size),
             batch: self.steps.bytes() + state,
         }
     }
@@ -258,7 +270,8 @@ impl Trainer {
         counts.map_or(Ok(Vec::new()), |counts| self.gpu.read_words(operation, counts, &|_| ()))
     }
 
-    /// Sets the learning rate of each network of a population, for the steps that are submitted from now on.
+    /// Sets the learning rate of each network of a population, for the steps that are submitted from now on. The schedule
+    /// multiplies it.
     ///
     /// # Errors
     /// [`Error::Count`] unless there is one per network, [`Error::NotFinite`]: then none is changed. [`Error::OutOfMemory`].
@@ -266,12 +279,42 @@ impl Trainer {
         self.state.write_learning_rates("Trainer::write_learning_rates", &self.gpu, learning_rates)
     }
 
-    /// Sets the learning rate, for all networks of a population, for the steps that are submitted from now on.
+    /// Sets the learning rate, for all networks of a population, for the steps that are submitted from now on. The schedule
+    /// multiplies it.
     ///
     /// # Errors
     /// [`Error::NotFinite`], [`Error::OutOfMemory`].
     pub fn write_learning_rate(&mut self, learning_rate: f32) -> Result<()> {
         self.state.fill_learning_rates("Trainer::write_learning_rate", &self.gpu, learning_rate)
+    }
+
+    /// Sets the weight decay of each network of a population, for the steps that are submitted from now on.
+    ///
+    /// # Errors
+    /// [`Error::Count`] unless there is one per network, [`Error::OutOfRange`] for one that is negative or not finite, or if
+    /// [`TrainConfig::weight_decay`] was 0, with which the shaders have none: then none is changed. [`Error::OutOfMemory`].
+    pub fn write_weight_decays(&mut self, weight_decays: &[f32]) -> Result<()> {
+        let operation = "Trainer::write_weight_decays";
+        if self.config.weight_decay == 0.0 {
+            let rule = "the shaders were made without; create the trainer with another, which can be changed then";
+            return Err(Error::out_of_range(operation, "the configuration's weight_decay", 0, rule));
+        }
+        self.state.write_weight_decays(operation, &self.gpu, weight_decays)
+    }
+
+    /// The network, or population, of the averages of the parameters over the steps so far, if [`TrainConfig::average`] asks
+    /// for these: a copy as of everything that was submitted before. Before the first step, the network as it is.
+    ///
+    /// # Errors
+    /// [`Error::OutOfRange`] for a training without averages; [`Error::OutOfMemory`], [`Error::DeviceLost`].
+    pub fn averaged(&self) -> Result<Network> {
+        match &self.moments {
+            Some(moments) if self.config.average.is_some() => moments::averaged(&self.network, &self.config, moments),
+            _ => {
+                let rule = "set it, for example to Some(0.99)";
+                Err(Error::out_of_range("Trainer::averaged", "the configuration's average", "None", rule))
+            }
+        }
     }
 
     /// Trains `epochs` more epochs and waits for them. Each submission has as many steps as take just below 100 ms.

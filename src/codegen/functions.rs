@@ -4,9 +4,14 @@ use super::source::Source;
 use super::vectors::{distinct, vector};
 use crate::activation::{Activation, Derivative};
 use crate::loss::Loss;
+use crate::optimizer::{AVERAGE, Optimizer};
+use crate::schedule::{Decay, Schedule};
 
 /// Functions that formulas call.
-const SHARED: [&str; 4] = [
+const SHARED: [&str; 7] = [
+    AVERAGE,
+    include_str!("../../shaders/functions/one_minus_power.wgsl"),
+    include_str!("../../shaders/functions/power.wgsl"),
     include_str!("../../shaders/functions/log1p.wgsl"),
     include_str!("../../shaders/functions/logarithm.wgsl"),
     include_str!("../../shaders/functions/sine_of_remainder.wgsl"),
@@ -24,7 +29,10 @@ pub(super) struct Call {
 fn files() -> impl Iterator<Item = &'static str> {
     let activations = Activation::ALL.iter().filter_map(|activation| activation.formula()).map(|formula| formula.wgsl);
     let losses = Loss::ALL.iter().map(|loss| loss.formula().wgsl);
-    activations.chain(losses).chain(SHARED)
+    let optimizers = Optimizer::ALL.iter().map(|optimizer| optimizer.formula().wgsl);
+    let schedules = Decay::ALL.iter().map(|&decay| Schedule::new(decay).warm_up(1).functions());
+    let schedules = schedules.flat_map(|(_, warm_up, decay)| warm_up.into_iter().chain(decay));
+    activations.chain(losses).chain(optimizers).chain(schedules.map(|function| function.wgsl)).chain(SHARED)
 }
 
 /// The definition of a function, if that is the name of one.

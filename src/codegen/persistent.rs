@@ -36,11 +36,13 @@ pub(crate) struct Operands<R> {
     pub parameters: R,
     pub states: R,
     pub sample_count: R,
+    /// What is kept of each parameter, if anything.
+    pub moments: R,
 }
 
 impl<R> Operands<R> {
     /// The bindings of every persistent kernel.
-    pub fn bindings(self) -> Bindings<R> {
+    pub fn bindings(self, spec: &PersistentSpec) -> Bindings<R> {
         let uniform = Uniform::default()
             .vec2_u32("inputs_view", self.inputs_view)
             .vec2_u32("targets_view", self.targets_view)
@@ -55,6 +57,9 @@ impl<R> Operands<R> {
         bindings.read_write("parameters", "array<f32>", self.parameters);
         bindings.read_write("states", "array<State>", self.states);
         bindings.read("sample_count", "array<u32>", self.sample_count);
+        if !spec.kept().is_empty() {
+            bindings.read_write("moments", "array<f32>", self.moments);
+        }
         bindings
     }
 }
@@ -76,9 +81,9 @@ impl PersistentSpec {
         self.levels().iter().map(|level| u64::from(self.batch_size.div_ceil(level.rows))).sum()
     }
 
-    /// How many copies of the parameters such an invocation has: the parameters, and the gradients of each level.
+    /// How many copies of the parameters such an invocation has: the parameters, the gradients of each level, and what is kept.
     pub(super) fn copies(&self) -> u64 {
-        if self.trains() { 1 + self.levels().len() as u64 } else { 1 }
+        if self.trains() { 1 + (self.levels().len() + self.kept().len()) as u64 } else { 1 }
     }
 
     /// A description of the batch: kernels for batches of the same description have the same source.
@@ -108,8 +113,17 @@ pub(super) fn begin(spec: &PersistentSpec, batch: &str, heading: &[&str]) -> Sou
     }
     source.line("");
     source.comment(&LEGEND);
+    let kept = spec.kept();
+    if !kept.is_empty() {
+        let moments = format!(
+            "  moments         [networks, {}, parameters]  what is kept of each: {}",
+            kept.len(),
+            kept.join(", ")
+        );
+        source.comment(&[&moments]);
+    }
     source.line("");
-    Operands::<()>::default().bindings().declare(&mut source, "Persistent");
+    Operands::<()>::default().bindings(spec).declare(&mut source, "Persistent");
     source.line("");
     source.line("override WORKGROUP: u32;");
     source
@@ -122,7 +136,7 @@ const LEGEND: [&str; 9] = [
     "",
     "  inputs          [samples, inputs]       the data set",
     "  targets         [samples, outputs]",
-    "  learning_rates  [networks]",
+    "  learning_rates  [2, networks]           and weight decays",
     "  parameters      [networks, parameters]  each network's, layer after layer",
     "  states          [networks]              each network's training state",
     "  sample_count    [1]                     how many samples there are: an app may add some",
@@ -258,4 +272,26 @@ fn statistics(
     }
     let total = |letter: &str| lanes.sum(&sum(chunks.clone().map(|chunk| chunk.sum(&name(letter, chunk)))));
     source.line(format!("let statistics = Statistics(maximum, {}, {});", total("s"), total("u")));
+}
+
+/// What a kernel reads of a network for its descent, before the steps.
+pub(super) fn load_rates(source: &mut Source, spec: &PersistentSpec) {
+    if !spec.trains() {
+        return;
+    }
+    source.line("let learning_rate = learning_rates[network];");
+    if !spec.folds_rate() {
+        source.line("let weight_decay = learning_rates[p.networks + network];");
+    }
+    let (kept, parameters) = (spec.kept().len() as u32, spec.parameters);
+    for i in 0..kept {
+        source.line(format!("let kept{i} = (network * {kept}u + {i}u) * {parameters}u;"));
+    }
+}
+
+/// What is the same for all parameters in a step, at its beginning.
+pub(super) fn begin_descent(source: &mut Source, spec: &PersistentSpec) {
+    if spec.trains() && !spec.folds_rate() {
+        source.line("let descent = descent_of(learning_rate, weight_decay, batch.step);");
+    }
 }

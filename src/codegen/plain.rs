@@ -2,6 +2,7 @@
 //! file.
 
 use super::bindings::{Bindings, Uniform};
+use super::descent::Descent;
 use super::functions::{self, derivative, value};
 use super::head::Head;
 use super::source::Source;
@@ -145,6 +146,107 @@ impl RowLoss {
             "",
         ]);
         source.paste(include_str!("../../shaders/row_loss.wgsl"));
+        source.finish()
+    }
+}
+
+/// The update of parameters by their gradient.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct WeightUpdate {
+    pub descent: Descent,
+}
+
+/// What an update binds. `R` is the type of a buffer.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct UpdateOperands<R> {
+    pub batch: R,
+    pub learning_rates: R,
+    pub d_weights: R,
+    pub w: R,
+    /// What is kept of each parameter: `[kept, all parameters]`.
+    pub moments: R,
+    /// The sum of the squares of the gradient with respect to all parameters.
+    pub squares: R,
+    /// The parameters to update: the index of the first, and how many.
+    pub first: u32,
+    pub parameters: u32,
+    pub all: u32,
+}
+
+impl WeightUpdate {
+    pub fn bindings<R>(&self, operands: UpdateOperands<R>) -> Bindings<R> {
+        let UpdateOperands { first, parameters, all, .. } = operands;
+        let mut bindings =
+            Bindings::new(Uniform::default().u32("first", first).u32("parameters", parameters).u32("all", all));
+        bindings.read("batch", "Batch", operands.batch);
+        bindings.read("learning_rates", "array<f32>", operands.learning_rates);
+        bindings.read("d_weights", "array<f32>", operands.d_weights);
+        bindings.read_write("w", "array<f32>", operands.w);
+        if !self.descent.kept().is_empty() {
+            bindings.read_write("moments", "array<f32>", operands.moments);
+        }
+        if self.descent.clip_norm.is_some() {
+            bindings.read("squares", "array<f32>", operands.squares);
+        }
+        bindings
+    }
+
+    /// The kernel's source.
+    pub fn source(&self) -> String {
+        let Descent { optimizer, clip_norm, .. } = self.descent;
+        let kept = self.descent.kept();
+        let mut source = Source::default();
+        source.comment(&[
+            &format!("weight_update   {optimizer}, by the gradient d_weights / batch.rows     reference: Descent"),
+            "",
+            "  w, d_weights    [all], the weights and biases of all layers",
+            "  learning_rates  [2], the learning rate and the weight decay",
+        ]);
+        if !kept.is_empty() {
+            source.comment(&[&format!("  moments         [{}, all]: {}", kept.len(), kept.join(", "))]);
+        }
+        if clip_norm.is_some() {
+            source.comment(&["  squares         [1], the sum of the squares of d_weights"]);
+        }
+        source.line("");
+        source.paste(include_str!("../../shaders/state.wgsl"));
+        source.lines(&["override WORKGROUP: u32;", ""]);
+        self.bindings(UpdateOperands::<()>::default()).declare(&mut source, "WeightUpdate");
+        functions::write(&mut source, "", &self.descent.calls(&[1]));
+        self.descent.write(&mut source, &[1]);
+        source.lines(&["", "// A gradient, of its sum over the batch.", "fn gradient_of_batch(sum: f32) -> f32 {"]);
+        match clip_norm {
+            None => source.line("return sum / f32(batch.rows);"),
+            Some(most) => source.lines(&[
+                "let norm = sqrt(squares[0]) / f32(batch.rows);",
+                &format!(
+                    "return sum / f32(batch.rows) * min(1.0, {} / (norm + 1e-6));",
+                    functions::constant(most.into(), 1)
+                ),
+            ]),
+        }
+        source.lines(&[
+            "}",
+            "",
+            "fn update(index: u32, gradient: f32, descent: Descent) {",
+            "var parameter = w[index];",
+        ]);
+        let index = |i: usize| match i {
+            0 => "index".to_owned(),
+            1 => "p.all + index".to_owned(),
+            i => format!("{i}u * p.all + index"),
+        };
+        for (i, name) in kept.iter().enumerate() {
+            source.line(format!("var {name} = moments[{}];", index(i)));
+        }
+        let names = kept.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        source.line(Descent::descend(1, "parameter", &names, "gradient"));
+        source.line("w[index] = parameter;");
+        for (i, name) in kept.iter().enumerate() {
+            source.line(format!("moments[{}] = {name};", index(i)));
+        }
+        source.lines(&["}", ""]);
+        source.paste(include_str!("../../shaders/weight_update.wgsl"));
         source.finish()
     }
 }

@@ -52,13 +52,23 @@ struct Weights {
     name: String,
     /// The name of the gradient with respect to them.
     gradient: String,
+    /// The names of what is kept of them from step to step.
+    kept: Vec<String>,
     chunk: Chunk,
-    /// The index among the parameters.
-    index: String,
+    /// The offset among the parameters, and what is added to it for the lane.
+    offset: u32,
+    own: String,
     /// Which of its values exist, if not all do.
     mask: Option<Mask>,
     /// Whether all lanes have the same.
     replicated: bool,
+}
+
+impl Weights {
+    /// Their index in an array whose values of the network begin at `base`.
+    fn index(&self, base: &str) -> String {
+        plus(base, self.offset) + &self.own
+    }
 }
 
 /// The name of a boolean, or of a vector of them, that says which of a chunk's values exist.
@@ -119,21 +129,23 @@ impl Registers<'_> {
     /// The weights and the bias of layer `l` that a lane has.
     fn weights(&self, l: usize) -> Vec<Weights> {
         let layer = &self.spec.layers[l];
-        let of = |row: u32, chunk: Chunk, index: String, mask: Option<Mask>| Weights {
+        let kept = self.spec.kept();
+        let of = |row: u32, chunk: Chunk, own: &str, mask: Option<Mask>| Weights {
             name: weight("w", l, layer, row, chunk),
             gradient: weight("g", l, layer, row, chunk),
+            kept: kept.iter().map(|letter| weight(letter, l, layer, row, chunk)).collect(),
             chunk,
-            index,
+            offset: layer.row(row) + chunk.first,
+            own: own.to_owned(),
             mask,
             replicated: self.sums_over_lanes(l) && row == layer.inputs,
         };
-        let index = |row: u32, chunk: Chunk| plus("first", layer.row(row) + chunk.first);
         let mut weights = Vec::new();
         if !self.sums_over_lanes(l) {
             let own = if self.is_sharded(l) { format!(" + own{l}") } else { String::new() };
             for row in 0..layer.rows() {
                 let mask = |chunk| self.inside(l, chunk).map(Mask::Values);
-                weights.extend(self.outputs(l).map(|chunk| of(row, chunk, index(row, chunk) + &own, mask(chunk))));
+                weights.extend(self.outputs(l).map(|chunk| of(row, chunk, &own, mask(chunk))));
             }
             return weights;
         }
@@ -143,11 +155,11 @@ impl Registers<'_> {
             for (component, row) in (0..).zip(units.indices()) {
                 let inside = self.inside(l - 1, units).map(|inside| units.component(&inside, component));
                 let mask = inside.map(Mask::Chunk);
-                weights.extend(self.outputs(l).map(|chunk| of(row, chunk, index(row, chunk) + &own, mask.clone())));
+                weights.extend(self.outputs(l).map(|chunk| of(row, chunk, &own, mask.clone())));
             }
         }
         let bias = self.outputs(l).filter(|_| layer.bias);
-        weights.extend(bias.map(|chunk| of(layer.inputs, chunk, index(layer.inputs, chunk), None)));
+        weights.extend(bias.map(|chunk| of(layer.inputs, chunk, "", None)));
         weights
     }
 
@@ -155,10 +167,15 @@ impl Registers<'_> {
     fn all_weights(&self) -> impl Iterator<Item = Weights> {
         (0..self.spec.layers.len()).flat_map(|l| self.weights(l))
     }
+
+    /// Those that are trained.
+    fn trained_weights(&self) -> impl Iterator<Item = Weights> {
+        (0..self.spec.layers.len()).filter(|&l| self.spec.trains_layer(l)).flat_map(|l| self.weights(l))
+    }
 }
 
 /// The name of a chunk of an input's weights, `w0_1_2`, or if `row` is past the inputs, of the bias, `b0_2`. With the letter `g`:
-/// of the gradients with respect to them, `g0_1_2`, `gb0_2`.
+/// of the gradients with respect to them, `g0_1_2`, `gb0_2`; likewise with the letters of what is kept of them.
 fn weight(letter: &str, l: usize, layer: &Layer, row: u32, chunk: Chunk) -> String {
     match (letter, row == layer.inputs) {
         (letter, false) => format!("{letter}{l}_{row}_{}", chunk.index),

@@ -1,5 +1,6 @@
 //! What shaders are written for: a network's layers, a batch, and how its samples lie.
 
+use super::descent::Descent;
 use super::head::Head;
 use crate::activation::Activation;
 use crate::loss::Loss;
@@ -70,6 +71,9 @@ pub(crate) struct PersistentSpec {
     /// Without the activation of the last, which belongs to the head.
     pub layers: Vec<Layer>,
     pub head: Head,
+    pub descent: Descent,
+    /// The layers whose parameters stay as they are.
+    pub frozen: Vec<usize>,
     /// The parameters of one network.
     pub parameters: u32,
     pub batch_size: u32,
@@ -80,13 +84,16 @@ pub(crate) struct PersistentSpec {
 }
 
 impl PersistentSpec {
-    /// The network must have been checked, its sizes fit in 32 bits; and the loss for it.
+    /// Training by plain descent, or measuring. The network must have been checked, its sizes fit in 32 bits; and the loss for
+    /// it.
     pub fn new(mlp: &Mlp, loss: Loss, batch_size: u32, shuffle: bool, work: Work) -> Self {
         PersistentSpec {
             network: mlp.to_string(),
             inputs: mlp.input_width() as u32,
             layers: Layer::of(&mlp.without_last_activation()),
             head: Head::of(mlp, loss),
+            descent: Descent::default(),
+            frozen: Vec::new(),
             parameters: mlp.parameter_count() as u32,
             batch_size,
             shuffle,
@@ -107,6 +114,22 @@ impl PersistentSpec {
 
     pub fn trains(&self) -> bool {
         self.work == Work::Train
+    }
+
+    /// Whether the parameters of layer `l` are trained.
+    pub fn trains_layer(&self, l: usize) -> bool {
+        self.trains() && !self.frozen.contains(&l)
+    }
+
+    /// Whether steps are `w -= learning_rate · g`, with the rate in the gradient with respect to the last pre-activations: that
+    /// is a product less for each weight.
+    pub fn folds_rate(&self) -> bool {
+        self.descent.is_plain()
+    }
+
+    /// The names of what is kept of each parameter from step to step.
+    pub fn kept(&self) -> Vec<&'static str> {
+        if self.trains() { self.descent.kept() } else { Vec::new() }
     }
 
     /// The WGSL expression for the sample at a position of the epoch's order.

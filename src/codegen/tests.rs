@@ -62,7 +62,7 @@ fn assert_bindings<R>(entry_point: &str, bindings: &Bindings<R>, valid: &(Module
 fn files_of_formulas_hold_the_value_and_the_derivative() {
     let activations = Activation::ALL.iter().filter_map(|activation| activation.formula());
     let activations = activations.map(|formula| (formula.name, formula.wgsl));
-    for (name, wgsl) in activations.chain(Loss::ALL.iter().map(|loss| (loss.name(), loss.formula().wgsl))) {
+    for (name, wgsl) in activations.chain(Loss::ALL.iter().map(|loss| (loss.formula().name, loss.formula().wgsl))) {
         let names = wgsl.lines().filter_map(|line| line.strip_prefix("fn ")?.split('(').next()).collect::<Vec<_>>();
         assert_eq!(names, ["value", "derivative"].map(|suffix| format!("{name}_{suffix}")));
         for width in 1..=4 {

@@ -8,9 +8,10 @@
 mod memory;
 mod transfer;
 
+use super::descent::Descent;
 use super::functions::{derivative, times_derivative, value};
 use super::head::share;
-use super::persistent::LOWEST;
+use super::persistent::{LOWEST, begin_descent};
 use super::source::Source;
 use super::spec::{LONGEST_LOOP, Layer, PersistentSpec};
 use super::sums::{Level, Nest};
@@ -101,8 +102,13 @@ impl Workgroup<'_> {
     fn step(&mut self) {
         let spec = self.spec;
         self.gather();
+        begin_descent(&mut self.source, spec);
         if spec.trains() {
-            self.line("let rate = learning_rate / f32(batch.rows);");
+            self.line(match spec.folds_rate() {
+                true => "let rate = learning_rate / f32(batch.rows);",
+                // Of the batch's sum of gradients; the descent has the rate.
+                false => "let rate = 1.0 / f32(batch.rows);",
+            });
         }
         for l in 0..spec.layers.len() {
             self.forward(l);
@@ -119,7 +125,9 @@ impl Workgroup<'_> {
                     self.backward(l);
                     self.barrier();
                 }
-                self.update(l);
+                if spec.trains_layer(l) {
+                    self.update(l);
+                }
             }
         }
         self.line("");
@@ -326,15 +334,42 @@ impl Workgroup<'_> {
             ["x_row.x * d_row", "x_row.y * d_row", "x_row.z * d_row", "x_row.w * d_row"].map(str::to_owned).to_vec()
         });
         for (k, name) in (0..).zip(["x", "y", "z", "w"]) {
-            self.line(format!("w{l}[{}] -= g_{name};", element(&plus("4u * input", k), outputs, "column")));
+            let row = plus("4u * input", k);
+            let (weights, gradient) = (format!("w{l}[{}]", element(&row, outputs, "column")), format!("g_{name}"));
+            self.descend(l, (&weights, &gradient), &row, k > 0 && !layer.inputs.is_multiple_of(4));
         }
         self.line("}");
         if layer.bias {
             self.share("column", outputs, self.iterations_over_rows());
             self.sum_rows(&["g"], &|_| vec![format!("d{l}[row * {outputs}u + column]")]);
-            self.line(format!("b{l}[column] -= g;"));
+            self.descend(l, (&format!("b{l}[column]"), "g"), &format!("{}u", layer.inputs), false);
             self.line("}");
         }
+    }
+
+    /// The change of four weights of a row of layer `l`'s parameters, by the sum of their gradients; of a row that may be past
+    /// the last, if it exists.
+    fn descend(&mut self, l: usize, (weights, gradient): (&str, &str), row: &str, may_be_past: bool) {
+        let (spec, layer) = (self.spec, &self.spec.layers[l]);
+        if spec.folds_rate() {
+            return self.line(format!("{weights} -= {gradient};"));
+        }
+        let kept = spec.kept().into_iter().map(str::to_owned).collect::<Vec<_>>();
+        self.line(if may_be_past { format!("if {row} < {}u {{", layer.inputs) } else { "{".to_owned() });
+        self.line(format!("var weights = {weights};"));
+        let place = |i: usize| {
+            let offset = format!("{} + {}", plus(&format!("kept{i}"), layer.offset), times(row, layer.outputs));
+            format!("{offset}, column, {}u", layer.outputs)
+        };
+        for (i, name) in kept.iter().enumerate() {
+            self.line(format!("var {name} = read_moments({});", place(i)));
+        }
+        self.line(Descent::descend(4, "weights", &kept, gradient));
+        self.line(format!("{weights} = weights;"));
+        for (i, name) in kept.iter().enumerate() {
+            self.line(format!("write_moments({}, {name});", place(i)));
+        }
+        self.line("}");
     }
 
     /// The iterations of the loops that sum a term over the batch's rows.

@@ -41,11 +41,11 @@ pub(super) fn shader(head: Head) -> Shader<'static> {
     }
 }
 
-pub(super) const LOSS_SUM: Shader<'static> = Shader {
-    entry_point: "loss_sum",
+pub(super) const SUM_PARTIALS: Shader<'static> = Shader {
+    entry_point: "sum_partials",
     source: Cow::Borrowed(concat!(
         include_str!("../../shaders/tree_sum.wgsl"),
-        include_str!("../../shaders/loss_sum.wgsl")
+        include_str!("../../shaders/sum_partials.wgsl")
     )),
     workgroup: Some(SUM_WORKGROUP),
     uniform: &[("partials", UniformType::U32)],
@@ -103,11 +103,14 @@ pub fn loss(
         let storage = [state.batch(), z.binding(), t.binding(), d_z.binding(), partial_losses.binding()];
         Dispatch::new(gpu, &shader(head), uniform, &storage, z.len())?
     };
+    Ok(vec![gradient, sum_partials(gpu, &partial_losses, state.loss())?])
+}
 
-    let uniform = Uniform::default().u32("partials", partials);
-    let storage = [partial_losses.binding(), state.loss().as_entire_binding()];
-    let sum = Dispatch::new(gpu, &LOSS_SUM, uniform, &storage, SUM_WORKGROUP)?;
-    Ok(vec![gradient, sum])
+/// The sum of partial sums, `[partials, 1]`, to `total`, one f32.
+pub(super) fn sum_partials(gpu: &Gpu, partials: &Operand<'_>, total: &wgpu::Buffer) -> Result<Dispatch> {
+    let uniform = Uniform::default().u32("partials", partials.rows);
+    let storage = [partials.binding(), total.as_entire_binding()];
+    Dispatch::new(gpu, &SUM_PARTIALS, uniform, &storage, SUM_WORKGROUP)
 }
 
 fn matrix<'a>(operand: &'a Operand<'_>) -> Matrix<super::Resource<'a>> {

@@ -2,14 +2,16 @@
 
 use super::gather::seed_words;
 use super::{Dispatch, TrainingState, grid};
+use crate::codegen::PersistentSpec;
 use crate::codegen::persistent::Operands;
 use crate::error::Result;
 use crate::gpu::Gpu;
 use crate::rows::Operand;
 
-/// A persistent kernel: its source and the sizes of its dispatches.
+/// A persistent kernel: what it is written for, its source and the sizes of its dispatches.
 #[derive(Clone, Debug)]
 pub(crate) struct PersistentKernel {
+    pub spec: PersistentSpec,
     pub source: String,
     /// The invocations per workgroup.
     pub workgroup: u32,
@@ -28,7 +30,7 @@ pub(crate) struct PersistentKernel {
 pub(crate) fn persistent(
     gpu: &Gpu,
     kernel: &PersistentKernel,
-    parameters: &wgpu::Buffer,
+    (parameters, moments): (&wgpu::Buffer, Option<&wgpu::Buffer>),
     [inputs, targets]: [&Operand<'_>; 2],
     state: &TrainingState,
     seed: u64,
@@ -51,8 +53,10 @@ pub(crate) fn persistent(
             parameters: Some(parameters.as_entire_binding()),
             states: Some(state.buffer().as_entire_binding()),
             sample_count: Some(state.samples().binding()),
+            moments: moments.map(wgpu::Buffer::as_entire_binding),
         };
-        Dispatch::generated(gpu, (operation, &kernel.source, kernel.workgroup), operands.bindings(), workgroups)
+        let bindings = operands.bindings(&kernel.spec);
+        Dispatch::generated(gpu, (operation, &kernel.source, kernel.workgroup), bindings, workgroups)
     };
     (0..=kernel.most_steps.ilog2()).map(dispatch).collect()
 }

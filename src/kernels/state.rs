@@ -79,7 +79,7 @@ impl TrainingState {
         let state = TrainingState {
             buffer: gpu.storage_buffer(operation, "training states", needed)?,
             loss: gpu.storage_buffer(operation, "loss of a batch", 4)?,
-            learning_rate: gpu.storage_buffer(operation, "learning rates", 4 * u64::from(networks))?,
+            learning_rate: gpu.storage_buffer(operation, "learning rates", 8 * u64::from(networks))?,
             networks,
             samples: samples.clone(),
             batch_size,
@@ -125,7 +125,7 @@ impl TrainingState {
         &self.loss
     }
 
-    /// The buffer of the learning rates, one f32 per network.
+    /// The buffer of the learning rates, one f32 per network, and after these of the weight decays, one f32 per network.
     pub fn learning_rate(&self) -> &wgpu::Buffer {
         &self.learning_rate
     }
@@ -158,6 +158,16 @@ impl TrainingState {
         }
         check_finite(operation, "learning_rates", learning_rates)?;
         gpu.write_buffer(&self.learning_rate, 0, bytemuck::cast_slice(learning_rates))
+    }
+
+    /// Sets each network's weight decay. Errors name `operation`.
+    pub(crate) fn write_weight_decays(&self, operation: &'static str, gpu: &Gpu, decays: &[f32]) -> Result<()> {
+        let lengths = [decays.len(), self.networks as usize];
+        if lengths[0] != lengths[1] {
+            return Err(Error::length(operation, "weight_decays", lengths, "one per network"));
+        }
+        decays.iter().try_for_each(|&decay| check_weight_decay(operation, decay))?;
+        gpu.write_buffer(&self.learning_rate, 4 * u64::from(self.networks), bytemuck::cast_slice(decays))
     }
 
     /// The binding of the first network's `Batch`.
@@ -238,6 +248,15 @@ fn check_learning_rate(operation: &'static str, learning_rate: f32) -> Result<()
         return Ok(());
     }
     Err(Error::NotFinite { operation, what: "the learning rate", index: None, value: learning_rate.to_string() })
+}
+
+/// Refuses a weight decay that is negative or not finite.
+pub(crate) fn check_weight_decay(operation: &'static str, decay: f32) -> Result<()> {
+    if decay.is_finite() && decay >= 0.0 {
+        return Ok(());
+    }
+    let rule = "choose a finite one of at least 0, for example 0.01";
+    Err(Error::out_of_range(operation, "the weight decay", decay, rule))
 }
 
 fn pair(words: &[u32], low: usize) -> u64 {

@@ -1,22 +1,26 @@
-//! `w -= learning_rate · d_weights / batch size`.
+//! The update of parameters by their gradient.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
+use super::loss::{SUM_WORKGROUP, check_partials, sum_partials};
 use super::{Dispatch, Shader, TrainingState, WORKGROUP};
+use crate::codegen::descent::Descent;
+use crate::codegen::plain::{UpdateOperands, WeightUpdate};
 use crate::codegen::{Access, Uniform, UniformType};
 use crate::error::Result;
 use crate::gpu::Gpu;
-use crate::rows::Rows;
+use crate::rows::{Operand, Rows};
 
-pub(super) const WEIGHT_UPDATE: Shader<'static> = Shader {
-    entry_point: "weight_update",
+pub(super) const SUM_OF_SQUARES: Shader<'static> = Shader {
+    entry_point: "sum_of_squares",
     source: Cow::Borrowed(concat!(
-        include_str!("../../shaders/state.wgsl"),
-        include_str!("../../shaders/weight_update.wgsl")
+        include_str!("../../shaders/tree_sum.wgsl"),
+        include_str!("../../shaders/sum_of_squares.wgsl")
     )),
-    workgroup: Some(WORKGROUP),
-    uniform: &[("parameters", UniformType::U32)],
-    storage: &[Access::Read, Access::Read, Access::Read, Access::ReadWrite],
+    workgroup: Some(SUM_WORKGROUP),
+    uniform: &[("parameters", UniformType::U32), ("partials", UniformType::U32)],
+    storage: &[Access::Read, Access::ReadWrite],
 };
 
 /// Stochastic gradient descent on all parameters, `w -= learning_rate · d_weights / batch size`: `w` and `d_weights` are
@@ -27,6 +31,20 @@ pub(super) const WEIGHT_UPDATE: Shader<'static> = Shader {
 /// # Errors
 /// [`Error::Shapes`](crate::Error::Shapes) for operands whose shapes do not match; the errors of invalid [`Rows`].
 pub fn weight_update(gpu: &Gpu, state: &TrainingState, d_weights: &Rows, w: &Rows) -> Result<Dispatch> {
+    let parameters = 0..w.shape().columns as u32;
+    let mut dispatches = update_by(gpu, state, (Descent::default(), None), [d_weights, w], &[parameters])?;
+    // Without a norm to clip by, a range is one dispatch.
+    Ok(dispatches.remove(0))
+}
+
+/// The update of these ranges of the parameters by any descent, with the buffer of what is kept of each parameter.
+pub(crate) fn update_by(
+    gpu: &Gpu,
+    state: &TrainingState,
+    (descent, moments): (Descent, Option<&wgpu::Buffer>),
+    [d_weights, w]: [&Rows; 2],
+    ranges: &[Range<u32>],
+) -> Result<Vec<Dispatch>> {
     let operation = "weight_update";
     let d_weights = d_weights.operand(gpu, operation, "d_weights")?;
     let w = w.operand(gpu, operation, "w")?;
@@ -35,7 +53,41 @@ pub fn weight_update(gpu: &Gpu, state: &TrainingState, d_weights: &Rows, w: &Row
     w.check_written_alone(operation, &[&d_weights])?;
     state.check_apart(operation, &[&d_weights, &w])?;
 
-    let uniform = Uniform::default().u32("parameters", w.width);
-    let storage = [state.batch(), state.learning_rate().as_entire_binding(), d_weights.binding(), w.binding()];
-    Dispatch::new(gpu, &WEIGHT_UPDATE, uniform, &storage, w.len())
+    let squares = descent.clip_norm.map(|_| gpu.storage_buffer(operation, "squares of a gradient", 4)).transpose()?;
+    let mut dispatches = match &squares {
+        Some(squares) => sum_of_squares(gpu, &d_weights, squares)?,
+        None => Vec::new(),
+    };
+    let kernel = WeightUpdate { descent };
+    let source = kernel.source();
+    for range in ranges {
+        let parameters = range.end - range.start;
+        let bindings = kernel.bindings(UpdateOperands {
+            batch: Some(state.batch()),
+            learning_rates: Some(state.learning_rate().as_entire_binding()),
+            d_weights: Some(d_weights.binding()),
+            w: Some(w.binding()),
+            moments: moments.map(wgpu::Buffer::as_entire_binding),
+            squares: squares.as_ref().map(wgpu::Buffer::as_entire_binding),
+            first: range.start,
+            parameters,
+            all: w.width,
+        });
+        let workgroups = super::grid(gpu, operation, WORKGROUP, parameters.into())?;
+        dispatches.push(Dispatch::generated(gpu, (operation, &source, WORKGROUP), bindings, workgroups)?);
+    }
+    Ok(dispatches)
+}
+
+/// The sum of the squares of a gradient.
+fn sum_of_squares(gpu: &Gpu, d_weights: &Operand<'_>, squares: &wgpu::Buffer) -> Result<Vec<Dispatch>> {
+    let operation = "sum_of_squares";
+    let partials = d_weights.len().div_ceil(SUM_WORKGROUP);
+    check_partials(operation, partials)?;
+    let rows = Rows::create(gpu, operation, "partial sums of squares", partials.into(), 1)?;
+    let partial_sums = rows.operand(gpu, operation, "partials")?;
+    let uniform = Uniform::default().u32("parameters", d_weights.len()).u32("partials", partials);
+    let storage = [d_weights.binding(), partial_sums.binding()];
+    let of_workgroups = Dispatch::new(gpu, &SUM_OF_SQUARES, uniform, &storage, d_weights.len())?;
+    Ok(vec![of_workgroups, sum_partials(gpu, &partial_sums, squares)?])
 }

@@ -113,6 +113,16 @@ impl Forward {
     /// [`Error::Shapes`] where the rows do not fit the network or each other, [`Error::Buffer`] where `d_input`
     /// is in a buffer that the pass reads, the errors of invalid [`Rows`], [`Error::OutOfMemory`].
     pub fn backward(&self, d_output: &Rows, d_input: Option<&Rows>) -> Result<Backward> {
+        self.backward_of(d_output, d_input, &|_| true)
+    }
+
+    /// [`Forward::backward`] with the gradient of some layers' parameters alone; that of the others is 0.
+    pub(crate) fn backward_of(
+        &self,
+        d_output: &Rows,
+        d_input: Option<&Rows>,
+        trains: &dyn Fn(usize) -> bool,
+    ) -> Result<Backward> {
         let operation = "Forward::backward";
         let network = &self.network;
         self.check_same_shape(operation, ("d_output", d_output), ("the forward pass's output", &self.output))?;
@@ -133,7 +143,7 @@ impl Forward {
             Kernels::Tiled => tiled::backward_of_forward,
         };
         let forward = (&self.input, self.layers.as_slice());
-        let dispatches = backward(network, operation, forward, (d_output, d_input), &d_parameters)?;
+        let dispatches = backward(network, operation, forward, (d_output, d_input), (&d_parameters, trains))?;
         let (gpu, parameter_count) = (network.gpu().clone(), network.mlp().parameter_count());
         Ok(Backward { gpu, parameter_count, d_parameters, dispatches })
     }

@@ -242,6 +242,30 @@ impl NeuralNetwork {
         self.layers.iter().filter_map(|layer| layer.parameters()).flat_map(Matrix::as_slice).copied().collect()
     }
 
+    /// Replaces all parameters, layer after layer.
+    ///
+    /// # Errors
+    /// [`Error::Count`] for another number of them: then none is replaced.
+    pub fn write_parameters(&mut self, parameters: &[f64]) -> Result<()> {
+        let expected = self.layers.iter().filter_map(|layer| layer.parameters()).map(|w| w.as_slice().len()).sum();
+        if parameters.len() != expected {
+            let lengths = [parameters.len(), expected];
+            return Err(Error::length(
+                "NeuralNetwork::write_parameters",
+                "parameters",
+                lengths,
+                "as many as there are",
+            ));
+        }
+        let mut rest = parameters;
+        for w in self.layers.iter_mut().filter_map(|layer| layer.parameters_mut()) {
+            let (own, after) = rest.split_at(w.as_slice().len());
+            w.as_mut_slice().copy_from_slice(own);
+            rest = after;
+        }
+        Ok(())
+    }
+
     /// The gradient of the last batch's loss with respect to all parameters, layer after layer.
     pub fn d_parameters(&self) -> Vec<f64> {
         self.layers.iter().filter_map(|layer| layer.d_parameters()).flat_map(Matrix::as_slice).copied().collect()

@@ -1,10 +1,11 @@
 //! The training steps whose results every plan on the GPU must reproduce.
 
-use super::{Matrix, NeuralNetwork, Order, gather};
+use super::{Descent, Matrix, NeuralNetwork, Order, gather};
 use crate::error::{Error, Result};
 use crate::loss::Loss;
+use crate::optimizer::Optimizer;
 
-/// Training of a network on a data set, in f64.
+/// Training of a network on a data set, in f64: the default loss and gradient descent, or others.
 pub struct Training {
     /// The network as trained so far.
     pub network: NeuralNetwork,
@@ -12,7 +13,7 @@ pub struct Training {
     targets: Matrix,
     order: Order,
     loss: Loss,
-    learning_rate: f64,
+    descent: Descent,
     step: u64,
     /// The sum over the samples of the current epoch so far.
     loss_sum: f64,
@@ -45,13 +46,23 @@ impl Training {
         if order.batch_size == 0 || order.batch_size > order.samples {
             return Err(Error::batch_size("Training::new", order.batch_size.into(), order.samples.into()));
         }
-        let loss = Loss::default();
-        Ok(Training { network, inputs, targets, order, loss, learning_rate, step: 0, loss_sum: 0.0, epoch_loss: None })
+        let (loss, descent) = (Loss::default(), Descent::new(Optimizer::Sgd, learning_rate));
+        Ok(Training { network, inputs, targets, order, loss, descent, step: 0, loss_sum: 0.0, epoch_loss: None })
     }
 
     /// The same training by another loss than the default.
     pub fn with_loss(self, loss: Loss) -> Self {
         Training { loss, ..self }
+    }
+
+    /// The same training by another descent than that of the learning rate alone.
+    pub fn with_descent(self, descent: Descent) -> Self {
+        Training { descent, ..self }
+    }
+
+    /// How parameters are changed.
+    pub fn descent(&self) -> &Descent {
+        &self.descent
     }
 
     /// Trains for this many more steps, one batch each.
@@ -64,7 +75,9 @@ impl Training {
             let x = gather(&self.inputs, &samples)?;
             let t = gather(&self.targets, &samples)?;
             let loss = self.network.backpropagate(&x, &t, self.loss)?;
-            self.network.update(self.learning_rate)?;
+            let gradient = self.network.d_parameters().iter().map(|g| g / samples.len() as f64).collect::<Vec<_>>();
+            let parameters = self.descent.step(&self.network.parameters(), &gradient)?;
+            self.network.write_parameters(&parameters)?;
             self.loss_sum += loss * samples.len() as f64;
             self.step += 1;
             if self.step.is_multiple_of(self.order.steps_per_epoch()) {

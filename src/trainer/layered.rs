@@ -5,7 +5,7 @@
 //! last of which ends the step. It is four if the batch is so small that the backward pass updates its weights itself. The
 //! plain plan takes fourteen.
 
-use super::{Job, Plan};
+use super::{Job, Plan, TrainConfig};
 use crate::codegen::head::Head;
 use crate::codegen::tiles::update::ROWS_PER_SLICE;
 use crate::codegen::{Layer, Work};
@@ -28,7 +28,7 @@ impl Layered {
     /// [`Error::PlanUnavailable`] for what only the plain kernels can compute; [`Error::TooLarge`],
     /// [`Error::OutOfMemory`].
     pub fn new(job: Job<'_>) -> Result<Self> {
-        let Job { network, data, state, config, work } = job;
+        let Job { network, data, state, config, work, .. } = job;
         let (gpu, operation) = (network.gpu(), work.operation());
         let rows = config.batch_size as u32;
         let layers = Layer::of(network.mlp());
@@ -65,7 +65,11 @@ impl Layered {
         layered.count(hidden.iter().flat_map(|rows| [&rows.y].into_iter().chain(&rows.kept)));
         layered.count([&d_last]);
 
-        let ends_itself = work == Work::Train && partials <= tiles::MOST_PARTIALS && !sums_gradients(rows);
+        // The first layer's update comes last.
+        let ends_itself = work == Work::Train
+            && partials <= tiles::MOST_PARTIALS
+            && !sums_gradients(config, rows)
+            && !config.frozen.contains(&0);
         if work == Work::Train {
             let ends_step = ends_itself.then_some(&partial_losses);
             dispatches.extend(layered.train(job, (input, &hidden, &d_last), batch, ends_step)?);
@@ -86,10 +90,10 @@ impl Layered {
         batch: Batch<'_>,
         ends_step: Option<&Rows>,
     ) -> Result<Vec<Dispatch>> {
-        let Job { network, state, config, work, .. } = job;
+        let Job { network, state, moments, config, work, .. } = job;
         let (gpu, operation, rows) = (network.gpu(), work.operation(), config.batch_size as u32);
         let layers = Layer::of(network.mlp());
-        let gradients = match sums_gradients(rows) {
+        let gradients = match sums_gradients(config, rows) {
             true => {
                 let what = "gradient with respect to the parameters";
                 Some(gpu.storage_buffer(operation, what, network.parameters().size())?)
@@ -98,9 +102,12 @@ impl Layered {
         };
         let fused_update = |l: usize| {
             let fits = gradients.is_none() && tiles::update_fits_in_backward(gpu, &layers[l], rows);
-            fits.then_some(batch)
+            (fits && !config.frozen.contains(&l)).then_some(batch)
         };
         let weights = |l: usize, operands: [Input<'_>; 2]| {
+            if config.frozen.contains(&l) {
+                return Ok(Vec::new());
+            }
             let layer = network.layer_rows(gradients.as_ref().unwrap_or(network.parameters()), l);
             let weights = match gradients {
                 Some(_) => Weights::Gradients(&layer),
@@ -114,7 +121,8 @@ impl Layered {
         self.count(&d_hidden);
         if let Some(gradients) = &gradients {
             let [d_parameters, parameters] = [gradients, network.parameters()].map(|flat| network.row(flat));
-            dispatches.push(kernels::weight_update(gpu, state, &d_parameters, &parameters)?);
+            let (descent, ranges) = ((config.descent(), moments), config.trained(network.mlp()));
+            dispatches.extend(kernels::update_by(gpu, state, descent, [&d_parameters, &parameters], &ranges)?);
             self.bytes += gradients.size();
         }
         Ok(dispatches)
@@ -138,10 +146,10 @@ impl Layered {
     }
 }
 
-/// Whether a batch's gradients are summed before the weights are updated: the weights' kernel takes a larger batch in
-/// several dispatches, and would round the weights after each.
-fn sums_gradients(rows: u32) -> bool {
-    rows > ROWS_PER_SLICE
+/// Whether a batch's gradients are summed before the weights are updated: for all but plain descent; and the weights' kernel
+/// takes a larger batch in several dispatches, and would round the weights after each.
+fn sums_gradients(config: &TrainConfig, rows: u32) -> bool {
+    !config.descent().is_plain() || rows > ROWS_PER_SLICE
 }
 
 /// Refuses what the tiled kernels cannot compute.
@@ -171,7 +179,7 @@ mod tests {
     use crate::gpu::Gpu;
     use crate::mlp::Mlp;
     use crate::network::Network;
-    use crate::trainer::{TrainConfig, Trainer};
+    use crate::trainer::Trainer;
 
     /// The tiles chosen for a GPU compute the same: here they run on whatever driver there is.
     #[test]

@@ -6,7 +6,7 @@ mod tests;
 mod variants;
 
 use super::Job;
-use crate::codegen::PersistentSpec;
+use crate::codegen::{PersistentSpec, Work};
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::kernels::{self, Dispatch};
@@ -31,9 +31,18 @@ impl Persistent {
     /// # Errors
     /// [`Error::PlanUnavailable`] or [`Error::TooLarge`] if none is possible.
     pub fn new(job: Job<'_>) -> Result<(Self, String)> {
-        let Job { network, data, state, config, work } = job;
+        let Job { network, data, state, moments, config, work } = job;
         let operation = work.operation();
         let gpu = network.gpu();
+        if config.clip_norm.is_some() && work == Work::Train {
+            let reason =
+                "it changes weights before it knows the norm of all gradients, by which clip_norm shortens them";
+            let way_out = match state.networks() {
+                1 => "choose layered, plain or auto, or no clip_norm",
+                _ => "leave out clip_norm, or train the networks one by one",
+            };
+            return Err(Error::PlanUnavailable { plan: config.plan.name(), reason: reason.to_owned(), way_out });
+        }
         if [data.inputs(), data.targets()].iter().any(|samples| samples.encoding != Encoding::Floats) {
             let reason = "the data set is of bytes, and these shaders read f32".to_owned();
             let way_out = match state.networks() {
@@ -51,6 +60,8 @@ impl Persistent {
         }
         // The batch fits in 32 bits, since the data set's samples do.
         let spec = PersistentSpec::new(network.mlp(), config.loss, config.batch_size as u32, config.shuffle, work);
+        let (descent, frozen) = (config.descent(), config.frozen.clone());
+        let spec = PersistentSpec { descent, frozen, ..spec };
         let spec = PersistentSpec { load_widths: [inputs.load_width(), targets.load_width()], ..spec };
         let grows = data.samples() < inputs.rows as usize;
         let fit = Fit { gpu, spec: &spec, networks: state.networks(), samples: inputs.rows, grows };
@@ -64,7 +75,7 @@ impl Persistent {
         );
         let samples = [&inputs, &targets];
         let dispatches =
-            kernels::persistent(gpu, &candidate.kernel, network.parameters(), samples, state, config.seed)?;
+            kernels::persistent(gpu, &candidate.kernel, (network.parameters(), moments), samples, state, config.seed)?;
         Ok((Persistent { dispatches }, description))
     }
 

@@ -17,7 +17,7 @@ pub(super) struct Plain {
     forward: Forward,
     loss: Vec<Dispatch>,
     /// None if the loss is only measured.
-    descent: Option<(Backward, Dispatch)>,
+    descent: Option<(Backward, Vec<Dispatch>)>,
     /// The confusion counts and the dispatches that count, if samples are classified.
     confusion: Option<(wgpu::Buffer, Vec<Dispatch>)>,
     step: Dispatch,
@@ -25,7 +25,7 @@ pub(super) struct Plain {
 
 impl Plain {
     pub fn new(job: Job<'_>) -> Result<Self> {
-        let Job { network, data, state, config, work } = job;
+        let Job { network, data, state, moments, config, work } = job;
         let (gpu, mlp) = (network.gpu(), network.mlp());
         let create =
             |what, width: usize| Rows::create(gpu, work.operation(), what, config.batch_size as u64, width as u64);
@@ -45,11 +45,12 @@ impl Plain {
         };
         let descent = match work {
             Work::Train => {
-                let backward = forward.backward(&d_z, None)?;
-                let parameters = network.row(network.parameters());
-                let d_parameters = network.row(backward.d_parameters());
-                let weight_update = kernels::weight_update(gpu, state, &d_parameters, &parameters)?;
-                Some((backward, weight_update))
+                let backward = forward.backward_of(&d_z, None, &|l| !config.frozen.contains(&l))?;
+                let [d_parameters, parameters] =
+                    [backward.d_parameters(), network.parameters()].map(|flat| network.row(flat));
+                let descent = (config.descent(), moments);
+                let ranges = config.trained(mlp);
+                Some((backward, kernels::update_by(gpu, state, descent, [&d_parameters, &parameters], &ranges)?))
             }
             Work::Evaluate | Work::Classify => None,
         };
@@ -84,7 +85,7 @@ impl Plain {
         self.loss.iter().for_each(|dispatch| dispatch.record(pass));
         if let Some((backward, weight_update)) = &self.descent {
             backward.record_into(pass);
-            weight_update.record(pass);
+            weight_update.iter().for_each(|dispatch| dispatch.record(pass));
         }
         if let Some((_, confusion)) = &self.confusion {
             confusion.iter().for_each(|dispatch| dispatch.record(pass));
@@ -101,7 +102,8 @@ impl Plain {
     }
 
     pub fn description(&self) -> String {
-        let descent = self.descent.as_ref().map_or(0, |(backward, _)| backward.dispatch_count() + 1);
+        let descent = self.descent.as_ref();
+        let descent = descent.map_or(0, |(backward, update)| backward.dispatch_count() + update.len());
         let dispatches = 2
             + self.confusion.as_ref().map_or(0, |(_, dispatches)| dispatches.len())
             + self.loss.len()

@@ -19,7 +19,7 @@ alias Targets = f32;
 //
 //   inputs          [samples, inputs]       the data set
 //   targets         [samples, outputs]
-//   learning_rates  [networks]
+//   learning_rates  [2, networks]           and weight decays
 //   parameters      [networks, parameters]  each network's, layer after layer
 //   states          [networks]              each network's training state
 //   sample_count    [1]                     how many samples there are: an app may add some
@@ -94,11 +94,11 @@ fn write2(index: u32, w: vec2<f32>) {
 }
 
 fn subgroup_sum1(partial: f32) -> f32 {
-    var sum = partial;
-    sum += subgroupShuffleXor(sum, 1u);
-    sum += subgroupShuffleXor(sum, 2u);
+    var all = partial;
+    all += subgroupShuffleXor(all, 1u);
+    all += subgroupShuffleXor(all, 2u);
     // The same bits in every lane, even if a driver fuses a multiplication into an addition.
-    return subgroupBroadcast(sum, 0u);
+    return subgroupBroadcast(all, 0u);
 }
 
 var<workgroup> first_batch: Batch;
@@ -118,12 +118,12 @@ fn persistent(
     let first = network * 24u; // its first parameter
     let own0 = lane * 2u;
     let inside0_0 = vec2<u32>(own0, own0 + 1u) < vec2<u32>(6u, 6u);
+    let learning_rate = learning_rates[network];
     var w0_0_0 = select(vec2<f32>(), read2(first + own0), inside0_0);
     var w0_1_0 = select(vec2<f32>(), read2(first + 6u + own0), inside0_0);
     var b0_0 = select(vec2<f32>(), read2(first + 12u + own0), inside0_0);
     var w1_0_0 = select(f32(), parameters[first + 18u + own0], inside0_0.x);
     var w1_1_0 = select(f32(), parameters[first + 19u + own0], inside0_0.y);
-    let learning_rate = learning_rates[network];
     var losses: Losses; // the first lane's
     if lane == 0u {
         first_batch = states[network].batch;

@@ -18,7 +18,7 @@ alias Targets = f32;
 //
 //   inputs          [samples, inputs]       the data set
 //   targets         [samples, outputs]
-//   learning_rates  [networks]
+//   learning_rates  [2, networks]           and weight decays
 //   parameters      [networks, parameters]  each network's, layer after layer
 //   states          [networks]              each network's training state
 //   sample_count    [1]                     how many samples there are: an app may add some

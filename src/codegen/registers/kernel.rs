@@ -2,7 +2,7 @@
 
 use super::{Mask, Registers, Source, Weights};
 use crate::codegen::functions;
-use crate::codegen::persistent::{begin, constants};
+use crate::codegen::persistent::{begin, constants, load_rates};
 use crate::codegen::vectors::{Chunk, distinct, plus, vector};
 
 impl Registers<'_> {
@@ -50,36 +50,45 @@ impl Registers<'_> {
         let (head, trains) = (self.spec.head, self.spec.trains());
         let of_head = distinct(&self.outputs(self.spec.last()).map(|chunk| chunk.width).collect::<Vec<_>>());
         let calls = [functions::calls(trains, &uses.collect::<Vec<_>>()), head.calls(trains, &of_head)].concat();
-        functions::write(source, "", &calls);
-        head.write(source, trains, &of_head);
         let widths = layers().flat_map(|(l, _)| self.outputs(l)).map(|chunk| chunk.width);
-        for width in distinct(&widths.collect::<Vec<_>>()).into_iter().filter(|&width| width > 1) {
-            self.parameter_functions(source, width);
+        let widths = distinct(&widths.collect::<Vec<_>>());
+        let descends = trains && !self.spec.folds_rate();
+        let of_descent = if descends { self.spec.descent.calls(&widths) } else { Vec::new() };
+        functions::write(source, "", &[calls, of_descent].concat());
+        head.write(source, trains, &of_head);
+        if descends {
+            self.spec.descent.write(source, &widths);
+        }
+        for width in widths.into_iter().filter(|&width| width > 1) {
+            self.parameter_functions(source, "", "parameters", width);
+            if !self.spec.kept().is_empty() {
+                self.parameter_functions(source, "_moments", "moments", width);
+            }
         }
         let sums = layers().filter(|&(l, _)| self.sums_over_lanes(l)).flat_map(|(l, _)| self.outputs(l));
         let loss = self.is_sharded(self.spec.last()).then_some(1);
         for width in distinct(&sums.map(|chunk| chunk.width).chain(loss).collect::<Vec<_>>()) {
-            self.over_lanes(source, "sum", width, |sum, other| format!("{sum} += {other};"));
+            self.over_lanes(source, "sum", width, |all, other| format!("{all} += {other};"));
         }
         if loss.is_some() && self.spec.head.is_of_rows() {
-            self.over_lanes(source, "max", 1, |max, other| format!("{max} = max({max}, {other});"));
+            self.over_lanes(source, "max", 1, |all, other| format!("{all} = max({all}, {other});"));
         }
     }
 
-    /// The functions that read and write `width` consecutive parameters.
-    fn parameter_functions(self, source: &mut Source, width: u32) {
+    /// The functions that read and write `width` consecutive values of an array.
+    fn parameter_functions(self, source: &mut Source, suffix: &str, array: &str, width: u32) {
         let chunk = Chunk { index: 0, first: 0, width };
         let indices = (0..width).map(|i| plus("index", i));
-        let values = indices.clone().map(|index| format!("parameters[{index}]"));
+        let values = indices.clone().map(|index| format!("{array}[{index}]"));
         source.line("");
-        source.line(format!("fn read{width}(index: u32) -> {} {{", chunk.ty()));
+        source.line(format!("fn read{suffix}{width}(index: u32) -> {} {{", chunk.ty()));
         source.line(format!("return {};", chunk.of(values)));
         source.line("}");
         if self.spec.trains() {
             source.line("");
-            source.line(format!("fn write{width}(index: u32, w: {}) {{", chunk.ty()));
+            source.line(format!("fn write{suffix}{width}(index: u32, w: {}) {{", chunk.ty()));
             for (i, index) in (0..).zip(indices) {
-                source.line(format!("parameters[{index}] = {};", chunk.component("w", i)));
+                source.line(format!("{array}[{index}] = {};", chunk.component("w", i)));
             }
             source.line("}");
         }
@@ -90,12 +99,12 @@ impl Registers<'_> {
         let ty = vector(width);
         source.line("");
         source.line(format!("fn subgroup_{name}{width}(partial: {ty}) -> {ty} {{"));
-        source.line(format!("var {name} = partial;"));
+        source.line("var all = partial;");
         for distance in (0..self.lanes.ilog2()).map(|bit| 1 << bit) {
-            source.line(combine(name, &format!("subgroupShuffleXor({name}, {distance}u)")));
+            source.line(combine("all", &format!("subgroupShuffleXor(all, {distance}u)")));
         }
         source.comment(&["The same bits in every lane, even if a driver fuses a multiplication into an addition."]);
-        source.line(format!("return subgroupBroadcast({name}, 0u);"));
+        source.line("return subgroupBroadcast(all, 0u);");
         source.line("}");
     }
 
@@ -132,20 +141,9 @@ impl Registers<'_> {
         for l in (0..spec.layers.len()).filter(|&l| self.is_sharded(l)) {
             self.shards(source, l);
         }
-        for Weights { name, chunk, index, mask, .. } in self.all_weights() {
-            let read = match chunk.width {
-                1 => format!("parameters[{index}]"),
-                width => format!("read{width}({index})"),
-            };
-            source.line(match mask {
-                Some(Mask::Values(mask) | Mask::Chunk(mask)) => {
-                    format!("var {name} = select({}(), {read}, {mask});", chunk.ty())
-                }
-                None => format!("var {name} = {read};"),
-            });
-        }
-        if spec.trains() {
-            source.line("let learning_rate = learning_rates[network];");
+        load_rates(source, spec);
+        for weights in self.all_weights() {
+            self.load_weights(source, &weights);
         }
         if self.lanes == 1 {
             source.line("var batch = states[network].batch;");
@@ -169,6 +167,24 @@ impl Registers<'_> {
         source.line(format!("let steps = select(0u, p.steps, lanes == {}u);", self.lanes));
     }
 
+    /// Loads a chunk of weights, and what is kept of them; 0 where they do not exist.
+    fn load_weights(self, source: &mut Source, weights: &Weights) {
+        let Weights { name, kept, chunk, mask, .. } = weights;
+        for Place { name, array, suffix, base } in places(name, kept) {
+            let index = weights.index(&base);
+            let read = match chunk.width {
+                1 => format!("{array}[{index}]"),
+                width => format!("read{suffix}{width}({index})"),
+            };
+            source.line(match mask {
+                Some(Mask::Values(mask) | Mask::Chunk(mask)) => {
+                    format!("var {name} = select({}(), {read}, {mask});", chunk.ty())
+                }
+                None => format!("var {name} = {read};"),
+            });
+        }
+    }
+
     /// Where a lane's own outputs of layer `l` begin, and which of them exist.
     fn shards(self, source: &mut Source, l: usize) {
         let outputs = self.spec.layers[l].outputs;
@@ -187,7 +203,7 @@ impl Registers<'_> {
     fn store(self, source: &mut Source) {
         source.line("");
         if self.spec.trains() {
-            self.all_weights().for_each(|weights| store_weights(source, &weights));
+            self.trained_weights().for_each(|weights| store_weights(source, &weights));
         }
         match self.lanes {
             1 => source.line("states[network] = State(batch, losses);"),
@@ -196,22 +212,44 @@ impl Registers<'_> {
     }
 }
 
-/// Stores a chunk of weights; value by value if not all of them exist.
-fn store_weights(source: &mut Source, Weights { name, chunk, index, mask, replicated, .. }: &Weights) {
-    let whole = match chunk.width {
-        1 => format!("parameters[{index}] = {name};"),
-        width => format!("write{width}({index}, {name});"),
-    };
-    let mut store_if = |condition: &str, store: &str| source.lines(&[&format!("if {condition} {{"), store, "}"]);
-    match mask {
-        Some(Mask::Values(mask)) if chunk.width > 1 => {
-            for i in 0..chunk.width {
-                let store = format!("parameters[{}] = {};", plus(index, i), chunk.component(name, i));
-                store_if(&chunk.component(mask, i), &store);
+/// A variable's place in the buffers.
+struct Place<'a> {
+    name: &'a str,
+    array: &'static str,
+    /// What the functions that read and write the array have in their names.
+    suffix: &'static str,
+    /// Where the network's values begin.
+    base: String,
+}
+
+/// The places of weights, and of what is kept of them.
+fn places<'a>(name: &'a str, kept: &'a [String]) -> impl Iterator<Item = Place<'a>> {
+    let parameters = Place { name, array: "parameters", suffix: "", base: "first".to_owned() };
+    let of =
+        |(i, name): (usize, &'a String)| Place { name, array: "moments", suffix: "_moments", base: format!("kept{i}") };
+    std::iter::once(parameters).chain(kept.iter().enumerate().map(of))
+}
+
+/// Stores a chunk of weights, and what is kept of them; value by value if not all of them exist.
+fn store_weights(source: &mut Source, weights: &Weights) {
+    let Weights { name, kept, chunk, mask, replicated, .. } = weights;
+    for Place { name, array, suffix, base } in places(name, kept) {
+        let index = weights.index(&base);
+        let whole = match chunk.width {
+            1 => format!("{array}[{index}] = {name};"),
+            width => format!("write{suffix}{width}({index}, {name});"),
+        };
+        let mut store_if = |condition: &str, store: &str| source.lines(&[&format!("if {condition} {{"), store, "}"]);
+        match mask {
+            Some(Mask::Values(mask)) if chunk.width > 1 => {
+                for i in 0..chunk.width {
+                    let store = format!("{array}[{}] = {};", plus(&index, i), chunk.component(name, i));
+                    store_if(&chunk.component(mask, i), &store);
+                }
             }
+            Some(Mask::Values(mask) | Mask::Chunk(mask)) => store_if(mask, &whole),
+            None if *replicated => store_if("lane == 0u", &whole),
+            None => source.line(whole),
         }
-        Some(Mask::Values(mask) | Mask::Chunk(mask)) => store_if(mask, &whole),
-        None if *replicated => store_if("lane == 0u", &whole),
-        None => source.line(whole),
     }
 }

@@ -2,16 +2,18 @@
 
 use std::ops::Range;
 
-use super::{Registers, Source, input_name, weight};
+use super::{Registers, Source, Weights, input_name, weight};
+use crate::codegen::descent::Descent;
 use crate::codegen::functions::{derivative, times_derivative, value};
-use crate::codegen::persistent::{OverLanes, batch, head};
+use crate::codegen::persistent::{OverLanes, batch, begin_descent, head};
 use crate::codegen::vectors::{Chunk, chunks, plus, sum};
 
 impl Registers<'_> {
     pub(super) fn step(self, source: &mut Source) {
         let spec = self.spec;
+        begin_descent(source, spec);
         if spec.batch_size == 1 {
-            self.sample(source, "batch.position", "learning_rate");
+            self.sample(source, "batch.position", if spec.folds_rate() { "learning_rate * " } else { "" });
             source.line("losses = add_loss(losses, batch, samples, loss);");
         } else {
             self.whole_batch(source);
@@ -21,15 +23,23 @@ impl Registers<'_> {
 
     /// A batch of several samples: their gradients summed, then the update.
     fn whole_batch(self, source: &mut Source) {
-        let weights = self.all_weights().filter(|_| self.spec.trains()).collect::<Vec<_>>();
+        let weights = self.trained_weights().collect::<Vec<_>>();
         let sums = weights.iter().map(|weights| (weights.gradient.clone(), weights.chunk.ty())).collect::<Vec<_>>();
+        let folds = self.spec.folds_rate();
         if self.spec.trains() {
-            source.line("let rate = learning_rate / f32(batch.rows);");
+            source.line(match folds {
+                true => "let rate = learning_rate / f32(batch.rows);",
+                false => "let share = 1.0 / f32(batch.rows);",
+            });
         }
-        let sample = |source: &mut Source, position: &str| self.sample(source, position, "rate");
+        let rate = if folds { "rate * " } else { "" };
+        let sample = |source: &mut Source, position: &str| self.sample(source, position, rate);
         let prefix = batch(source, self.spec, &sums, &sample);
-        for (weights, (gradient, _)) in weights.iter().zip(&sums) {
-            source.line(format!("{} -= {prefix}{gradient};", weights.name));
+        for (Weights { name, kept, chunk, .. }, (gradient, _)) in weights.iter().zip(&sums) {
+            source.line(match folds {
+                true => format!("{name} -= {prefix}{gradient};"),
+                false => Descent::descend(chunk.width, name, kept, &format!("share * {prefix}{gradient}")),
+            });
         }
         source.line("losses = add_loss(losses, batch, samples, batch_loss);");
     }
@@ -48,7 +58,7 @@ impl Registers<'_> {
         for l in 0..spec.layers.len() {
             self.forward(source, l);
         }
-        head(source, spec, self.outputs(last), &format!("{rate} * "), &self);
+        head(source, spec, self.outputs(last), rate, &self);
         match (spec.trains(), self.lanes) {
             (false, _) => {}
             (true, 1) => self.backward_by_chunks(source),
@@ -213,10 +223,18 @@ impl Registers<'_> {
 
     fn update_row(self, source: &mut Source, l: usize, row: u32, factor: &str, outputs: impl Iterator<Item = Chunk>) {
         let layer = &self.spec.layers[l];
-        let (operator, letter) = if self.spec.batch_size == 1 { ("-=", "w") } else { ("+=", "g") };
+        if !self.spec.trains_layer(l) {
+            return;
+        }
         for chunk in outputs {
-            let w = weight(letter, l, layer, row, chunk);
-            source.line(format!("{w} {operator} {factor}d{l}_{};", chunk.index));
+            let name = |letter: &str| weight(letter, l, layer, row, chunk);
+            let gradient = format!("{factor}d{l}_{}", chunk.index);
+            let kept = self.spec.kept().into_iter().map(name).collect::<Vec<_>>();
+            source.line(match (self.spec.batch_size, self.spec.folds_rate()) {
+                (1, true) => format!("{} -= {gradient};", name("w")),
+                (1, false) => Descent::descend(chunk.width, &name("w"), &kept, &gradient),
+                _ => format!("{} += {gradient};", name("g")),
+            });
         }
     }
 }

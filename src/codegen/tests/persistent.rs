@@ -1,11 +1,14 @@
 //! The persistent kernels' sources: validated, readable, and their loops within bounds.
 
 use super::{assert_bindings, assert_checked_in, assert_valid, assert_valid_with_subgroups, networks};
+use crate::codegen::descent::Descent;
 use crate::codegen::persistent::Operands;
 use crate::codegen::{LONGEST_LOOP, LONGEST_WALK, PersistentSpec, Work, registers, workgroup};
 use crate::loss::Loss;
 use crate::mlp::Mlp;
+use crate::optimizer::Optimizer;
 use crate::reference;
+use crate::schedule::{Decay, Schedule};
 
 /// How many values can be read at once where rows lie one right after the other.
 fn dense(mlp: &Mlp) -> [u32; 2] {
@@ -32,11 +35,20 @@ fn sources(spec: &PersistentSpec) -> Vec<(&'static str, String)> {
     sources
 }
 
+/// Each optimizer, with and without decay, a schedule and an average.
+pub(super) fn descents() -> Vec<Descent> {
+    let schedules = Decay::ALL.iter().map(|&decay| Schedule::new(decay).warm_up(3)).cycle();
+    let all = Optimizer::ALL.iter().zip(schedules).flat_map(|(&optimizer, schedule)| {
+        let plain = Descent { optimizer, ..Descent::default() };
+        [plain, Descent { decays: true, schedule, average: Some(0.9), ..plain }]
+    });
+    all.collect()
+}
+
 #[test]
 fn every_source_passes_naga_and_where_it_is_installed_tint() {
     let mut count = 0;
-    let bindings = Operands::<()>::default().bindings();
-    for mlp in &networks() {
+    for (i, mlp) in networks().iter().enumerate() {
         for (batch_size, shuffle, work) in [
             (1, false, Work::Train),
             (1, true, Work::Train),
@@ -46,7 +58,9 @@ fn every_source_passes_naga_and_where_it_is_installed_tint() {
             (1, false, Work::Evaluate),
             (5, true, Work::Evaluate),
         ] {
-            let spec = PersistentSpec::new(mlp, Loss::SquaredError, batch_size, shuffle, work);
+            // Each loss and descent comes with some of the networks.
+            let (loss, descent) = (Loss::ALL[i % Loss::ALL.len()], descents()[i % descents().len()]);
+            let spec = PersistentSpec { descent, ..PersistentSpec::new(mlp, loss, batch_size, shuffle, work) };
             // Rows that lie dense, and rows whose values must be read one by one.
             let spec = if shuffle { PersistentSpec { load_widths: dense(mlp), ..spec } } else { spec };
             for (variant, source) in sources(&spec) {
@@ -55,7 +69,7 @@ fn every_source_passes_naga_and_where_it_is_installed_tint() {
                     true => assert_valid_with_subgroups(&what, &source),
                     false => assert_valid(&what, &source),
                 };
-                assert_bindings("persistent", &bindings, &valid);
+                assert_bindings("persistent", &Operands::<()>::default().bindings(&spec), &valid);
                 count += 1;
             }
         }

@@ -4,7 +4,7 @@ use super::Workgroup;
 use super::memory::{columns, memory, padded_rows};
 use crate::activation::Activation;
 use crate::codegen::functions::{self, keeps_zero};
-use crate::codegen::persistent::{begin, constants};
+use crate::codegen::persistent::{begin, constants, load_rates};
 use crate::codegen::spec::LONGEST_WALK;
 use crate::codegen::vectors::{clamped, columns_of, divided, load_four, plus, remainder, times};
 
@@ -23,8 +23,13 @@ impl Workgroup<'_> {
         );
         let uses = spec.layers.iter().map(|layer| (layer.activation, 4)).collect::<Vec<_>>();
         let calls = [functions::calls(spec.trains(), &uses), spec.head.calls(spec.trains(), &[4])].concat();
-        functions::write(&mut self.source, "", &calls);
+        let descends = spec.trains() && !spec.folds_rate();
+        let of_descent = if descends { spec.descent.calls(&[4]) } else { Vec::new() };
+        functions::write(&mut self.source, "", &[calls, of_descent].concat());
         spec.head.write(&mut self.source, spec.trains(), &[4]);
+        if descends {
+            spec.descent.write(&mut self.source, &[4]);
+        }
         self.parameter_functions();
         self.line("");
         for (name, ty, _) in memory(spec) {
@@ -52,7 +57,10 @@ impl Workgroup<'_> {
     /// The functions that read and write four consecutive values.
     fn parameter_functions(&mut self) {
         let [inputs, targets] = self.spec.load_widths;
-        for (matrix, load_width) in [("parameters", 1), ("inputs", inputs), ("targets", targets)] {
+        let moments = (!self.spec.kept().is_empty()).then_some(("moments", 1));
+        for (matrix, load_width) in
+            [("parameters", 1), ("inputs", inputs), ("targets", targets)].into_iter().chain(moments)
+        {
             if load_width == 4 {
                 continue; // each load is four of them
             }
@@ -66,6 +74,18 @@ impl Workgroup<'_> {
                 "return select(vec4<f32>(), values, columns < vec4(width));",
                 "}",
             ]);
+        }
+        if moments.is_some() {
+            self.source.lines(&["", "fn write_moments(offset: u32, column: u32, width: u32, values: vec4<f32>) {"]);
+            self.source.lines(&["let first = offset + 4u * column;", "moments[first] = values.x;"]);
+            for (i, component) in [(1, "y"), (2, "z"), (3, "w")] {
+                self.source.lines(&[
+                    &format!("if 4u * column + {i}u < width {{"),
+                    &format!("moments[first + {i}u] = values.{component};"),
+                    "}",
+                ]);
+            }
+            self.line("}");
         }
         if self.spec.trains() {
             self.source.lines(&[
@@ -102,9 +122,7 @@ impl Workgroup<'_> {
                 self.line("}");
             }
         }
-        if spec.trains() {
-            self.line("let learning_rate = learning_rates[network];");
-        }
+        load_rates(&mut self.source, spec);
         self.source.lines(&[
             "var losses: Losses; // the first invocation's",
             "if invocation == 0u {",

@@ -34,7 +34,7 @@ pub(super) fn backward(
     operation: &'static str,
     (input, layers): (&Rows, &[LayerRows]),
     (d_output, d_input): (&Rows, Option<&Rows>),
-    d_parameters: &wgpu::Buffer,
+    (d_parameters, trains): (&wgpu::Buffer, &dyn Fn(usize) -> bool),
 ) -> Result<Vec<Dispatch>> {
     let (gpu, samples) = (network.gpu(), input.shape().rows);
     let create =
@@ -49,9 +49,11 @@ pub(super) fn backward(
             let kept = layers[l].kept.as_ref().unwrap_or(&layers[l].y);
             dispatches.push(kernels::activation_backward(gpu, layer.activation, &d_output, kept, &d_z)?);
         }
-        let d_weights = network.layer_rows(d_parameters, l);
-        let x = l.checked_sub(1).map_or(input, |before| &layers[before].y);
-        dispatches.extend(kernels::outer_product(gpu, x, &d_z, &d_weights)?);
+        if trains(l) {
+            let d_weights = network.layer_rows(d_parameters, l);
+            let x = l.checked_sub(1).map_or(input, |before| &layers[before].y);
+            dispatches.extend(kernels::outer_product(gpu, x, &d_z, &d_weights)?);
+        }
         d_y = match l {
             0 => d_input.cloned(),
             _ => Some(create(layer.inputs)?),

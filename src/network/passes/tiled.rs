@@ -136,7 +136,7 @@ pub(super) fn backward_of_forward(
     operation: &'static str,
     (input, layers): (&Rows, &[LayerRows]),
     (d_output, d_input): (&Rows, Option<&Rows>),
-    d_parameters: &wgpu::Buffer,
+    (d_parameters, trains): (&wgpu::Buffer, &dyn Fn(usize) -> bool),
 ) -> Result<Vec<Dispatch>> {
     let (gpu, mlp) = (network.gpu(), network.mlp());
     let Some((last, hidden)) = layers.split_last() else { return Ok(Vec::new()) };
@@ -153,6 +153,9 @@ pub(super) fn backward_of_forward(
     // The rows fit in 32 bits, since their bytes do.
     let (input, rows) = (Input::Rows(input), samples as u32);
     let weights = |l: usize, operands: [Input<'_>; 2]| {
+        if !trains(l) {
+            return Ok(Vec::new());
+        }
         let d_weights = network.layer_rows(d_parameters, l);
         tiles::update(gpu, operands, Weights::Gradients(&d_weights), mlp.layers()[l].bias, rows, None)
     };

@@ -22,7 +22,8 @@ fn train(gpu: &Gpu, mlp: &Mlp, config: &TrainConfig, kernel: &PersistentKernel) 
     let operands = [data.inputs(), data.targets()].map(|samples| samples.rows.operand(gpu, "a test", "data").unwrap());
     let [inputs, targets] = &operands;
     let samples = [inputs, targets];
-    let dispatches = kernels::persistent(gpu, kernel, network.parameters(), samples, &state, config.seed).unwrap();
+    let dispatches =
+        kernels::persistent(gpu, kernel, (network.parameters(), None), samples, &state, config.seed).unwrap();
     let plan = Persistent { dispatches };
     gpu.submit("wgrad test", &mut |encoder| plan.record(&mut begin_pass(encoder, "wgrad test"), 45)).unwrap();
     let state = gpu.read_words("a test", state.buffer(), &|_| ()).unwrap();
@@ -41,7 +42,13 @@ fn a_subgroup_of_another_size_than_the_kernel_is_for_does_no_step() {
     let lanes = gpu.adapter_info().subgroup_max_size;
     let by = |lanes: u32| {
         let source = registers::source(&spec, lanes);
-        let kernel = PersistentKernel { source, workgroup: lanes, invocations_per_network: lanes, most_steps: 64 };
+        let kernel = PersistentKernel {
+            spec: spec.clone(),
+            source,
+            workgroup: lanes,
+            invocations_per_network: lanes,
+            most_steps: 64,
+        };
         let (state, parameters) = train(&gpu, &mlp, &config, &kernel);
         (TrainingState::steps(&state), parameters)
     };
@@ -67,7 +74,8 @@ fn a_workgroup_of_any_width_gives_the_same_bits() {
         let runs = [4, 32, 64, 256].map(|invocations| {
             let source = workgroup::kernel(&spec, invocations).source;
             let (workgroup, invocations_per_network) = (invocations, invocations);
-            let kernel = PersistentKernel { source, workgroup, invocations_per_network, most_steps: 16 };
+            let kernel =
+                PersistentKernel { spec: spec.clone(), source, workgroup, invocations_per_network, most_steps: 16 };
             train(&gpu, &mlp, &config, &kernel)
         });
         assert_eq!(TrainingState::steps(&runs[0].0), 45);

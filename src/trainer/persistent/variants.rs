@@ -136,7 +136,8 @@ impl Fit<'_> {
     fn in_registers(self, variant: Variant, lanes: u32, workgroup: u32, description: String) -> Result<Candidate> {
         let most_steps = self.most_steps(variant)?;
         let source = registers::source(self.spec, lanes);
-        let kernel = PersistentKernel { source, workgroup, invocations_per_network: lanes, most_steps };
+        let spec = self.spec.clone();
+        let kernel = PersistentKernel { spec, source, workgroup, invocations_per_network: lanes, most_steps };
         Ok(Candidate { kernel, description })
     }
 
@@ -168,7 +169,13 @@ impl Fit<'_> {
         let source = kernel.source;
         let (workgroup, invocations_per_network) = (invocations, invocations);
         Ok(Candidate {
-            kernel: PersistentKernel { source, workgroup, invocations_per_network, most_steps },
+            kernel: PersistentKernel {
+                spec: self.spec.clone(),
+                source,
+                workgroup,
+                invocations_per_network,
+                most_steps,
+            },
             description,
         })
     }

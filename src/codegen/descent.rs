@@ -1,0 +1,150 @@
+//! The change of a parameter by its gradient: weight decay, the optimizer, and the average, at the learning rate that the
+//! schedule gives.
+//!
+//! Every plan calls the same functions, written here: `descent_of`, once a step, for what is the same for all parameters, the
+//! struct `Descent`; and for vectors of its widths `descend`, of pointers to the parameters and to what is kept of each.
+
+use super::functions::{Call, constant};
+use super::source::Source;
+use super::vectors::vector;
+use crate::optimizer::Optimizer;
+use crate::schedule::{Argument, Function, Schedule, logarithm};
+
+/// How parameters are changed.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Descent {
+    pub optimizer: Optimizer,
+    /// Whether weights decay.
+    pub decays: bool,
+    pub schedule: Schedule,
+    /// The factor of the average over the steps, if there is one.
+    pub average: Option<f64>,
+    /// The largest norm of the gradient with respect to all parameters, if there is one.
+    pub clip_norm: Option<f32>,
+}
+
+impl Descent {
+    /// Whether it is `w -= learning_rate · g`, and nothing else.
+    pub fn is_plain(&self) -> bool {
+        *self == Descent::default()
+    }
+
+    /// The names of what is kept of each parameter from step to step: the optimizer's moments, then the average.
+    pub fn kept(&self) -> Vec<&'static str> {
+        self.optimizer.formula().moments.iter().copied().chain(self.average.map(|_| "a")).collect()
+    }
+
+    /// The β of the corrections, the optimizer's and then the average's.
+    fn betas(&self) -> Vec<f64> {
+        self.optimizer.betas().into_iter().chain(self.average).collect()
+    }
+
+    /// The functions of the tables that these call, for vectors of these widths.
+    pub(super) fn calls(&self, widths: &[u32]) -> Vec<Call> {
+        let (_, warm_up, decay) = self.schedule.functions();
+        let scalars = warm_up.into_iter().chain(decay).map(|function| function.name);
+        let scalars = scalars.chain((!self.betas().is_empty()).then_some("one_minus_power"));
+        let average = self.average.map(|_| "average");
+        let vectors = [self.optimizer.formula().name].into_iter().chain(average);
+        let call = |name: &str, width: u32| Call { name: name.to_owned(), width };
+        let vectors = vectors.flat_map(|name| widths.iter().map(move |&width| call(name, width)));
+        scalars.map(|name| call(name, 1)).chain(vectors).collect()
+    }
+
+    /// Writes the functions for vectors of these widths, after those that they call.
+    pub(super) fn write(&self, source: &mut Source, widths: &[u32]) {
+        let corrections = (0..self.betas().len()).map(|i| format!("c{i}: f32, // 1 / (1 - β^t) of step t, from 1"));
+        source.lines(&["", "// What is the same for all parameters in a step.", "struct Descent {", "rate: f32,"]);
+        if self.decays {
+            source.line("decay: f32,");
+        }
+        corrections.for_each(|correction| source.line(correction));
+        source.line("}");
+        self.write_of_step(source);
+        widths.iter().for_each(|&width| self.write_width(source, width));
+    }
+
+    /// `descent_of`: from the learning rate, the weight decay, and how many steps were done, low and high word.
+    fn write_of_step(&self, source: &mut Source) {
+        source.lines(&["", "fn descent_of(learning_rate: f32, decay: f32, step: vec2<u32>) -> Descent {"]);
+        let (warm_up_steps, warm_up, decay) = self.schedule.functions();
+        if warm_up.is_some() || decay.is_some() {
+            source.line("let done = select(step.x, 0xffffffffu, step.y > 0u);");
+        }
+        let mut rate = "learning_rate".to_owned();
+        if let Some(function) = warm_up {
+            rate += &format!(" * {}", schedule_call(&function, "done"));
+        }
+        if let Some(function) = decay {
+            let since = match warm_up_steps {
+                0 => "done".to_owned(),
+                steps => format!("max(done, {steps}u) - {steps}u"),
+            };
+            rate += &format!(" * {}", schedule_call(&function, &since));
+        }
+        let mut members = vec![rate];
+        members.extend(self.decays.then(|| "decay".to_owned()));
+        if !self.betas().is_empty() {
+            source.line("let t = f32(step.x) + 4294967296.0 * f32(step.y) + 1.0;");
+        }
+        members.extend(self.betas().into_iter().map(|beta| match beta {
+            0.0 => "1.0".to_owned(),
+            beta => {
+                let [high, low] = logarithm(beta).map(|part| constant(part, 1));
+                format!("1.0 / one_minus_power1(t, {high}, {low})")
+            }
+        }));
+        source.line(format!("return Descent({});", members.join(", ")));
+        source.line("}");
+    }
+
+    fn write_width(&self, source: &mut Source, width: u32) {
+        let ty = vector(width);
+        let formula = self.optimizer.formula();
+        let kept = self.kept();
+        let pointers =
+            |names: &[&str]| names.iter().map(|name| format!("{name}: ptr<function, {ty}>, ")).collect::<String>();
+        source.lines(&[
+            "",
+            &format!(
+                "fn descend{width}({}gradient: {ty}, descent: Descent) {{",
+                pointers(&[&["w"][..], &kept].concat())
+            ),
+        ]);
+        let gradient = match (self.decays, self.optimizer.decouples_decay()) {
+            (true, false) => "gradient + descent.decay * *w",
+            _ => "gradient",
+        };
+        if self.decays && self.optimizer.decouples_decay() {
+            source.line("*w -= descent.rate * descent.decay * *w;");
+        }
+        let optimizer_betas = self.optimizer.betas().len();
+        let scalars = ["rate".to_owned()].into_iter().chain((0..optimizer_betas).map(|i| format!("c{i}")));
+        let scalars = scalars.map(|member| format!("{ty}(descent.{member})"));
+        let constants = self.optimizer.constants().into_iter().map(|value| constant(value, width));
+        let pointers = ["w"].into_iter().chain(formula.moments.iter().copied()).map(str::to_owned);
+        let arguments = pointers.chain([gradient.to_owned()]).chain(scalars).chain(constants);
+        source.line(format!("{}{width}({});", formula.name, arguments.collect::<Vec<_>>().join(", ")));
+        if let Some(factor) = self.average {
+            let share = format!("{ty}(descent.c{optimizer_betas} * {})", constant(1.0 - factor, 1));
+            source.line(format!("average{width}(a, *w, {share});"));
+        }
+        source.line("}");
+    }
+
+    /// The statement that changes `parameters` by `gradient`, all names of variables or expressions; `kept` are the variables of
+    /// what is kept of these parameters.
+    pub(super) fn descend(width: u32, parameters: &str, kept: &[String], gradient: &str) -> String {
+        let kept = kept.iter().map(|name| format!("&{name}, ")).collect::<String>();
+        format!("descend{width}(&{parameters}, {kept}{gradient}, descent);")
+    }
+}
+
+/// A call of a schedule's function for a step.
+fn schedule_call(function: &Function, step: &str) -> String {
+    let arguments = function.arguments.iter().map(|argument| match *argument {
+        Argument::Count(count) => format!(", {count}u"),
+        Argument::Number(number) => format!(", {}", constant(number, 1)),
+    });
+    format!("{}1({step}{})", function.name, arguments.collect::<String>())
+}

@@ -1,0 +1,57 @@
+//! What an optimizer keeps of each parameter from step to step: its moments, and the average of the parameters.
+
+use super::TrainConfig;
+use crate::error::{Error, Result};
+use crate::network::Network;
+
+/// The buffer, `[networks, kept, parameters]`: 0 at first, but the averages are the parameters. None if nothing is kept.
+pub(super) fn create(operation: &'static str, network: &Network, config: &TrainConfig) -> Result<Option<wgpu::Buffer>> {
+    let (gpu, kept) = (network.gpu(), config.descent().kept().len() as u64);
+    if kept == 0 {
+        return Ok(None);
+    }
+    let parameters = 4 * network.mlp().parameter_count() as u64;
+    let needed = parameters.saturating_mul(kept).saturating_mul(network.count() as u64);
+    let allowed = gpu.limits().max_storage_buffer_binding_size;
+    if needed > allowed {
+        return Err(Error::TooLarge {
+            operation,
+            what: "the moments of the optimizer",
+            needed,
+            limit: "max_storage_buffer_binding_size",
+            allowed,
+            way_out: "use fewer or smaller networks, sgd, or request a device with a higher limit",
+        });
+    }
+    let moments = gpu.storage_buffer(operation, "moments of the optimizer", needed)?;
+    if config.average.is_some() {
+        copy_averages(network, kept, network.parameters(), &moments, true)?;
+    }
+    Ok(Some(moments))
+}
+
+/// A network, or population, of the averages.
+pub(super) fn averaged(network: &Network, config: &TrainConfig, moments: &wgpu::Buffer) -> Result<Network> {
+    let averaged = network.twin("Trainer::averaged")?;
+    copy_averages(network, config.descent().kept().len() as u64, moments, averaged.parameters(), false)?;
+    Ok(averaged)
+}
+
+/// Copies each network's parameters to the averages, the last of what is kept, or the averages to parameters.
+fn copy_averages(
+    network: &Network,
+    kept: u64,
+    from: &wgpu::Buffer,
+    to: &wgpu::Buffer,
+    to_averages: bool,
+) -> Result<()> {
+    let bytes = 4 * network.mlp().parameter_count() as u64;
+    network.gpu().submit("wgrad averages", &mut |encoder| {
+        for i in 0..network.count() as u64 {
+            let (parameters, average) = (i * bytes, (i * kept + kept - 1) * bytes);
+            let (source, destination) = if to_averages { (parameters, average) } else { (average, parameters) };
+            encoder.copy_buffer_to_buffer(from, source, to, destination, bytes);
+        }
+    })?;
+    Ok(())
+}
