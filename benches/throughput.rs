@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use clap::Parser;
 use serde_json::{Value, json};
-use wgrad::{Dataset, Gpu, Mlp, Network, Plan, TrainConfig, Trainer};
+use wgrad::{Activation, Dataset, Gpu, Loss, Mlp, Network, Optimizer, Plan, TrainConfig, Trainer};
 
 use crate::common::{Outcome, join, median, options, progress, xor};
 
@@ -29,7 +29,7 @@ struct Options {
     /// The approximate seconds per run, unless --steps is given
     #[arg(long, default_value_t = 0.2)]
     seconds: f64,
-    /// One network to measure, by its widths: 2-30-2. Linear layers without bias, a sigmoid after each
+    /// One network to measure, by its widths: 2-30-2. Linear layers without bias, an activation after each
     #[arg(long)]
     network: Option<String>,
     /// The samples per step
@@ -43,6 +43,15 @@ struct Options {
     steps: Option<u64>,
     #[arg(long, default_value_t = Plan::Auto, help = options::PLANS, requires = "network")]
     plan: Plan,
+    /// The activation of the hidden layers; also of the last, but with a loss of probabilities their activation
+    #[arg(long, default_value_t = Activation::Sigmoid, requires = "network")]
+    activation: Activation,
+    /// The loss
+    #[arg(long, default_value_t = Loss::SquaredError, requires = "network")]
+    loss: Loss,
+    /// The optimizer
+    #[arg(long, default_value_t = Optimizer::Sgd, requires = "network")]
+    optimizer: Optimizer,
 }
 
 /// After this many steps every 2-30-2 network must have a loss below `XOR_LEARNED` on XOR: the time of a training that
@@ -57,11 +66,57 @@ struct Job {
     networks: usize,
     plan: Plan,
     steps: Option<u64>,
+    /// The notebook's if nothing is said.
+    training: Training,
+}
+
+/// How a network is trained.
+#[derive(Clone, Copy, Default)]
+struct Training {
+    /// Of the hidden layers; the notebook's sigmoid is also that of the last.
+    activation: Option<Activation>,
+    loss: Loss,
+    optimizer: Optimizer,
+}
+
+impl Training {
+    fn mlp(self, widths: &[usize]) -> Mlp {
+        let activation = self.activation.unwrap_or(Activation::Sigmoid);
+        let last = match self.loss {
+            Loss::CrossEntropy { .. } => Activation::Softmax,
+            Loss::BinaryCrossEntropy => Activation::Sigmoid,
+            _ => activation,
+        };
+        let layers = widths.len() - 1;
+        let with_layer = |mlp: Mlp, (i, &outputs): (usize, &usize)| {
+            mlp.linear(outputs).activation(if i + 1 == layers { last } else { activation })
+        };
+        widths[1..].iter().enumerate().fold(Mlp::inputs(widths[0]), with_layer)
+    }
+
+    /// The usual learning rate.
+    fn learning_rate(self) -> f32 {
+        match self.optimizer {
+            Optimizer::Sgd => 0.1,
+            Optimizer::Momentum { .. } => 0.01,
+            _ => 0.001,
+        }
+    }
+
+    fn name(self) -> String {
+        let activation = self.activation.unwrap_or(Activation::Sigmoid);
+        format!("{activation}, {}, {}", self.loss, self.optimizer.name())
+    }
 }
 
 impl Job {
     fn new(widths: &[usize], batch_size: usize, networks: usize, plan: Plan) -> Self {
-        Job { widths: widths.to_vec(), batch_size, networks, plan, steps: None }
+        let training = Training::default();
+        Job { widths: widths.to_vec(), batch_size, networks, plan, steps: None, training }
+    }
+
+    fn by_adam(self) -> Self {
+        Job { training: Training { optimizer: Optimizer::adam(), ..self.training }, ..self }
     }
 
     fn name(&self) -> String {
@@ -90,6 +145,12 @@ fn jobs() -> Vec<Job> {
         jobs.extend([Plan::Plain, Plan::Layered].map(|plan| Job::new(&[784, 200, 10], batch_size, 1, plan)));
     }
     jobs.push(Job::new(&[64, 64, 64, 64, 16], 16_384, 1, Plan::Layered));
+    // Today's usual training.
+    jobs.extend(persistent.iter().map(|&plan| Job::new(&xor, 1, 1, plan).by_adam()));
+    jobs.push(Job::new(&xor, 1, 64, Plan::Auto).by_adam());
+    let (activation, loss) = (Some(Activation::Relu), Loss::CrossEntropy { label_smoothing: 0.0 });
+    let training = Training { activation, loss, optimizer: Optimizer::adam() };
+    jobs.push(Job { training, ..Job::new(&[784, 200, 10], 64, 1, Plan::Layered) });
     // How the time grows with the steps per run, and with the number of networks.
     for steps in [1_000, 10_000, 100_000, 1_000_000] {
         jobs.push(Job { steps: Some(steps), ..Job::new(&xor, 1, 1, Plan::Auto) });
@@ -110,7 +171,10 @@ fn run(options: &Options) -> Outcome {
         None => jobs(),
         Some(network) => {
             let widths = widths_of(network)?;
-            vec![Job { steps: options.steps, ..Job::new(&widths, options.batch_size, options.networks, options.plan) }]
+            let Options { activation, loss, optimizer, .. } = *options;
+            let training = Training { activation: Some(activation), loss, optimizer };
+            let job = Job::new(&widths, options.batch_size, options.networks, options.plan);
+            vec![Job { steps: options.steps, training, ..job }]
         }
     };
 
@@ -158,6 +222,7 @@ impl Figures {
             "network": job.name(),
             "batch_size": job.batch_size,
             "networks": job.networks,
+            "training": job.training.name(),
             "plan": plan,
             "steps": steps,
             "microseconds_per_step": per_step,
@@ -168,12 +233,20 @@ impl Figures {
 }
 
 fn measure(gpu: &Gpu, job: &Job, options: &Options) -> Outcome<Figures> {
-    let mlp = Mlp::widths(&job.widths);
+    let training = job.training;
+    let mlp = training.mlp(&job.widths);
     let network = match job.networks {
         1 => Network::new(gpu, &mlp, 1)?,
         networks => Network::population(gpu, &mlp, networks, 1)?,
     };
-    let config = TrainConfig { batch_size: job.batch_size, plan: job.plan, ..Default::default() };
+    let config = TrainConfig {
+        loss: training.loss,
+        optimizer: training.optimizer,
+        learning_rate: training.learning_rate(),
+        batch_size: job.batch_size,
+        plan: job.plan,
+        ..Default::default()
+    };
     let mut trainer = Trainer::new(&network, &data(gpu, job)?, config)?;
     let per_epoch = trainer.steps_per_epoch();
     let mut run = |epochs: u64| -> wgrad::Result<f64> {
@@ -228,7 +301,8 @@ fn data(gpu: &Gpu, job: &Job) -> wgrad::Result<Dataset> {
 /// Refuses 2-30-2 networks that have not learned XOR by [`XOR_STEPS`].
 fn check_learned(job: &Job, trainer: &mut Trainer) -> Outcome {
     let reports = trainer.read_losses()?;
-    if job.widths == [2, 30, 2] && reports.iter().any(|report| report.step >= XOR_STEPS) {
+    let is_notebooks = job.training.loss == Loss::SquaredError && job.training.activation.is_none();
+    if is_notebooks && job.widths == [2, 30, 2] && reports.iter().any(|report| report.step >= XOR_STEPS) {
         let learned = reports.iter().filter(|report| report.loss < XOR_LEARNED).count();
         if learned < reports.len() {
             return Err(format!("{learned} of {} networks learned XOR: training goes wrong", reports.len()).into());
@@ -253,17 +327,18 @@ fn print_json(gpu: &Gpu, rows: &[Value]) -> Outcome {
 fn print_table(gpu: &Gpu, rows: &[Value]) -> Outcome {
     println!("### {}, wgpu {}\n", gpu.description(), wgpu_version());
     println!(
-        "| network | batch | networks | plan | steps | µs per step | µs per network-step | network-steps per second |"
+        "| network | batch | networks | training | plan | steps | µs per step | µs per network-step | network-steps per second |"
     );
-    println!("| --- | ---: | ---: | --- | ---: | ---: | ---: | ---: |");
+    println!("| --- | ---: | ---: | --- | --- | ---: | ---: | ---: | ---: |");
     for row in rows {
         let number = |name: &str| row[name].as_f64().unwrap_or_default();
         let text = |name: &str| row[name].as_str().map_or_else(|| Value::to_string(&row[name]), str::to_owned);
         println!(
-            "| {} | {} | {} | {} | {} | {} | {} | {:.2e} |",
+            "| {} | {} | {} | {} | {} | {} | {} | {} | {:.2e} |",
             text("network"),
             text("batch_size"),
             text("networks"),
+            text("training"),
             text("plan"),
             text("steps"),
             significant(number("microseconds_per_step")),

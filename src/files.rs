@@ -1,6 +1,6 @@
 //! Networks and training runs in safetensors files, with the tensor names and layouts that PyTorch's `nn.Sequential` of
-//! `Linear` and `Sigmoid` loads with `load_state_dict`: `0.weight` as `[outputs, inputs]`, `0.bias` as `[outputs]`,
-//! where 0 is the module's index. A population's tensors have one more leading dimension, `[networks, …]`.
+//! `Linear` and the activations' modules loads with `load_state_dict`: `0.weight` as `[outputs, inputs]`, `0.bias` as
+//! `[outputs]`, where 0 is the module's index; exponential and sine count as modules, which PyTorch lacks. A population's tensors have one more leading dimension, `[networks, …]`.
 //!
 //! The file's metadata holds the layers, a training run's configuration, the app's notes, and a checksum of the whole
 //! file. A new file is written beside the one that it replaces, and renamed only when it is complete and on disk.
@@ -21,11 +21,12 @@ use crate::gpu::{Gpu, words_as_bytes};
 use crate::mlp::Mlp;
 use crate::network::Network;
 use crate::rows::check_finite;
-use crate::trainer::{Plan, TrainConfig, Trainer};
+use crate::trainer::Trainer;
 use contents::Contents;
 
-/// The version of the metadata's format.
-const VERSION: &str = "1";
+/// The version of the metadata's format, and those that can be read: version 1 knew plain descent on the squared error.
+const VERSION: &str = "2";
+const VERSIONS: [&str; 2] = ["1", VERSION];
 
 /// The metadata's keys. A file with any of them was written by wgrad, and must have all that its kind requires.
 const WGRAD: &str = "wgrad";
@@ -36,6 +37,13 @@ const BATCH_SIZE: &str = "wgrad.batch_size";
 const SHUFFLE: &str = "wgrad.shuffle";
 const SEED: &str = "wgrad.seed";
 const PLAN: &str = "wgrad.plan";
+const LOSS: &str = "wgrad.loss";
+const OPTIMIZER: &str = "wgrad.optimizer";
+const SCHEDULE: &str = "wgrad.schedule";
+const WEIGHT_DECAY: &str = "wgrad.weight_decay";
+const CLIP_NORM: &str = "wgrad.clip_norm";
+const AVERAGE: &str = "wgrad.average";
+const FROZEN: &str = "wgrad.frozen";
 
 /// The prefix of a note's key.
 const NOTE: &str = "wgrad.note.";
@@ -43,6 +51,8 @@ const NOTE: &str = "wgrad.note.";
 /// The tensors of a training run.
 const STATE: &str = "training.state";
 const LEARNING_RATES: &str = "training.learning_rates";
+const WEIGHT_DECAYS: &str = "training.weight_decays";
+const MOMENTS: &str = "training.moments";
 
 /// Replaces the checksum while it is computed.
 const NO_CHECKSUM: &str = "00000000";
@@ -116,8 +126,8 @@ impl Network {
 }
 
 impl Trainer {
-    /// Saves the training run and its network after all earlier submissions: parameters, learning rates, configuration
-    /// and training state. Waits. [`Trainer::resume`] continues from there, bit for bit.
+    /// Saves the training run and its network after all earlier submissions: parameters, moments, learning rates,
+    /// configuration and training state. Waits. [`Trainer::resume`] continues from there, bit for bit.
     ///
     /// # Errors
     /// Those of [`Network::save`].
@@ -125,12 +135,17 @@ impl Trainer {
         let (network, config) = (self.network(), self.config());
         let mut tensors = parameter_tensors(network, "Trainer::save")?;
         let state = self.read_state("Trainer::save")?;
-        let learning_rates = self.read_learning_rates("Trainer::save")?;
+        let [learning_rates, weight_decays] = self.read_rates("Trainer::save")?;
         let count = network.count();
         let words = state.len() / count;
         tensors.push((STATE.to_owned(), Dtype::U32, vec![count, words], words_as_bytes(&state).to_vec()));
-        let learning_rates = bytemuck::cast_slice(&learning_rates).to_vec();
-        tensors.push((LEARNING_RATES.to_owned(), Dtype::F32, vec![count], learning_rates));
+        for (name, rates) in [(LEARNING_RATES, learning_rates), (WEIGHT_DECAYS, weight_decays)] {
+            tensors.push((name.to_owned(), Dtype::F32, vec![count], bytemuck::cast_slice(&rates).to_vec()));
+        }
+        if let Some((kept, moments)) = self.read_moments("Trainer::save")? {
+            let shape = vec![count, kept, network.mlp().parameter_count()];
+            tensors.push((MOMENTS.to_owned(), Dtype::F32, shape, bytemuck::cast_slice(&moments).to_vec()));
+        }
         let metadata = [
             (MLP, network.mlp().to_string()),
             (SAMPLES, self.samples().to_string()),
@@ -138,8 +153,16 @@ impl Trainer {
             (SHUFFLE, config.shuffle.to_string()),
             (SEED, config.seed.to_string()),
             (PLAN, config.plan.to_string()),
+            (LOSS, config.loss.to_string()),
+            (OPTIMIZER, config.optimizer.to_string()),
+            (SCHEDULE, config.schedule.to_string()),
+            (WEIGHT_DECAY, config.weight_decay.to_string()),
+            (FROZEN, config.frozen.iter().map(usize::to_string).collect::<Vec<_>>().join(" ")),
         ];
-        write(path.as_ref(), tensors, metadata.map(|(key, value)| (key.to_owned(), value)).into())
+        let clip_norm = config.clip_norm.map(|norm| (CLIP_NORM, norm.to_string()));
+        let average = config.average.map(|factor| (AVERAGE, factor.to_string()));
+        let metadata = metadata.into_iter().chain(clip_norm).chain(average);
+        write(path.as_ref(), tensors, metadata.map(|(key, value)| (key.to_owned(), value)).collect())
     }
 
     /// Resumes a training run that [`Trainer::save`] wrote, on the same data set. On the same device and build, the
@@ -152,15 +175,16 @@ impl Trainer {
         let bytes = read(path.as_ref())?;
         let contents = Contents::new(path.as_ref(), &bytes)?;
         let network = contents.network(data.gpu())?;
-        let config = TrainConfig {
-            batch_size: contents.value(BATCH_SIZE)?,
-            shuffle: contents.value(SHUFFLE)?,
-            seed: contents.value(SEED)?,
-            plan: contents.value::<Plan>(PLAN)?,
-            ..TrainConfig::default()
-        };
+        let config = contents.config()?;
         let count = network.count();
         let learning_rates = contents.f32s(LEARNING_RATES, &[count])?;
+        let kept = config.descent().kept().len();
+        let shape = [count, kept, network.mlp().parameter_count()];
+        let moments = if kept > 0 { contents.f32s(MOMENTS, &shape)? } else { Vec::new() };
+        let weight_decays = match config.weight_decay {
+            0.0 => Vec::new(),
+            _ => contents.f32s(WEIGHT_DECAYS, &[count])?,
+        };
         let words = contents.state(count)?;
         let mut trainer = Trainer::new(&network, data, config)?;
         let samples = contents.value::<usize>(SAMPLES)?;
@@ -174,6 +198,10 @@ impl Trainer {
             return Err(contents.malformed(format!("tensor {STATE}"), "another position", expected));
         }
         trainer.write_learning_rates(&learning_rates)?;
+        if !weight_decays.is_empty() {
+            trainer.write_weight_decays(&weight_decays)?;
+        }
+        trainer.write_moments(&moments)?;
         trainer.write_state(&words)?;
         Ok((network, trainer))
     }

@@ -10,12 +10,9 @@
 use std::fmt;
 use std::ops::Range;
 
-use rand::SeedableRng;
-use rand::rngs::Xoshiro256PlusPlus;
-use rand_distr::{Distribution, StandardNormal};
-
 use crate::activation::Activation;
 use crate::error::{Error, Result};
+use crate::init::Init;
 
 /// A dense layer: a linear map, then an [`Activation`] of each of its results.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -227,25 +224,30 @@ impl Mlp {
         Err(Error::length(operation, "parameters", [parameters.len(), expected], rule))
     }
 
-    /// The parameters of a new network: LeCun normal weights (mean 0, standard deviation `inputs^-0.5`), as in the
-    /// notebook, and biases of 0. Weights are drawn in f64 from Xoshiro256++, in the order of [`Mlp::parameter_ranges`],
-    /// and rounded to f32: a seed gives the same values on every machine.
+    /// The parameters of a new network, by [`Init::LeCunNormal`]: [`Mlp::initial_parameters_by`].
     ///
     /// # Errors
     /// Those of [`Mlp::check`].
     pub fn initial_parameters(&self, seed: u64) -> Result<Vec<f32>> {
+        self.initial_parameters_by(Init::default(), seed)
+    }
+
+    /// The parameters of a new network. They are drawn in f64 from Xoshiro256++, in the order of [`Mlp::parameter_ranges`],
+    /// and rounded to f32: a seed gives the same values on every machine.
+    ///
+    /// ```
+    /// use wgrad::{Init, Mlp};
+    /// let mlp = Mlp::inputs(2).linear(64).bias().relu().linear(1).bias();
+    /// let parameters = mlp.initial_parameters_by(Init::HeNormal, 1)?; // for Network::from_parameters
+    /// assert_eq!(parameters.len(), mlp.parameter_count());
+    /// # Ok::<(), wgrad::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`Mlp::check`].
+    pub fn initial_parameters_by(&self, init: Init, seed: u64) -> Result<Vec<f32>> {
         self.check("Mlp::initial_parameters")?;
-        let mut generator = Xoshiro256PlusPlus::seed_from_u64(seed);
-        let mut parameters = Vec::with_capacity(self.parameter_count());
-        for &Dense { inputs, outputs, bias, .. } in &self.layers {
-            let deviation = (inputs as f64).sqrt().recip();
-            parameters.extend((0..inputs * outputs).map(|_| {
-                let normal: f64 = StandardNormal.sample(&mut generator);
-                (normal * deviation) as f32
-            }));
-            parameters.extend(std::iter::repeat_n(0.0, if bias { outputs } else { 0 }));
-        }
-        Ok(parameters)
+        Ok(init.parameters(self, seed))
     }
 }
 

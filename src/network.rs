@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::gpu::{COMPILE_TIMEOUT_FACTOR, Gpu};
+use crate::init::Init;
 use crate::mlp::Mlp;
 use crate::rows::{Rows, check_finite};
 pub use passes::{Backward, Forward};
@@ -32,6 +33,14 @@ impl Network {
         Ok(network)
     }
 
+    /// A network with new parameters by another initialisation: those of [`Mlp::initial_parameters_by`].
+    ///
+    /// # Errors
+    /// Those of [`Network::new`].
+    pub fn new_by(gpu: &Gpu, mlp: &Mlp, init: Init, seed: u64) -> Result<Self> {
+        Network::population_by(gpu, mlp, 1, init, seed)
+    }
+
     /// A population: `count` networks of the same shape, trained together on the same data. Network `i` starts with the
     /// parameters of [`Network::new`] for `seed + i`.
     ///
@@ -42,6 +51,14 @@ impl Network {
     /// [`Error::Count`] for 0 networks, and those of [`Network::new`]: the parameters of all must fit in one binding,
     /// 128 MiB at wgpu's default limits.
     pub fn population(gpu: &Gpu, mlp: &Mlp, count: usize, seed: u64) -> Result<Self> {
+        Network::population_by(gpu, mlp, count, Init::default(), seed)
+    }
+
+    /// A population by another initialisation: network `i` starts with the parameters of [`Network::new_by`] for `seed + i`.
+    ///
+    /// # Errors
+    /// Those of [`Network::population`].
+    pub fn population_by(gpu: &Gpu, mlp: &Mlp, count: usize, init: Init, seed: u64) -> Result<Self> {
         let operation = "Network::population";
         mlp.check(operation)?;
         let each = 4 * mlp.parameter_count() as u64;
@@ -59,7 +76,7 @@ impl Network {
         let network = Network::uninitialized(operation, gpu, mlp, count)?;
         let mut parameters = Vec::with_capacity(count * mlp.parameter_count());
         for i in 0..count as u64 {
-            parameters.extend(mlp.initial_parameters(seed.wrapping_add(i))?);
+            parameters.extend(mlp.initial_parameters_by(init, seed.wrapping_add(i))?);
         }
         network.write_parameters(&parameters)?;
         Ok(network)

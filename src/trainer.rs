@@ -2,6 +2,7 @@
 
 mod choose;
 mod config;
+mod gradients;
 mod layered;
 mod moments;
 mod pace;
@@ -24,6 +25,7 @@ use crate::readback::{Ring, steps_dropped};
 use choose::Steps;
 use config::Job;
 pub use config::TrainConfig;
+pub use gradients::GradientTrainer;
 use pace::Pace;
 pub use plan::Plan;
 pub use report::LossReport;
@@ -152,7 +154,7 @@ impl Trainer {
 
     /// The GPU memory of this training run, in bytes.
     pub fn memory(&self) -> Memory {
-        let state = self.state.buffer().size() + self.state.learning_rate().size();
+        let state = self.state.bytes();
         Memory {
             data: self.data_bytes,
             parameters: self.network.parameters().size(),
@@ -308,13 +310,7 @@ impl Trainer {
     /// # Errors
     /// [`Error::OutOfRange`] for a training without averages; [`Error::OutOfMemory`], [`Error::DeviceLost`].
     pub fn averaged(&self) -> Result<Network> {
-        match &self.moments {
-            Some(moments) if self.config.average.is_some() => moments::averaged(&self.network, &self.config, moments),
-            _ => {
-                let rule = "set it, for example to Some(0.99)";
-                Err(Error::out_of_range("Trainer::averaged", "the configuration's average", "None", rule))
-            }
-        }
+        moments::averaged("Trainer::averaged", &self.network, &self.config, self.moments.as_ref())
     }
 
     /// Trains `epochs` more epochs and waits for them. Each submission has as many steps as take just below 100 ms.

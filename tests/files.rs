@@ -10,7 +10,9 @@ use std::process::Command;
 
 use common::case::bits;
 use common::*;
-use wgrad::{Dataset, Error, Gpu, Mlp, Network, Plan, TrainConfig, Trainer, wgpu};
+use wgrad::{
+    Dataset, Decay, Error, Gpu, Init, Loss, Mlp, Network, Optimizer, Plan, Schedule, TrainConfig, Trainer, wgpu,
+};
 
 fn deep() -> Mlp {
     Mlp::inputs(3).linear(5).bias().sigmoid().linear(4).sigmoid().linear(2).bias()
@@ -120,6 +122,76 @@ fn every_flipped_byte_and_every_cut_is_an_error_and_changes_nothing() {
     network.restore(&path).unwrap();
 }
 
+/// A run that version 1 of the format holds: two networks 2 → linear 5 with bias → sigmoid → linear 3 → linear 2 with bias →
+/// sigmoid, after 22 steps.
+#[test]
+fn files_of_version_1_load_and_resume() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/files/version1.safetensors");
+    let network = Network::load(gpu(), path).unwrap();
+    let mlp = Mlp::inputs(2).linear(5).bias().sigmoid().linear(3).linear(2).bias().sigmoid();
+    assert_eq!((network.mlp(), network.count()), (&mlp, 2));
+    let parameters = network.read_parameters().unwrap();
+    assert_eq!((parameters[0], parameters[75]), (-1.2780879, 0.12393287));
+    let (resumed, mut trainer) = Trainer::resume(&xor_data(), path).unwrap();
+    let config =
+        TrainConfig { batch_size: 2, shuffle: true, seed: 9, plan: Plan::PersistentWorkgroup, ..Default::default() };
+    assert_eq!(trainer.config(), &config);
+    assert_eq!(resumed.read_parameters().unwrap(), parameters);
+    trainer.train(3, |_| ()).unwrap();
+    assert_eq!(trainer.latest_losses().unwrap()[1].step, 22 + 6);
+}
+
+/// Every configuration comes back, and the moments with it: a resumed run has the bits of one that was not interrupted.
+#[test]
+fn moments_schedules_and_averages_resume_bit_for_bit() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run.safetensors");
+    let mlp = Mlp::inputs(2).linear(6).bias().silu().linear(4).leaky_relu(0.2).linear(2).bias().softmax();
+    let configs = [
+        TrainConfig { average: Some(0.9), frozen: vec![1], plan: Plan::PersistentInvocation, ..TrainConfig::adam() },
+        TrainConfig {
+            optimizer: Optimizer::AdamW { beta1: 0.8, beta2: 0.99, epsilon: 1e-7 },
+            schedule: Schedule::new(Decay::Steps { first: 30, every: 50, factor: 0.5 }).warm_up(20),
+            weight_decay: 0.125,
+            plan: Plan::PersistentWorkgroup,
+            ..Default::default()
+        },
+        TrainConfig {
+            optimizer: Optimizer::nesterov(0.7),
+            clip_norm: Some(0.5),
+            plan: Plan::Layered,
+            ..Default::default()
+        },
+        TrainConfig { optimizer: Optimizer::momentum(0.9), plan: Plan::Plain, ..Default::default() },
+    ];
+    for config in configs {
+        let loss = Loss::CrossEntropy { label_smoothing: 0.25 };
+        let config = TrainConfig { loss, batch_size: 3, shuffle: true, seed: 5, ..config };
+        let network = Network::new_by(gpu(), &mlp, Init::HeUniform, 2).unwrap();
+        let mut trainer = Trainer::new(&network, &xor_data(), config.clone()).unwrap();
+        trainer.write_learning_rate(0.02).unwrap();
+        if config.weight_decay > 0.0 {
+            trainer.write_weight_decays(&[0.25]).unwrap();
+        }
+        steps(&mut trainer, 60);
+        trainer.save(&path).unwrap();
+        steps(&mut trainer, 77);
+        let (resumed, mut resumed_trainer) = Trainer::resume(&xor_data(), &path).unwrap();
+        let expected = TrainConfig { learning_rate: 0.1, ..config.clone() };
+        assert_eq!(resumed_trainer.config(), &expected);
+        steps(&mut resumed_trainer, 77);
+        assert_eq!(resumed_trainer.read_losses().unwrap(), trainer.read_losses().unwrap());
+        let [found, whole] = [&resumed, &network].map(|network| bits(&network.read_parameters().unwrap()));
+        assert_eq!(found, whole, "{}", config.optimizer);
+        if config.average.is_some() {
+            let averages = [&resumed_trainer, &trainer].map(|trainer| trainer.averaged().unwrap());
+            let [found, whole] = averages.map(|network| bits(&network.read_parameters().unwrap()));
+            assert_eq!(found, whole, "{}", config.optimizer);
+        }
+        assert!(trainer.memory().moments > 0);
+    }
+}
+
 /// Notes that each could break a careless file format.
 fn notes() -> BTreeMap<String, String> {
     let spoofed = "\"wgrad.checksum\":\"00000000\"";
@@ -223,7 +295,7 @@ fn refuses_files_of_other_networks_versions_and_data() {
 
     let bytes = std::fs::read(&path).unwrap();
     for (from, to, words) in [
-        ("\"wgrad\":\"1\"", "\"wgrad\":\"2\"", "found version 2, expected version 1"),
+        ("\"wgrad\":\"2\"", "\"wgrad\":\"3\"", "found version 3, expected version 2"),
         ("linear 30", "linear 31", "expected F32 [31, 2]"),
         ("linear 30", "lumpar 30", "wgrad.mlp"),
         // An activation before the first layer, and two after one layer, as old files could have.

@@ -170,14 +170,16 @@ pub(crate) struct UpdateOperands<R> {
     /// The parameters to update: the index of the first, and how many.
     pub first: u32,
     pub parameters: u32,
+    /// How many invocations share them.
+    pub stride: u32,
     pub all: u32,
 }
 
 impl WeightUpdate {
     pub fn bindings<R>(&self, operands: UpdateOperands<R>) -> Bindings<R> {
-        let UpdateOperands { first, parameters, all, .. } = operands;
-        let mut bindings =
-            Bindings::new(Uniform::default().u32("first", first).u32("parameters", parameters).u32("all", all));
+        let UpdateOperands { first, parameters, stride, all, .. } = operands;
+        let uniform = Uniform::default().u32("first", first).u32("parameters", parameters);
+        let mut bindings = Bindings::new(uniform.u32("stride", stride).u32("all", all));
         bindings.read("batch", "Batch", operands.batch);
         bindings.read("learning_rates", "array<f32>", operands.learning_rates);
         bindings.read("d_weights", "array<f32>", operands.d_weights);

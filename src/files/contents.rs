@@ -5,13 +5,16 @@ use std::path::Path;
 
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
-use super::{CHECKSUM, MLP, NO_CHECKSUM, NOTE, STATE, VERSION, WGRAD, checksum_offset, linear_layers, shape};
+use super::{
+    AVERAGE, BATCH_SIZE, CHECKSUM, CLIP_NORM, FROZEN, LOSS, MLP, NO_CHECKSUM, NOTE, OPTIMIZER, PLAN, SCHEDULE, SEED,
+    SHUFFLE, STATE, VERSION, VERSIONS, WEIGHT_DECAY, WGRAD, checksum_offset, linear_layers, shape,
+};
 use crate::activation::Activation;
 use crate::error::{Error, Result};
 use crate::gpu::{Gpu, values};
 use crate::mlp::Mlp;
 use crate::network::Network;
-use crate::trainer::Trainer;
+use crate::trainer::{TrainConfig, Trainer};
 
 /// A file that was read: its tensors and metadata.
 pub(super) struct Contents<'a> {
@@ -39,7 +42,7 @@ impl<'a> Contents<'a> {
             return Ok(contents);
         }
         let version = contents.metadata(WGRAD)?;
-        if version != VERSION {
+        if !VERSIONS.contains(&version) {
             return Err(contents.malformed(
                 format!("metadata {WGRAD}"),
                 format!("version {version}"),
@@ -88,6 +91,37 @@ impl<'a> Contents<'a> {
     pub fn value<T: std::str::FromStr>(&self, key: &str) -> Result<T> {
         let text = self.metadata(key)?;
         text.parse().map_err(|_| self.malformed(format!("metadata {key}"), text, std::any::type_name::<T>()))
+    }
+
+    /// A metadata entry, parsed; none where there is no such.
+    fn optional<T: std::str::FromStr>(&self, key: &str) -> Result<Option<T>> {
+        self.metadata.get(key).map(|_| self.value(key)).transpose()
+    }
+
+    /// The configuration of a training run. What version 1 did not know has its default.
+    pub fn config(&self) -> Result<TrainConfig> {
+        let default = TrainConfig::default();
+        let frozen = match self.metadata.get(FROZEN) {
+            Some(text) => {
+                let layers = text.split_whitespace().map(str::parse).collect::<std::result::Result<_, _>>();
+                layers.map_err(|_| self.malformed(format!("metadata {FROZEN}"), text, "numbers of layers"))?
+            }
+            None => default.frozen,
+        };
+        Ok(TrainConfig {
+            loss: self.optional(LOSS)?.unwrap_or(default.loss),
+            optimizer: self.optional(OPTIMIZER)?.unwrap_or(default.optimizer),
+            schedule: self.optional(SCHEDULE)?.unwrap_or(default.schedule),
+            weight_decay: self.optional(WEIGHT_DECAY)?.unwrap_or(default.weight_decay),
+            clip_norm: self.optional(CLIP_NORM)?,
+            average: self.optional(AVERAGE)?,
+            frozen,
+            batch_size: self.value(BATCH_SIZE)?,
+            shuffle: self.value(SHUFFLE)?,
+            seed: self.value(SEED)?,
+            plan: self.value(PLAN)?,
+            learning_rate: default.learning_rate,
+        })
     }
 
     pub fn notes(&self) -> BTreeMap<String, String> {

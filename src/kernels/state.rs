@@ -115,6 +115,11 @@ impl TrainingState {
         self.networks
     }
 
+    /// The bytes of the state and the learning rates.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.buffer.size() + self.learning_rate.size()
+    }
+
     /// The buffer of the state.
     pub fn buffer(&self) -> &wgpu::Buffer {
         &self.buffer

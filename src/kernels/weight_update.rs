@@ -62,6 +62,7 @@ pub(crate) fn update_by(
     let source = kernel.source();
     for range in ranges {
         let parameters = range.end - range.start;
+        let stride = invocations(gpu, parameters);
         let bindings = kernel.bindings(UpdateOperands {
             batch: Some(state.batch()),
             learning_rates: Some(state.learning_rate().as_entire_binding()),
@@ -71,12 +72,26 @@ pub(crate) fn update_by(
             squares: squares.as_ref().map(wgpu::Buffer::as_entire_binding),
             first: range.start,
             parameters,
+            stride,
             all: w.width,
         });
-        let workgroups = super::grid(gpu, operation, WORKGROUP, parameters.into())?;
+        let workgroups = super::grid(gpu, operation, WORKGROUP, stride.into())?;
         dispatches.push(Dispatch::generated(gpu, (operation, &source, WORKGROUP), bindings, workgroups)?);
     }
     Ok(dispatches)
+}
+
+/// The most parameters of an invocation: on Mesa 22.3 784-200-10 takes an update by Adam a third of the time with 16 that it
+/// takes with one.
+const MOST_PER_INVOCATION: u32 = 16;
+
+/// The invocations that keep a large GPU busy. An estimate, not measured.
+const INVOCATIONS_OF_A_GPU: u32 = 16_384;
+
+/// How many invocations update this many parameters.
+fn invocations(gpu: &Gpu, parameters: u32) -> u32 {
+    let fewest = if gpu.is_cpu() { 1 } else { INVOCATIONS_OF_A_GPU };
+    parameters.div_ceil(MOST_PER_INVOCATION).max(fewest).min(parameters)
 }
 
 /// The sum of the squares of a gradient.

@@ -92,6 +92,11 @@ impl Forward {
         Forward { network, input, output, layers, dispatches, kernels }
     }
 
+    /// The network.
+    pub(crate) fn network(&self) -> &Network {
+        &self.network
+    }
+
     /// Records the pass.
     pub fn record(&self, encoder: &mut wgpu::CommandEncoder) {
         self.record_into(&mut begin_pass(encoder, "wgrad forward"));

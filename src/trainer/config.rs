@@ -98,6 +98,11 @@ impl TrainConfig {
     /// Refuses what makes no training of this network. Errors name `operation`.
     pub(crate) fn check(&self, operation: &'static str, mlp: &Mlp) -> Result<()> {
         self.loss.check(operation, mlp.last_activation(), mlp.output_width())?;
+        self.check_descent(operation, mlp)
+    }
+
+    /// The same, but for the loss.
+    pub(crate) fn check_descent(&self, operation: &'static str, mlp: &Mlp) -> Result<()> {
         self.optimizer.check(operation)?;
         self.schedule.check(operation)?;
         check_weight_decay(operation, self.weight_decay)?;

@@ -30,9 +30,18 @@ pub(super) fn create(operation: &'static str, network: &Network, config: &TrainC
     Ok(Some(moments))
 }
 
-/// A network, or population, of the averages.
-pub(super) fn averaged(network: &Network, config: &TrainConfig, moments: &wgpu::Buffer) -> Result<Network> {
-    let averaged = network.twin("Trainer::averaged")?;
+/// A network, or population, of the averages. Errors name `operation`.
+pub(super) fn averaged(
+    operation: &'static str,
+    network: &Network,
+    config: &TrainConfig,
+    moments: Option<&wgpu::Buffer>,
+) -> Result<Network> {
+    let Some(moments) = moments.filter(|_| config.average.is_some()) else {
+        let rule = "set it, for example to Some(0.99)";
+        return Err(Error::out_of_range(operation, "the configuration's average", "None", rule));
+    };
+    let averaged = network.twin(operation)?;
     copy_averages(network, config.descent().kept().len() as u64, moments, averaged.parameters(), false)?;
     Ok(averaged)
 }

@@ -18,8 +18,26 @@ impl Trainer {
         self.gpu.read_words(operation, self.state.buffer(), &|_| ())
     }
 
-    pub(crate) fn read_learning_rates(&self, operation: &'static str) -> Result<Vec<f32>> {
-        self.gpu.read_f32(operation, self.state.learning_rate(), &|_| ())
+    /// The learning rate and the weight decay of each network.
+    pub(crate) fn read_rates(&self, operation: &'static str) -> Result<[Vec<f32>; 2]> {
+        let mut rates = self.gpu.read_f32(operation, self.state.learning_rate(), &|_| ())?;
+        let decays = rates.split_off(rates.len() / 2);
+        Ok([rates, decays])
+    }
+
+    /// How much is kept of each parameter, and what, `[networks, kept, parameters]`; none if nothing is kept.
+    pub(crate) fn read_moments(&self, operation: &'static str) -> Result<Option<(usize, Vec<f32>)>> {
+        let kept = self.config.descent().kept().len();
+        let read = |moments| Ok((kept, self.gpu.read_f32(operation, moments, &|_| ())?));
+        self.moments.as_ref().map(read).transpose()
+    }
+
+    /// Replaces what is kept of each parameter; nothing where nothing is.
+    pub(crate) fn write_moments(&self, moments: &[f32]) -> Result<()> {
+        match &self.moments {
+            Some(buffer) => self.gpu.upload(buffer, 0, bytemuck::cast_slice(moments)),
+            None => Ok(()),
+        }
     }
 
     /// Whether these words are a state of this training.

@@ -11,7 +11,7 @@ use crate::trainer::plan::reason;
 /// the rest to nearby memory; but a driver's compile time grows faster than the source. With Mesa 22.3 on an idle machine,
 /// 150 registers of an invocation take 0.5 s, 1,400 a minute; a lane's 200 take 0.3 s, 450 about 3 s.
 const REGISTERS_OF_A_LANE: u64 = 448;
-const REGISTERS_OF_AN_INVOCATION: u64 = 384;
+const REGISTERS_OF_AN_INVOCATION: u64 = 400;
 
 /// The subgroups that a large GPU runs at once. With at least as many networks as these have lanes, one lane per network keeps
 /// the GPU busy; with fewer, one subgroup per network is better. An estimate, not measured.
