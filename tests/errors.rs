@@ -71,6 +71,8 @@ mod function;
 mod operands;
 #[path = "errors/plans.rs"]
 mod plans;
+#[path = "errors/training.rs"]
+mod training;
 
 #[test]
 fn refuses_what_is_no_network() {

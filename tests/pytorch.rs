@@ -55,7 +55,8 @@ fn job(hidden: fn(Mlp) -> Mlp, config: TrainConfig, pytorch: Value) -> Job {
     Job { mlp, config: TrainConfig { batch_size: 4, plan: Plan::Plain, ..config }, pytorch }
 }
 
-fn jobs() -> Vec<Job> {
+/// Adam and AdamW.
+fn adaptive_jobs() -> Vec<Job> {
     let default = TrainConfig::default;
     vec![
         job(
@@ -81,6 +82,13 @@ fn jobs() -> Vec<Job> {
             json!({"activation": "GELU(approximate='tanh')", "loss": "nn.BCEWithLogitsLoss()", "optimizer": "Adam",
                 "rate": 0.001, "options": {"weight_decay": 0.03125}}),
         ),
+    ]
+}
+
+/// Momentum and plain descent.
+fn other_jobs() -> Vec<Job> {
+    let default = TrainConfig::default;
+    vec![
         job(
             Mlp::elu,
             TrainConfig {
@@ -140,7 +148,7 @@ fn a_thousand_steps_of_pytorchs_end_with_the_same_weights_where_it_is_installed(
         return;
     }
     let (inputs, targets) = (normal(1, SAMPLES * 3), uniform(2, SAMPLES * 2));
-    for job in jobs() {
+    for job in adaptive_jobs().into_iter().chain(other_jobs()) {
         let Job { mlp, config, .. } = &job;
         let what = format!("{mlp}, {}, {}", config.loss, config.optimizer);
         let initial = mlp.initial_parameters(3).unwrap();

@@ -35,7 +35,7 @@ fn refuses_plans_that_a_network_outgrows() {
     );
     assert_refused!(
         by(&gpu, &wide, 4, 1, Plan::PersistentInvocation),
-        Error::TooLarge { needed: 17_152, allowed: 1_536, .. },
+        Error::TooLarge { needed: 17_152, allowed: 1_600, .. },
         "registers of an invocation",
         "another plan"
     );
