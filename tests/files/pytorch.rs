@@ -2,10 +2,10 @@
 
 use std::process::Command;
 
-use wgrad::Network;
+use wgrad::{Mlp, Network};
 
 use crate::common::*;
-use crate::{deep, notes};
+use crate::notes;
 
 /// Loads a file into `nn.Sequential` by `load_state_dict`, and prints its output for one input.
 const PYTORCH: &str = r#"
@@ -18,7 +18,8 @@ header.pop("__metadata__")
 def tensor(entry):
     begin, end = entry["data_offsets"]
     return torch.frombuffer(bytearray(data[begin:end]), dtype=torch.float32).reshape(entry["shape"])
-net = nn.Sequential(nn.Linear(3, 5), nn.Sigmoid(), nn.Linear(5, 4, bias=False), nn.Sigmoid(), nn.Linear(4, 2))
+net = nn.Sequential(nn.Linear(3, 5), nn.GELU(approximate='tanh'), nn.Linear(5, 4, bias=False), nn.LeakyReLU(0.2),
+    nn.Linear(4, 4), nn.SiLU(), nn.Linear(4, 2), nn.Softmax(dim=1))
 net.load_state_dict({name: tensor(entry) for name, entry in header.items()})
 print(*net(torch.tensor([[0.5, -1.0, 2.0]])).flatten().tolist())
 "#;
@@ -32,7 +33,9 @@ fn pytorch_loads_saved_files_where_it_is_installed() {
     }
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("net.safetensors");
-    let network = Network::from_parameters(gpu(), &deep(), &normal(51, deep().parameter_count())).unwrap();
+    let mlp = Mlp::inputs(3).linear(5).bias().gelu().linear(4).leaky_relu(0.2);
+    let mlp = mlp.linear(4).bias().silu().linear(2).bias().softmax();
+    let network = Network::from_parameters(gpu(), &mlp, &normal(51, mlp.parameter_count())).unwrap();
     network.save_with_notes(&path, &notes()).unwrap();
     let output = Command::new(&python).args(["-c", PYTORCH]).arg(&path).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
