@@ -83,6 +83,39 @@ fn more_networks_than_65_535_workgroups_hold_all_train() {
     }
 }
 
+/// By Adam with weight decay and averages: each network's rate and decay are its own, and so are its moments.
+#[test]
+fn each_network_has_moments_a_rate_and_a_decay_of_its_own() {
+    let mlp = Mlp::inputs(2).linear(7).bias().tanh().linear(2).bias().softmax();
+    let (rates, decays) = ([0.01f32, 0.002, 0.03, 0.005, 0.015], [0.0f32, 0.1, 0.01, 0.3, 0.02]);
+    for plan in plans() {
+        let config = TrainConfig {
+            loss: Loss::CrossEntropy { label_smoothing: 0.1 },
+            weight_decay: 1.0,
+            average: Some(0.9),
+            plan,
+            ..TrainConfig::adam()
+        };
+        let set = |network: &Network, rates: &[f32], decays: &[f32]| {
+            let mut trainer = Trainer::new(network, &xor_data(), config.clone()).unwrap();
+            trainer.write_learning_rates(rates).unwrap();
+            trainer.write_weight_decays(decays).unwrap();
+            submit(gpu(), |encoder| trainer.record_steps(encoder, 130));
+            trainer.averaged().unwrap().read_parameters().unwrap()
+        };
+        let population = Network::population(gpu(), &mlp, rates.len(), 5).unwrap();
+        let averages = set(&population, &rates, &decays);
+        for (i, average) in averages.chunks_exact(mlp.parameter_count()).enumerate() {
+            let alone = Network::new(gpu(), &mlp, 5 + i as u64).unwrap();
+            let expected = set(&alone, &rates[i..=i], &decays[i..=i]);
+            assert_eq!(bits(average), bits(&expected), "{plan}: network {i}'s average");
+            let [found, expected] =
+                [population.extract(i).unwrap(), alone].map(|network| network.read_parameters().unwrap());
+            assert_eq!(bits(&found), bits(&expected), "{plan}: network {i}");
+        }
+    }
+}
+
 #[test]
 fn each_network_learns_at_its_own_rate() {
     for plan in plans() {
