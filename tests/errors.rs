@@ -65,6 +65,8 @@ macro_rules! buffer {
 mod buffers;
 #[path = "errors/data.rs"]
 mod data;
+#[path = "errors/formulas.rs"]
+mod formulas;
 #[path = "errors/function.rs"]
 mod function;
 #[path = "errors/operands.rs"]

@@ -1,6 +1,7 @@
 //! What all sources that Rust writes must be: valid, with the bindings that Rust says, and readable where they are checked
 //! in.
 
+mod formulas;
 mod function;
 mod persistent;
 mod tiles;
