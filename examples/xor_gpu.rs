@@ -203,7 +203,7 @@ mod tests {
             ("--activation leaky_relu(-1)", "the slope of leaky_relu"),
             ("--loss huber(0)", "the delta of huber"),
             ("--optimizer momentum(1)", "the momentum"),
-            ("--learning-rate NaN", "learning_rate"),
+            ("--learning-rate NaN", "the learning rate is NaN"),
             ("--weight-decay -1", "weight decay"),
         ] {
             let error = run(&options(arguments)).expect_err(arguments).to_string();

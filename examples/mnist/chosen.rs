@@ -22,14 +22,17 @@ struct Defaults {
     loss: Loss,
     optimizer: Optimizer,
     batch_size: usize,
+    shuffle: bool,
     epochs: u64,
 }
 
+/// Smoothed labels keep the network from being too sure of the digits that it learned: it reads more of the others.
 const USUAL: Defaults = Defaults {
     activation: Activation::Relu,
-    loss: Loss::CrossEntropy { label_smoothing: 0.0 },
+    loss: Loss::CrossEntropy { label_smoothing: 0.1 },
     optimizer: Optimizer::adam(),
     batch_size: 32,
+    shuffle: true,
     epochs: 10,
 };
 
@@ -38,6 +41,7 @@ const NOTEBOOK: Defaults = Defaults {
     loss: Loss::SquaredError,
     optimizer: Optimizer::Sgd,
     batch_size: 1,
+    shuffle: false,
     epochs: 5,
 };
 
@@ -51,7 +55,7 @@ impl Chosen {
         let config = TrainConfig {
             loss,
             batch_size: options.batch_size.unwrap_or(defaults.batch_size),
-            shuffle: options.shuffle,
+            shuffle: options.shuffle || defaults.shuffle,
             seed: options.seed,
             plan: options.plan,
             ..options.choices.descent.config(defaults.optimizer, RATES)
@@ -81,8 +85,9 @@ mod tests {
         assert_eq!(notebook.config, TrainConfig { seed: 1, ..Default::default() });
         let usual = chosen("");
         assert_eq!((usual.mlp, usual.epochs), (Mlp::inputs(784).linear(200).relu().linear(10).softmax(), 10));
-        let cross_entropy = Loss::CrossEntropy { label_smoothing: 0.0 };
-        assert_eq!(usual.config, TrainConfig { loss: cross_entropy, batch_size: 32, seed: 1, ..TrainConfig::adam() });
+        let loss = Loss::CrossEntropy { label_smoothing: 0.1 };
+        let config = TrainConfig { loss, batch_size: 32, shuffle: true, seed: 1, ..TrainConfig::adam() };
+        assert_eq!(usual.config, config);
     }
 
     #[test]

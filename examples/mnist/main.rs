@@ -44,8 +44,8 @@ const ENLARGED: u32 = 4;
 
 /// Trains a network on handwritten digits, and tests it on others.
 ///
-/// As is usual today: relu, a softmax at the end, cross_entropy, adam, batches of 32, 10 epochs. Or with --notebook as in
-/// the notebook: sigmoid, squared_error, sgd, one sample per step, 5 epochs. Other options replace a part of either. The
+/// As is usual today: relu, a softmax at the end, cross_entropy with smoothed labels, adam, shuffled batches of 32, 10
+/// epochs. Or with --notebook as in the notebook: sigmoid, squared_error, sgd, one sample per step in order, 5 epochs. Other options replace a part of either. The
 /// last layer is what the loss is of: a softmax for cross_entropy, a sigmoid for binary_cross_entropy; otherwise it has the
 /// hidden layers' activation if that is sigmoid or tanh, and none after others.
 ///
@@ -84,10 +84,10 @@ struct Options {
     /// The number of epochs of the training digits [default: 10; with --notebook 5]
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     epochs: Option<u64>,
-    /// The seed of the initial weights, and of the order with --shuffle
+    /// The seed of the initial weights, and of the order of shuffled digits
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Shuffles the digits anew in each epoch
+    /// Shuffles the digits anew in each epoch, also with --notebook; without that they always are
     #[arg(long)]
     shuffle: bool,
     #[arg(long, default_value_t = Plan::Auto, help = PLANS)]
