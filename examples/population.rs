@@ -1,4 +1,4 @@
-//! Thousands of networks at once: how wide must a hidden layer be to learn XOR, and how often does it?
+//! Thousands of networks at once: how wide must a hidden layer be to learn XOR, how often does it, and at which learning rate?
 //!
 //! cargo run --release --example population -- --help
 
@@ -9,20 +9,31 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::Parser;
-use wgrad::{Dataset, Gpu, Loss, Mlp, Network, TrainConfig, Trainer};
+use wgrad::{Dataset, Gpu, Loss, Mlp, Network, Optimizer, Trainer};
 
+use crate::common::choices::Descent;
 use crate::common::exit::exit;
-use crate::common::{progress, xor};
+use crate::common::{choices, progress, xor};
 
 /// A network with a lower loss has learned XOR. One misclassified sample alone gives a higher loss: ½ · 2 · 0.49² / 4
 /// if its outputs are just on the wrong side of one half.
 const LEARNED: f32 = 0.06;
 
-/// Trains populations of networks on XOR: one per width, then a large one.
+/// The learning rates that suit gradient descent and Adam.
+const RATES: [f32; 2] = [0.1, 0.01];
+
+/// The learning rates tried: from the usual one divided by this to that times this.
+const RATE_RANGE: f32 = 30.0;
+
+/// The lines of the table of learning rates.
+const RATE_LINES: usize = 12;
+
+/// Trains populations of networks on XOR, by adam if nothing else is chosen: one per width, one whose networks differ in the
+/// learning rate, then a large one.
 #[derive(Parser)]
 struct Options {
     /// The number of epochs of the four samples
-    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, default_value_t = 2_000, value_parser = clap::value_parser!(u64).range(1..))]
     epochs: u64,
     /// The number of networks of each width
     #[arg(long, default_value_t = 142)]
@@ -33,9 +44,11 @@ struct Options {
     /// The number of networks in the large population, of the widest kind
     #[arg(long, default_value_t = 4_096)]
     large: usize,
-    /// The learning rate of gradient descent
-    #[arg(long, default_value_t = 0.1)]
-    learning_rate: f32,
+    /// The number of networks that try learning rates, of the widest kind
+    #[arg(long, default_value_t = 1_536, value_parser = clap::value_parser!(u32).range(12..))]
+    rates: u32,
+    #[command(flatten)]
+    descent: Descent,
     /// The seed of the first network's initial weights; network i uses the seed plus i
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -48,29 +61,24 @@ fn main() -> ExitCode {
 fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     let gpu = Gpu::headless()?;
     println!("adapter  {}", gpu.description());
-    println!("each     {} networks, {} epochs of 4 steps\n", options.count, options.epochs);
+    println!("each     {} networks, {} epochs of 4 steps", options.count, options.epochs);
+    let config = options.descent.config(Optimizer::adam(), RATES);
+    println!("training {}\n", choices::described(&config));
 
     println!("network   learned         median loss");
     let widest = usize::from(options.widest);
     for hidden in 2..=widest {
-        let (losses, ..) = train(&gpu, options, hidden, options.count)?;
-        let learned = losses.iter().filter(|&&loss| loss < LEARNED).count();
-        let fraction = learned as f64 / losses.len() as f64;
-        let bar = "█".repeat((fraction * 30.0).round() as usize);
-        println!(
-            "{:8}  {learned:4} of {:4}  {:.6}  {bar} {:.0} %",
-            format!("2-{hidden}-2"),
-            losses.len(),
-            losses[losses.len() / 2],
-            fraction * 100.0
-        );
+        let rates = vec![config.learning_rate; options.count];
+        let mut losses = train(&gpu, options, hidden, &rates)?.losses;
+        print_line(&format!("2-{hidden}-2"), &mut losses);
     }
 
+    try_learning_rates(&gpu, options, config.learning_rate)?;
+
     println!("\na population of {} networks 2-{widest}-2", options.large);
-    let (losses, plan, seconds) = train(&gpu, options, widest, options.large)?;
-    let learned = losses.iter().filter(|&&loss| loss < LEARNED).count();
+    let Trained { losses, plan, seconds } = train(&gpu, options, widest, &vec![config.learning_rate; options.large])?;
     println!("{plan}");
-    println!("learned  {learned} of {}", losses.len());
+    println!("learned  {} of {}", count_learned(&losses), losses.len());
     let steps = options.epochs * xor::INPUTS.len() as u64;
     let network_steps = losses.len() as f64 * steps as f64;
     println!("seconds  {seconds:.2}, {:.4} µs per network-step\n", seconds * 1e6 / network_steps);
@@ -78,12 +86,65 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Trains a population. Returns its losses in ascending order, the plan's description, and the seconds.
-fn train(gpu: &Gpu, options: &Options, hidden: usize, count: usize) -> Result<(Vec<f32>, String, f64), Box<dyn Error>> {
-    let network = Network::population(gpu, &Mlp::widths(&[2, hidden, 2]), count, options.seed)?;
+/// Trains networks of the widest kind, each at a learning rate of its own, and prints which rates are the best.
+fn try_learning_rates(gpu: &Gpu, options: &Options, usual: f32) -> Result<(), Box<dyn Error>> {
+    let (count, widest) = (options.rates as usize, usize::from(options.widest));
+    println!("\na population of {count} networks 2-{widest}-2, each with its own learning rate");
+    let rates = learning_rates(usual, count);
+    let losses = train(gpu, options, widest, &rates)?.losses;
+
+    println!("rate from   learned        median loss");
+    let per_line = count.div_ceil(RATE_LINES);
+    let mut lines = Vec::new();
+    for (rates, losses) in rates.chunks(per_line).zip(losses.chunks(per_line)) {
+        let mut losses = losses.to_vec();
+        print_line(&format!("{:.2e}", rates[0]), &mut losses);
+        lines.push((count_learned(&losses), losses[losses.len() / 2], [rates[0], rates[rates.len() - 1]]));
+    }
+    // In the total order NaN, the loss of a network that has diverged, is the largest.
+    let best_line = lines.iter().max_by(|a, b| a.0.cmp(&b.0).then(b.1.total_cmp(&a.1))).map(|line| line.2);
+    let best = losses.iter().zip(&rates).min_by(|a, b| a.0.total_cmp(b.0));
+    if let (Some([from, to]), Some((loss, rate))) = (best_line, best) {
+        println!("best     from {from:.2e} to {to:.2e}: the most have learned, and then the lowest median");
+        println!("         the lowest loss of a single network, {loss:.1e}, at {rate:.2e}");
+    }
+    Ok(())
+}
+
+/// Learning rates in ascending order around the usual one, each by the same factor above the one before.
+fn learning_rates(usual: f32, count: usize) -> Vec<f32> {
+    let exponent = |i: usize| 2.0 * i as f32 / (count.max(2) - 1) as f32 - 1.0;
+    (0..count).map(|i| usual * RATE_RANGE.powf(exponent(i))).collect()
+}
+
+/// Prints how many of the networks with these losses have learned, and the median loss; sorts the losses.
+fn print_line(name: &str, losses: &mut [f32]) {
+    losses.sort_by(f32::total_cmp);
+    let learned = count_learned(losses);
+    let fraction = learned as f64 / losses.len() as f64;
+    let bar = "█".repeat((fraction * 30.0).round() as usize);
+    let median = losses[losses.len() / 2];
+    println!("{name:8}  {learned:4} of {:4}  {median:8.2e}     {bar} {:.0} %", losses.len(), fraction * 100.0);
+}
+
+fn count_learned(losses: &[f32]) -> usize {
+    losses.iter().filter(|&&loss| loss < LEARNED).count()
+}
+
+/// A trained population: the losses of its networks, in their order, the plan's description, and the seconds.
+struct Trained {
+    losses: Vec<f32>,
+    plan: String,
+    seconds: f64,
+}
+
+/// Trains a population of a network per learning rate.
+fn train(gpu: &Gpu, options: &Options, hidden: usize, rates: &[f32]) -> Result<Trained, Box<dyn Error>> {
+    let network = Network::population(gpu, &Mlp::widths(&[2, hidden, 2]), rates.len(), options.seed)?;
     let data = Dataset::new(gpu, &xor::INPUTS, &xor::TARGETS)?;
-    let config = TrainConfig { learning_rate: options.learning_rate, ..Default::default() };
+    let config = options.descent.config(Optimizer::adam(), RATES);
     let mut trainer = Trainer::new(&network, &data, config)?;
+    trainer.write_learning_rates(rates)?;
 
     let bar = progress::bar(options.epochs, "2-{prefix}-2, {pos}/{len} epochs, {eta} left, mean loss {msg}")?;
     bar.set_prefix(hidden.to_string());
@@ -94,10 +155,7 @@ fn train(gpu: &Gpu, options: &Options, hidden: usize, count: usize) -> Result<(V
     })?;
     let seconds = start.elapsed().as_secs_f64();
     bar.finish_and_clear();
-
-    let mut losses = network.evaluate(&data, Loss::SquaredError)?;
-    losses.sort_by(f32::total_cmp);
-    Ok((losses, trainer.plan(), seconds))
+    Ok(Trained { losses: network.evaluate(&data, Loss::SquaredError)?, plan: trainer.plan(), seconds })
 }
 
 /// Prints a histogram of the losses; a bin is half a power of ten.
@@ -115,5 +173,26 @@ fn print_histogram(losses: &[f32]) {
         // Rounded up, so that a single network is visible.
         let bar = "█".repeat((count * 50).div_ceil(most));
         println!("{:10.2e}  {count:8}  {bar}", 10f64.powf(f64::from(bin) / 2.0));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn learning_rates_grow_by_a_factor_around_the_usual_one() {
+        let rates = learning_rates(0.01, 5);
+        assert!(rates.windows(2).all(|pair| (pair[1] / pair[0] - rates[1] / rates[0]).abs() < 1e-3), "{rates:?}");
+        assert!((rates[2] - 0.01).abs() < 1e-6 && (rates[4] - 0.3).abs() < 1e-4, "{rates:?}");
+    }
+
+    #[test]
+    fn any_optimizer_trains_the_populations() {
+        for optimizer in ["adam", "sgd"] {
+            let arguments = ["--count", "3", "--widest", "3", "--large", "5", "--rates", "24", "--epochs", "50"];
+            let arguments = ["population", "--optimizer", optimizer].into_iter().chain(arguments);
+            run(&Options::try_parse_from(arguments).expect("options")).expect("a run");
+        }
     }
 }

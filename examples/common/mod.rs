@@ -2,6 +2,7 @@
 #![allow(dead_code)] // each program is its own crate and uses only some items
 
 pub mod chart;
+pub mod choices;
 pub mod confusion;
 pub mod device;
 pub mod exit;

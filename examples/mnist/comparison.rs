@@ -2,15 +2,12 @@
 
 use std::error::Error;
 
-use wgrad::reference::{Matrix, NeuralNetwork, Order, Training};
+use wgrad::reference::{Descent, Matrix, NeuralNetwork, Order, Training};
 use wgrad::{Network, TrainConfig, class_of};
 
-use crate::common::progress;
+use crate::common::{choices, progress};
 use crate::digits::{Digits, PIXELS};
 use crate::{CLASSES, INPUTS};
-
-/// The targets of a digit's own class and of the others.
-const TARGETS: [f32; 2] = [0.99, 0.01];
 
 /// The reference's classes of the test digits, compared with the network's and with the labels.
 pub struct Comparison {
@@ -37,15 +34,20 @@ pub fn compare(
         batch_size: u32::try_from(config.batch_size)?,
         shuffle: config.shuffle.then_some(config.seed),
     };
-    let one_hot = |&label: &u8| (0..CLASSES).map(move |class| TARGETS[usize::from(class != usize::from(label))]);
+    let target = choices::class_targets(config.loss);
+    let one_hot = |&label: &u8| (0..CLASSES).map(move |class| target[usize::from(class == usize::from(label))]);
     let targets = training.labels().iter().flat_map(one_hot);
-    let mut reference = Training::new(
+    let mut descent = Descent::new(config.optimizer, config.learning_rate.into());
+    descent.schedule = config.schedule;
+    descent.weight_decay = config.weight_decay.into();
+    let reference = Training::new(
         NeuralNetwork::from_parameters(network.mlp(), initial)?,
         Matrix::from_f32(training.len(), PIXELS, &inputs(training))?,
         Matrix::from_f32(training.len(), CLASSES, &targets.collect::<Vec<_>>())?,
         order,
-        f64::from(config.learning_rate),
+        descent.learning_rate,
     )?;
+    let mut reference = reference.with_loss(config.loss).with_descent(descent);
     let steps = epochs * order.steps_per_epoch();
     let bar = progress::bar(steps, "the reference: {pos} of {len} steps, {eta} left")?;
     while reference.step() < steps {

@@ -2,11 +2,12 @@
 //!
 //! cargo run --release --example mnist -- --help
 //!
-//! Modules: `source` reads or draws the digits, `strokes` draws them, `digits` and `pictures` hold and convert them,
-//! `training` runs the epochs, `comparison` trains the reference, `backquery` runs the network backwards, `report`
+//! Modules: `chosen` has the network and how it is trained, `source` reads or draws the digits, `strokes` draws them,
+//! `digits` and `pictures` hold and convert them, `training` runs the epochs, `comparison` trains the reference, `backquery` runs the network backwards, `report`
 //! formats the output.
 
 mod backquery;
+mod chosen;
 #[path = "../common/mod.rs"]
 mod common;
 mod comparison;
@@ -22,8 +23,10 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
-use wgrad::{BytesConfig, Classification, Dataset, Gpu, Mlp, Network, Plan, TrainConfig, Trainer};
+use wgrad::{BytesConfig, Classification, Dataset, Gpu, Mlp, Network, Plan, Trainer};
 
+use crate::chosen::Chosen;
+use crate::common::choices::{self, Choices};
 use crate::common::confusion::confusion_table;
 use crate::common::exit::exit;
 use crate::common::options::{PLANS, at_least_one, check_folders};
@@ -39,7 +42,12 @@ const CLASSES: usize = 10;
 /// The side of an enlarged pixel, in pixels of the file.
 const ENLARGED: u32 = 4;
 
-/// Trains a network on handwritten digits, one sample per step, and tests it on others.
+/// Trains a network on handwritten digits, and tests it on others.
+///
+/// As is usual today: relu, a softmax at the end, cross_entropy with smoothed labels, adam, shuffled batches of 32, 10
+/// epochs. Or with --notebook as in the notebook: sigmoid, squared_error, sgd, one sample per step in order, 5 epochs. Other options replace a part of either. The
+/// last layer is what the loss is of: a softmax for cross_entropy, a sigmoid for binary_cross_entropy; otherwise it has the
+/// hidden layers' activation if that is sigmoid or tanh, and none after others.
 ///
 /// Without files the program draws digits of its own, and says so beside each figure.
 #[derive(Parser)]
@@ -65,19 +73,21 @@ struct Options {
     /// The widths of the hidden layers, in order: 200, or 200,100
     #[arg(long, value_name = "WIDTHS", default_value = "200", value_delimiter = ',')]
     hidden: Vec<usize>,
-    /// The samples per step
-    #[arg(long, default_value_t = 1)]
-    batch_size: usize,
-    /// The learning rate of gradient descent
-    #[arg(long, default_value_t = 0.1)]
-    learning_rate: f32,
-    /// The number of epochs of the training digits
-    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..))]
-    epochs: u64,
-    /// The seed of the initial weights, and of the order with --shuffle
+    /// Trains as the notebook does, where no other option says otherwise
+    #[arg(long)]
+    notebook: bool,
+    #[command(flatten)]
+    choices: Choices,
+    /// The samples per step [default: 32; with --notebook 1]
+    #[arg(long)]
+    batch_size: Option<usize>,
+    /// The number of epochs of the training digits [default: 10; with --notebook 5]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
+    epochs: Option<u64>,
+    /// The seed of the initial weights, and of the order of shuffled digits
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Shuffles the digits anew in each epoch
+    /// Shuffles the digits anew in each epoch, also with --notebook; without that they always are
     #[arg(long)]
     shuffle: bool,
     #[arg(long, default_value_t = Plan::Auto, help = PLANS)]
@@ -89,7 +99,8 @@ struct Options {
     /// be given several times
     #[arg(long, value_name = "FILE.png")]
     own: Vec<PathBuf>,
-    /// A folder for the pictures that the trained network, run backwards, gives for each digit
+    /// A folder for the pictures that the trained network, run backwards, gives for each digit; its layers must have
+    /// an inverse, as sigmoid has
     #[arg(long, value_name = "FOLDER")]
     backquery: Option<PathBuf>,
     /// A file for a chart of loss and accuracy
@@ -113,7 +124,8 @@ fn main() -> ExitCode {
 }
 
 fn run(options: &Options) -> Result<(), Box<dyn Error>> {
-    check(options)?;
+    let Chosen { mlp, config, epochs } = Chosen::new(options);
+    check(options, &mlp)?;
     let own = options.own.iter().map(|path| pictures::read_own(path)).collect::<Result<Vec<_>, _>>()?;
     let source = Source::open(options)?;
     println!("digits   {}", source.description);
@@ -122,32 +134,23 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     }
 
     let gpu = Gpu::headless()?;
-    let widths = [&[PIXELS], &options.hidden[..], &[CLASSES]].concat();
-    let network = Network::new(&gpu, &Mlp::widths(&widths), options.seed)?;
+    let network = Network::new(&gpu, &mlp, options.seed)?;
     let (training, test) = upload(&gpu, &source)?;
-    let config = TrainConfig {
-        learning_rate: options.learning_rate,
-        batch_size: options.batch_size,
-        shuffle: options.shuffle,
-        seed: options.seed,
-        plan: options.plan,
-        ..Default::default()
-    };
     let mut trainer = Trainer::new(&network, &training, config)?;
     describe(&trainer);
     let initial = network.read_parameters()?;
-    let trained = training::train(&network, &mut trainer, &training, &test, options.epochs, source.about)?;
+    let trained = training::train(&network, &mut trainer, &training, &test, epochs, source.about)?;
     println!("seconds  {:.1} of training", trained.seconds);
 
     if options.compare {
-        compare(&trainer, &initial, options.epochs, &source)?;
+        compare(&trainer, &initial, epochs, &source)?;
     }
     if let Some(path) = &options.plot {
         trained.chart.save(path)?;
         println!("written  {}", path.display());
     }
     if let Some(folder) = &options.backquery {
-        write_backqueries(&network, &widths, folder)?;
+        write_backqueries(&network, folder)?;
     }
     if let Some(path) = &options.save {
         save(&network, path)?;
@@ -162,12 +165,14 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
 }
 
 /// Refuses, before the training, options that would fail after it.
-fn check(options: &Options) -> Result<(), Box<dyn Error>> {
+fn check(options: &Options, mlp: &Mlp) -> Result<(), Box<dyn Error>> {
     if options.save.is_some() && cfg!(not(feature = "files")) {
         return Err("--save needs the feature `files`: cargo run --release --features files --example mnist".into());
     }
     check_folders([&options.save, &options.plot, &options.sheet].into_iter().flatten().map(PathBuf::as_path))?;
     if let Some(folder) = &options.backquery {
+        mlp.check("mnist")?;
+        backquery::check(mlp)?;
         std::fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     }
     Ok(())
@@ -179,6 +184,7 @@ fn describe(trainer: &Trainer) {
     let [data, parameters, batch, total] =
         [memory.data, memory.parameters, memory.batch, memory.total()].map(report::bytes);
     println!("network  {mlp}, {} parameters", mlp.parameter_count());
+    println!("training {}, batches of {}", choices::described(trainer.config()), trainer.config().batch_size);
     println!("plan     {}", trainer.plan());
     println!("adapter  {}", trainer.network().gpu().description());
     println!("memory   {total}: data {data}, parameters {parameters}, batch {batch}\n");
@@ -209,10 +215,10 @@ fn upload(gpu: &Gpu, source: &Source) -> wgrad::Result<(Dataset, Dataset)> {
 }
 
 /// Writes one picture per class, as the network run backwards gives it.
-fn write_backqueries(network: &Network, widths: &[usize], folder: &Path) -> Result<(), Box<dyn Error>> {
+fn write_backqueries(network: &Network, folder: &Path) -> Result<(), Box<dyn Error>> {
     let parameters = network.read_parameters()?;
     for class in 0..CLASSES {
-        let picture = backquery::backquery(widths, &parameters, class)?;
+        let picture = backquery::backquery(network.mlp(), &parameters, class)?;
         let picture = <[u8; PIXELS]>::try_from(picture).map_err(|_| "the network takes other pictures")?;
         pictures::write(&folder.join(format!("{class}.png")), &picture, ENLARGED)?;
     }

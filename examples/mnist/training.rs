@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::time::Instant;
 
-use wgrad::{Classification, Dataset, Loss, Network, Trainer};
+use wgrad::{Classification, Dataset, Network, Trainer};
 
 use crate::common::chart::{Chart, Series};
 use crate::common::progress;
@@ -56,7 +56,7 @@ pub fn train(
         let took = start.elapsed().as_secs_f64();
         seconds += took;
 
-        let tested = network.classify(test, Loss::SquaredError)?;
+        let tested = network.classify(test, trainer.config().loss)?;
         let trained = (before + samples) as f64;
         test_losses.points.push((trained, f64::from(tested.loss())));
         accuracies.points.push((trained, tested.accuracy()));

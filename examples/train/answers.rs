@@ -4,7 +4,7 @@ use std::io::Write;
 
 use wgrad::{Network, class_of};
 
-use crate::scaling::{Answers, Scaling, number_of};
+use crate::scaling::{Answers, Scaling};
 
 /// The most rows per call of the network, and the most values that they may have in any layer.
 const ROWS_AT_A_TIME: usize = 1_024;
@@ -27,7 +27,8 @@ pub fn outputs_of(network: &Network, inputs: &[f32]) -> wgrad::Result<Vec<f32>> 
     Ok(outputs)
 }
 
-/// Writes a header and one line per row: a class and the output for each class, or a number.
+/// Writes a header and one line per row: a class and the output for each class, a probability if the network ends with a
+/// softmax; or a number.
 pub fn write(scaling: &Scaling, outputs: &[f32], to: impl Write) -> csv::Result<()> {
     let mut writer = csv::Writer::from_writer(to);
     let name = scaling.target.name.clone();
@@ -39,11 +40,11 @@ pub fn write(scaling: &Scaling, outputs: &[f32], to: impl Write) -> csv::Result<
                 writer.write_record([answer].into_iter().chain(outputs.iter().map(f32::to_string)))?;
             }
         }
-        &Answers::Numbers { low, high } => {
+        Answers::Numbers(units) => {
             writer.write_record([name])?;
             for &output in outputs {
                 // The outputs have no more digits than an f32.
-                writer.write_record([(number_of(output, low, high) as f32).to_string()])?;
+                writer.write_record([(units.number_of(output) as f32).to_string()])?;
             }
         }
     }
@@ -53,7 +54,7 @@ pub fn write(scaling: &Scaling, outputs: &[f32], to: impl Write) -> csv::Result<
 
 #[cfg(test)]
 mod tests {
-    use crate::scaling::Target;
+    use crate::scaling::{Target, Units};
 
     use super::*;
 
@@ -74,7 +75,9 @@ mod tests {
 
     #[test]
     fn numbers_are_in_their_own_units() {
-        let text = written("price", Answers::Numbers { low: 100.0, high: 300.0 }, &[0.01, 0.5, 0.99]);
+        let text = written("price", Answers::Numbers(Units::Range { low: 100.0, high: 300.0 }), &[0.01, 0.5, 0.99]);
         assert_eq!(text, "price\n100\n200\n300\n");
+        let standard = Units::Standard { mean: 200.0, deviation: 50.0 };
+        assert_eq!(written("price", Answers::Numbers(standard), &[-2.0, 0.0, 4.0]), "price\n100\n200\n400\n");
     }
 }

@@ -51,9 +51,14 @@ fn classes_are_learned_and_a_saved_network_answers_the_same() {
         };
         writeln!(table, "{x},{colour},\"{kind}\",{y}").unwrap();
     }
-    let more = "--target kind --epochs 60 --learning-rate 1";
-    let (score, answers) = train_and_ask(&table, more);
-    assert_eq!(train_and_ask(&table, more), (score.clone(), answers.clone()), "a seed means the same answers");
+    for more in ["", "--notebook --learning-rate 1"] {
+        classes_are_learned(&table, &format!("--target kind --epochs 60 {more}"));
+    }
+}
+
+fn classes_are_learned(table: &str, more: &str) {
+    let (score, answers) = train_and_ask(table, more);
+    assert_eq!(train_and_ask(table, more), (score.clone(), answers.clone()), "a seed means the same answers");
     assert!(score.accuracy().is_some_and(|accuracy| accuracy >= 0.85), "{}", score.report());
     assert_eq!(answers[0], "kind,\"p(far, right)\",p(other),p(red)");
     let right = answers.iter().zip(table.lines()).skip(1).filter(|(answer, row)| {
@@ -63,6 +68,13 @@ fn classes_are_learned_and_a_saved_network_answers_the_same() {
     });
     assert!(right.count() >= 180);
     assert_eq!(answers.len(), 201);
+    if !more.contains("notebook") {
+        // Each line ends with three probabilities.
+        for answer in &answers[1..] {
+            let sum = answer.rsplit(',').take(3).map(|number| number.parse::<f64>().unwrap()).sum::<f64>();
+            assert!((sum - 1.0).abs() < 1e-5, "{answer}");
+        }
+    }
 }
 
 #[test]
@@ -72,10 +84,16 @@ fn numbers_are_learned_in_their_own_units_without_a_header() {
     points.push([0.5, -0.5]);
     let price = |[a, b]: &[f64; 2]| 5_000.0 + 1_000.0 * a - 300.0 * b * b;
     let table = points.iter().map(|point| format!("{},{},{}\n", price(point), point[0], point[1])).collect::<String>();
+    for more in ["", "--activation tanh --loss huber(1) --optimizer adamw", "--notebook --learning-rate 1"] {
+        let more = format!("--target first --epochs 300 --batch-size 8 --test 40 {more}");
+        numbers_are_learned(&table, &more, price);
+    }
+}
+
+fn numbers_are_learned(table: &str, more: &str, price: impl Fn(&[f64; 2]) -> f64) {
     let folder = tempfile::tempdir().unwrap();
     let [path, network_path] = ["table.csv", "net.safetensors"].map(|name| folder.path().join(name));
     std::fs::write(&path, table).unwrap();
-    let more = "--target first --epochs 300 --learning-rate 1 --batch-size 8 --test 40";
     let (network, scaling, score) = train(&options(&path, &network_path, more), &path).unwrap();
     let Score::Numbers { network: fit, baseline, .. } = score else { panic!("{score:?}") };
     assert!(fit.r_squared > 0.85 && fit.error < 450.0 && baseline.error > 800.0, "{}", score.report());
@@ -119,4 +137,10 @@ fn tables_with_nothing_to_learn_are_refused_in_one_line_and_leave_no_file() {
     assert!(refused("a,b\n1,x\n2,x\n3,x\n", "").contains("\"b\" is \"x\" in all 2 training rows"));
     assert!(refused("a,b\n1,2\n2,3\n", "--target c").contains("no column \"c\""));
     assert!(refused("a,b\n1,2\n2,\n", "").contains("line 3, column \"b\""));
+    let number = "a,b\n1,2.5\n2,3.5\n3,1.5\n";
+    assert!(refused(number, "--loss cross_entropy").contains("the target \"b\" is a number"));
+    assert!(refused(number, "--activation softmax").contains("only the last layer can have a softmax"));
+    assert!(refused(number, "--learning-rate inf").contains("finite"));
+    assert!(refused(number, "--optimizer adam(1,0.999,1e-8)").contains("β₁"));
+    assert!(refused(number, "--loss huber(-1)").contains("delta"));
 }

@@ -2,11 +2,12 @@
 //!
 //! cargo run --release --features datasets,files --example train -- --help
 //!
-//! Modules: `problem` chooses inputs and target of a table, `split` the rows held out, `scaling` turns cells into a
-//! network's inputs and its outputs into answers, `note` saves the scaling in the network's file, `training` runs the
+//! Modules: `problem` chooses inputs and target of a table, `split` the rows held out, `chosen` the network and how it is
+//! trained, `scaling` turns cells into a network's inputs and its outputs into answers, `note` saves the scaling in the network's file, `training` runs the
 //! epochs, `score` rates the answers, `rows` reads the rows to predict from, `answers` writes the answers as CSV.
 
 mod answers;
+mod chosen;
 #[path = "../common/mod.rs"]
 mod common;
 #[cfg(test)]
@@ -27,13 +28,15 @@ use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
 use wgrad::datasets::{Header, ReadProgress, Table};
-use wgrad::{Dataset, Gpu, Mlp, Network, Plan, TrainConfig, Trainer};
+use wgrad::{Dataset, Gpu, Network, Plan, TrainConfig, Trainer};
 
+use crate::chosen::Chosen;
+use crate::common::choices::{self, Choices};
 use crate::common::exit::exit;
 use crate::common::options::{PLANS, at_least_one, check_folders};
 use crate::common::progress;
 use crate::problem::{Column, Kind, Problem};
-use crate::scaling::{Answers, Scaling};
+use crate::scaling::{Answers, Scaling, Units};
 use crate::score::Score;
 use crate::split::Test;
 use crate::training::Measured;
@@ -46,8 +49,13 @@ const LONGEST_WAIT: Duration = Duration::from_secs(60);
 /// predicts other rows with a saved network, and prints its answers as CSV.
 ///
 /// Columns of numbers are standardised by the training rows; columns of words are one-hot encoded. Leave out columns
-/// that only number or name the rows. Numeric targets are scaled to the range of the training rows: answers do not go
-/// far beyond it.
+/// that only number or name the rows.
+///
+/// A class is learned by relu, a softmax at the end, whose outputs are probabilities, and cross_entropy; a number by relu,
+/// nothing at the end, and mean_squared_error; both by adam. With --notebook by sigmoid, squared_error and sgd: numeric
+/// targets are then scaled to the range of the training rows, and answers do not go far beyond it. Other options replace a
+/// part of either. The last layer is what the loss is of: a softmax for cross_entropy, a sigmoid for binary_cross_entropy;
+/// otherwise of classes the hidden layers' activation if that is sigmoid or tanh, and else none.
 #[derive(Parser)]
 struct Options {
     /// The table to train on
@@ -69,9 +77,11 @@ struct Options {
     /// The rows per step, at most all
     #[arg(long, default_value_t = 16, value_parser = at_least_one)]
     batch_size: usize,
-    /// The learning rate of gradient descent
-    #[arg(long, default_value_t = 0.5)]
-    learning_rate: f32,
+    /// Trains as the notebook does, where no other option says otherwise
+    #[arg(long)]
+    notebook: bool,
+    #[command(flatten)]
+    choices: Choices,
     /// The rows held out for the test: a fraction of all, such as 0.2, or a number of rows
     #[arg(long, value_name = "ROWS", default_value = "0.2")]
     test: Test,
@@ -91,7 +101,7 @@ struct Options {
     plot: Option<PathBuf>,
     /// A network that --save wrote, to predict with
     #[arg(long, value_name = "FILE.safetensors", requires = "predict", conflicts_with_all = ["table", "target", "kind",
-        "layers", "epochs", "batch_size", "learning_rate", "test", "seed", "plan", "save", "plot"])]
+        "layers", "epochs", "batch_size", "notebook", "activation", "loss", "optimizer", "learning_rate", "schedule", "weight_decay", "test", "seed", "plan", "save", "plot"])]
     load: Option<PathBuf>,
     /// The rows to predict (CSV): the training table's columns by name in any order, or without a header the inputs in
     /// the table's order
@@ -163,28 +173,24 @@ fn train(options: &Options, path: &Path) -> Result<(Network, Scaling, Score), Bo
     check_folders([&options.save, &options.plot].into_iter().flatten().map(PathBuf::as_path))?;
     let problem = Problem::new(&read(path, options.header.into())?, &options.target, options.kind)?;
     let [training, held_out] = split::split(problem.rows, options.test, options.seed)?;
-    let scaling = Scaling::new(&problem, &training)?;
-    let (mlp, about_layers) = network(&scaling, &options.layers);
+    let chosen = Chosen::new(options, &problem.target)?;
+    let scaling = Scaling::new(&problem, &training, chosen.is_bounded())?;
+    let (mlp, about_layers) = chosen.network(&scaling, &options.layers);
     let (to_train, to_test) = (training.len(), held_out.len());
     println!("table    {}: {} rows, {to_train} to train on, {to_test} held out", path.display(), problem.rows);
     describe(&problem, &scaling, &training);
 
     let gpu = headless()?;
     let columns = problem.inputs.iter().map(|column| column.cells.as_slice()).collect::<Vec<_>>();
-    let samples = |rows: &[usize]| [scaling.inputs_of(&columns, rows), scaling.targets_of(&problem.target.cells, rows)];
+    let targets_of = |rows: &[usize]| scaling.targets_of(&problem.target.cells, rows, chosen.class_targets());
+    let samples = |rows: &[usize]| [scaling.inputs_of(&columns, rows), targets_of(rows)];
     let [inputs, targets] = samples(&training);
     let data = Dataset::from_slices(&gpu, training.len(), &inputs, &targets)?;
     let network = Network::new(&gpu, &mlp, options.seed)?;
-    let config = TrainConfig {
-        learning_rate: options.learning_rate,
-        batch_size: options.batch_size.min(training.len()),
-        shuffle: true,
-        seed: options.seed,
-        plan: options.plan,
-        ..Default::default()
-    };
+    let config = TrainConfig { batch_size: options.batch_size.min(training.len()), ..chosen.config.clone() };
     let mut trainer = Trainer::new(&network, &data, config)?;
     println!("network  {mlp}, {} parameters; {about_layers}", mlp.parameter_count());
+    println!("training {}, batches of {}", choices::described(trainer.config()), trainer.config().batch_size);
     println!("plan     {}", trainer.plan());
     println!("adapter  {}", gpu.description());
 
@@ -194,7 +200,10 @@ fn train(options: &Options, path: &Path) -> Result<(Network, Scaling, Score), Bo
     let measure = || {
         let outputs = answers::outputs_of(&network, &inputs)?;
         let accuracy = Score::new(&scaling, &outputs, &held_out, &training).accuracy();
-        Ok(Measured { loss: score::loss(&outputs, &targets, held_out.len()), accuracy })
+        Ok(Measured {
+            loss: score::loss(chosen.config.loss, chosen.last, &outputs, &targets, held_out.len())?,
+            accuracy,
+        })
     };
     let trained = training::train(&mut trainer, options.epochs, options.plot.is_some().then_some(measure))?;
     println!("trained  {} epochs in {:.2} s, loss {:.6}", options.epochs, trained.seconds, trained.loss);
@@ -221,22 +230,6 @@ fn read(path: &Path, header: Header) -> Result<Table, Box<dyn Error>> {
     Ok(table)
 }
 
-/// The network with hidden layers of these widths, or with exactly these layers if the ends fit; and which of the two
-/// it is.
-fn network(scaling: &Scaling, widths: &[usize]) -> (Mlp, String) {
-    let (inputs, outputs) = (scaling.input_width(), scaling.output_width());
-    let (hidden, about) = match widths {
-        [first, hidden @ .., last] if [*first, *last] == [inputs, outputs] => (hidden, "the widths of all layers"),
-        hidden => {
-            (hidden, if hidden.len() == 1 { "the width of the hidden layer" } else { "the hidden layers' widths" })
-        }
-    };
-    let layers = hidden.iter().chain([&outputs]);
-    let mlp = layers.fold(Mlp::inputs(inputs), |mlp, &width| mlp.linear(width).bias().sigmoid());
-    let widths = widths.iter().map(usize::to_string).collect::<Vec<_>>().join(",");
-    (mlp, format!("--layers {widths}: {about}"))
-}
-
 fn describe(problem: &Problem, scaling: &Scaling, training: &[usize]) {
     if !problem.named {
         println!("header   none: the columns are \"column 1\", \"column 2\" and so on");
@@ -248,9 +241,15 @@ fn describe(problem: &Problem, scaling: &Scaling, training: &[usize]) {
     let Column { name, .. } = &problem.target;
     match &scaling.target.answers {
         Answers::Classes(classes) => println!("target   {name:?}, one of {} classes", classes.len()),
-        &Answers::Numbers { low, high } => {
+        &Answers::Numbers(Units::Range { low, high }) => {
             let [low, high] = [low, high].map(score::figures);
             println!("target   {name:?}, a number from {low} to {high} in the training rows");
+        }
+        &Answers::Numbers(Units::Standard { mean, deviation }) => {
+            let [mean, deviation] = [mean, deviation].map(score::figures);
+            println!(
+                "target   {name:?}, a number; in the training rows {mean} on average, standard deviation {deviation}"
+            );
         }
     }
     let missing = problem::missing_classes(&problem.target, training);
@@ -264,7 +263,6 @@ mod tests {
     use clap::CommandFactory;
 
     use super::*;
-    use crate::scaling::{Encoding, Input, Target};
 
     #[test]
     fn the_options_are_consistent() {
@@ -279,32 +277,20 @@ mod tests {
         );
         assert!(parse("train t.csv --layers 64,30,10 --test 30 --kind class --header no").is_ok());
         assert!(parse("train --load n --predict r.csv --header yes").is_ok());
-        for refused in
-            ["--layers 5", "t --load n --predict r", "--load n", "t --predict r", "--load n --predict r --seed 2"]
-        {
+        for refused in [
+            "--layers 5",
+            "t --load n --predict r",
+            "--load n",
+            "t --predict r",
+            "--load n --predict r --seed 2",
+            "--load n --predict r --loss l1",
+            "--load n --predict r --optimizer sgd",
+            "--load n --predict r --notebook",
+        ] {
             assert!(parse(&format!("train {refused}")).is_err(), "{refused}");
         }
         for refused in ["--layers 5,0", "--epochs 0", "--batch-size 0", "--test 0", "--kind word", "--header maybe"] {
             assert!(parse(&format!("train t.csv {refused}")).is_err(), "{refused}");
         }
-    }
-
-    #[test]
-    fn widths_are_of_all_layers_where_the_ends_fit_and_otherwise_hidden() {
-        let number = |i: usize| Input { name: i.to_string(), encoding: Encoding::Number { mean: 0.0, deviation: 1.0 } };
-        let answers = Answers::Classes((0..3).map(|class| class.to_string()).collect());
-        let target = Target { name: "t".to_owned(), answers };
-        let scaling = Scaling { named: true, inputs: (0..4).map(number).collect(), target };
-        let built = |widths: &[usize]| {
-            let (mlp, about) = network(&scaling, widths);
-            (mlp, about.contains("of all layers"))
-        };
-        let layers =
-            |widths: &[usize]| widths.iter().fold(Mlp::inputs(4), |mlp, &width| mlp.linear(width).bias().sigmoid());
-        assert_eq!(built(&[4, 30, 3]), (layers(&[30, 3]), true));
-        assert_eq!(built(&[4, 3]), (layers(&[3]), true));
-        assert_eq!(built(&[4, 30]), (layers(&[4, 30, 3]), false));
-        assert_eq!(built(&[30, 3]), (layers(&[30, 3, 3]), false));
-        assert_eq!(built(&[3]), (layers(&[3, 3]), false));
     }
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 use wgrad::{Gpu, Network};
 
-use crate::scaling::{Answers, Encoding, Input, Scaling, Target};
+use crate::scaling::{Answers, Encoding, Input, Scaling, Target, Units};
 
 /// The note's name.
 const NAME: &str = "train.scaling";
@@ -52,7 +52,10 @@ fn to_json(scaling: &Scaling) -> Value {
     let Target { name, answers } = &scaling.target;
     let target = match answers {
         Answers::Classes(classes) => json!({"name": name, "classes": classes}),
-        Answers::Numbers { low, high } => json!({"name": name, "low": low, "high": high}),
+        Answers::Numbers(Units::Range { low, high }) => json!({"name": name, "low": low, "high": high}),
+        Answers::Numbers(Units::Standard { mean, deviation }) => {
+            json!({"name": name, "mean": mean, "deviation": deviation})
+        }
     };
     json!({"named": scaling.named, "inputs": inputs.collect::<Vec<_>>(), "target": target})
 }
@@ -73,7 +76,10 @@ fn from_json(value: &Value) -> Option<Scaling> {
         // A single class is refused in training, and a single output would mean two classes.
         Some(classes) if classes.len() < 2 => return None,
         Some(classes) => Answers::Classes(classes),
-        None => Answers::Numbers { low: target["low"].as_f64()?, high: target["high"].as_f64()? },
+        None => Answers::Numbers(match (target["low"].as_f64(), target["high"].as_f64()) {
+            (Some(low), Some(high)) => Units::Range { low, high },
+            _ => Units::Standard { mean: target["mean"].as_f64()?, deviation: target["deviation"].as_f64()? },
+        }),
     };
     let target = Target { name: text(&target["name"])?, answers };
     Some(Scaling { named: value["named"].as_bool()?, inputs: inputs.collect::<Option<_>>()?, target })
@@ -108,11 +114,20 @@ mod tests {
     #[test]
     fn a_scaling_is_read_back_unchanged() {
         let classes = Answers::Classes(vec!["a".to_owned(), "ü".to_owned()]);
-        for answers in [classes, Answers::Numbers { low: 1.0 / 3.0, high: f64::from(0.7f32) }] {
+        let range = Answers::Numbers(Units::Range { low: 1.0 / 3.0, high: f64::from(0.7f32) });
+        let standard = Answers::Numbers(Units::Standard { mean: 1.0 / 3.0, deviation: 5e-324 });
+        for answers in [classes, range, standard] {
             let scaling = scaling(answers);
             let text = to_json(&scaling).to_string();
             assert_eq!(from_json(&serde_json::from_str(&text).unwrap()), Some(scaling));
         }
+    }
+
+    #[test]
+    fn the_note_of_an_earlier_build_is_read() {
+        let text = r#"{"named":false,"inputs":[],"target":{"name":"t","low":-1.5,"high":2.0}}"#;
+        let scaling = from_json(&serde_json::from_str(text).unwrap()).unwrap();
+        assert_eq!(scaling.target.answers, Answers::Numbers(Units::Range { low: -1.5, high: 2.0 }));
     }
 
     #[test]
@@ -123,7 +138,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("net.safetensors");
         let refused = || load(&gpu, &path).map(drop).unwrap_err();
-        let scaling = scaling(Answers::Numbers { low: 0.0, high: 1.0 });
+        let scaling = scaling(Answers::Numbers(Units::Range { low: 0.0, high: 1.0 }));
         let network = |inputs, outputs| Network::new(&gpu, &Mlp::inputs(inputs).linear(outputs), 1).unwrap();
 
         assert!(refused().contains("cannot read"));

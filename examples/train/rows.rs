@@ -140,7 +140,7 @@ fn line(text: &str, row: &StringRecord) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use crate::scaling::{Answers, Target};
+    use crate::scaling::{Answers, Target, Units};
 
     use super::*;
 
@@ -154,7 +154,7 @@ mod tests {
         Scaling {
             named,
             inputs,
-            target: Target { name: name("t", 3), answers: Answers::Numbers { low: 0.0, high: 1.0 } },
+            target: Target { name: name("t", 3), answers: Answers::Numbers(Units::Range { low: 0.0, high: 1.0 }) },
         }
     }
 

@@ -3,10 +3,11 @@
 //! - A number becomes `(number - mean) / deviation` with the mean and standard deviation of the training rows, or 0 if
 //!   its column is constant there.
 //! - A word becomes one input per word of its column: 1 for the word itself, 0 for the others.
-//! - A class becomes one output per class: 0.99 for the class itself, 0.01 for the others. The answer is the class with
-//!   the highest output.
-//! - A numeric target becomes one output, from 0.01 for the lowest of the training rows to 0.99 for the highest. So
-//!   answers exceed this range by at most about a hundredth of it.
+//! - A class becomes one output per class: 1 for the class itself and 0 for the others where outputs are probabilities,
+//!   otherwise 0.99 and 0.01. The answer is the class with the highest output.
+//! - A numeric target becomes one output: standardised as inputs are, for a network that can give any number; for one that
+//!   ends in a sigmoid or tanh, from 0.01 for the lowest of the training rows to 0.99 for the highest. Then answers
+//!   of a sigmoid exceed this range by at most about a hundredth of it.
 
 use crate::problem::{Column, Problem};
 
@@ -45,15 +46,45 @@ pub struct Target {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Answers {
     Classes(Vec<String>),
-    Numbers { low: f64, high: f64 },
+    Numbers(Units),
+}
+
+/// What the output for a numeric target means.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Units {
+    /// 0.01 is the lowest of the training rows, 0.99 the highest.
+    Range { low: f64, high: f64 },
+    /// Deviations from the mean of the training rows.
+    Standard { mean: f64, deviation: f64 },
+}
+
+impl Units {
+    /// The output for a number.
+    fn output_of(self, number: f32) -> f32 {
+        let number = f64::from(number);
+        let output = match self {
+            Units::Range { low, high } => LOW + (HIGH - LOW) * (number - low) / (high - low),
+            Units::Standard { mean, deviation } => (number - mean) / deviation,
+        };
+        output as f32
+    }
+
+    /// The number that an output stands for.
+    pub fn number_of(self, output: f32) -> f64 {
+        let output = f64::from(output);
+        match self {
+            Units::Range { low, high } => low + (high - low) * (output - LOW) / (HIGH - LOW),
+            Units::Standard { mean, deviation } => mean + deviation * output,
+        }
+    }
 }
 
 impl Scaling {
-    /// The scaling of the training rows.
+    /// The scaling of the training rows; `bounded` is whether the network's outputs are.
     ///
     /// # Errors
     /// If all of them have the same target.
-    pub fn new(problem: &Problem, training: &[usize]) -> Result<Self, String> {
+    pub fn new(problem: &Problem, training: &[usize], bounded: bool) -> Result<Self, String> {
         let inputs = problem.inputs.iter();
         let inputs = inputs.map(|column| Input { name: column.name.clone(), encoding: Encoding::of(column, training) });
         let target = &problem.target;
@@ -71,7 +102,11 @@ impl Scaling {
         }
         let answers = match &target.words {
             Some(classes) => Answers::Classes(classes.clone()),
-            None => Answers::Numbers { low, high },
+            None if bounded => Answers::Numbers(Units::Range { low, high }),
+            None => {
+                let [mean, deviation] = mean_and_deviation(target, training);
+                Answers::Numbers(Units::Standard { mean, deviation })
+            }
         };
         let target = Target { name: target.name.clone(), answers };
         Ok(Scaling { named: problem.named, inputs: inputs.collect(), target })
@@ -86,7 +121,7 @@ impl Scaling {
     pub fn output_width(&self) -> usize {
         match &self.target.answers {
             Answers::Classes(classes) => classes.len(),
-            Answers::Numbers { .. } => 1,
+            Answers::Numbers(_) => 1,
         }
     }
 
@@ -101,18 +136,17 @@ impl Scaling {
         inputs
     }
 
-    /// The target outputs for these rows; `cells` has the target of each row.
-    pub fn targets_of(&self, cells: &[f32], rows: &[usize]) -> Vec<f32> {
+    /// The target outputs for these rows; `cells` has the target of each row. `others` and `own` are those of a class that
+    /// is not the row's, and of its own.
+    pub fn targets_of(&self, cells: &[f32], rows: &[usize], [others, own]: [f32; 2]) -> Vec<f32> {
         let targets = rows.iter().map(|&row| cells[row]);
         match &self.target.answers {
             Answers::Classes(classes) => {
                 let one_hot =
-                    |class: f32| (0..classes.len()).map(move |i| if i == class as usize { HIGH } else { LOW });
-                targets.flat_map(one_hot).map(|target| target as f32).collect()
+                    |class: f32| (0..classes.len()).map(move |i| if i == class as usize { own } else { others });
+                targets.flat_map(one_hot).collect()
             }
-            &Answers::Numbers { low, high } => {
-                targets.map(|t| (LOW + (HIGH - LOW) * (f64::from(t) - low) / (high - low)) as f32).collect()
-            }
+            Answers::Numbers(units) => targets.map(|number| units.output_of(number)).collect(),
         }
     }
 }
@@ -122,16 +156,7 @@ impl Encoding {
         if let Some(words) = &column.words {
             return Encoding::Words(words.clone());
         }
-        let numbers = || training.iter().map(|&row| f64::from(column.cells[row]));
-        let count = training.len() as f64;
-        let mean = numbers().sum::<f64>() / count;
-        let [low, high] = range(column, training);
-        // Rounding would leave a constant column some deviation.
-        let deviation = if low < high {
-            (numbers().map(|number| (number - mean).powi(2)).sum::<f64>() / count).sqrt()
-        } else {
-            0.0
-        };
+        let [mean, deviation] = mean_and_deviation(column, training);
         Encoding::Number { mean, deviation }
     }
 
@@ -157,14 +182,24 @@ fn range(column: &Column, rows: &[usize]) -> [f64; 2] {
     [cells().fold(f64::INFINITY, f64::min), cells().fold(f64::NEG_INFINITY, f64::max)]
 }
 
-/// The number that an output encodes.
-pub fn number_of(output: f32, low: f64, high: f64) -> f64 {
-    low + (high - low) * (f64::from(output) - LOW) / (HIGH - LOW)
+/// The mean of these rows' cells, and their standard deviation.
+fn mean_and_deviation(column: &Column, rows: &[usize]) -> [f64; 2] {
+    let numbers = || rows.iter().map(|&row| f64::from(column.cells[row]));
+    let count = rows.len() as f64;
+    let mean = numbers().sum::<f64>() / count;
+    let [low, high] = range(column, rows);
+    // Rounding would leave a constant column some deviation.
+    if low == high {
+        return [mean, 0.0];
+    }
+    [mean, (numbers().map(|number| (number - mean).powi(2)).sum::<f64>() / count).sqrt()]
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const TARGETS: [f32; 2] = [0.01, 0.99];
 
     fn column(name: &str, words: &[&str], cells: &[f32]) -> Column {
         let words = (!words.is_empty()).then(|| words.iter().map(|&word| word.to_owned()).collect());
@@ -183,7 +218,7 @@ mod tests {
     #[test]
     fn inputs_are_standardised_by_the_training_rows_alone_and_words_are_one_hot() {
         let problem = problem(column("price", &[], &[10.0, 30.0, 50.0]));
-        let scaling = Scaling::new(&problem, &[0, 1]).unwrap();
+        let scaling = Scaling::new(&problem, &[0, 1], true).unwrap();
         assert_eq!(scaling.inputs[0].encoding, Encoding::Number { mean: 2.0, deviation: 1.0 });
         let columns = problem.inputs.iter().map(|column| column.cells.as_slice()).collect::<Vec<_>>();
         assert_eq!(scaling.inputs_of(&columns, &[1, 0]), [1.0, 1.0, 0.0, 0.0, -1.0, 0.0, 1.0, 0.0]);
@@ -197,22 +232,27 @@ mod tests {
         let cells = [-3.0, 250.0, 17.5, 400.0];
         let mut problem = problem(column("price", &[], &cells));
         problem.inputs.clear();
-        let scaling = Scaling::new(&problem, &[0, 1, 2]).unwrap();
-        let Answers::Numbers { low, high } = scaling.target.answers else { panic!("{:?}", scaling.target) };
-        assert_eq!((low, high), (-3.0, 250.0));
-        let targets = scaling.targets_of(&cells, &[0, 1, 2, 3]);
-        assert_eq!(targets[..2], [0.01, 0.99]);
-        // Also beyond the training rows' range.
-        for (target, cell) in targets.into_iter().zip(cells) {
-            let back = number_of(target, low, high);
-            assert!((back - f64::from(cell)).abs() < 1e-4, "{back} {cell}");
+        let ranged = Scaling::new(&problem, &[0, 1, 2], true).unwrap();
+        assert_eq!(ranged.target.answers, Answers::Numbers(Units::Range { low: -3.0, high: 250.0 }));
+        let standard = Scaling::new(&problem, &[0, 1, 2], false).unwrap();
+        let targets = [&ranged, &standard].map(|scaling| scaling.targets_of(&cells, &[0, 1, 2, 3], TARGETS));
+        assert_eq!(targets[0][..2], [0.01, 0.99]);
+        assert!(targets[1][..3].iter().sum::<f32>().abs() < 1e-6, "{targets:?}");
+        for (scaling, targets) in [ranged, standard].into_iter().zip(targets) {
+            let Answers::Numbers(units) = scaling.target.answers else { panic!("{:?}", scaling.target) };
+            // Also beyond the training rows' range.
+            for (target, cell) in targets.into_iter().zip(cells) {
+                let back = units.number_of(target);
+                assert!((back - f64::from(cell)).abs() < 1e-4, "{back} {cell}");
+            }
         }
     }
 
     #[test]
     fn classes_are_one_hot_and_the_highest_output_is_the_answer() {
-        let scaling = Scaling::new(&problem(column("kind", &["a", "b", "c"], &[2.0, 0.0, 1.0])), &[0, 1]).unwrap();
-        let targets = scaling.targets_of(&[2.0, 0.0, 1.0], &[0, 2]);
+        let scaling =
+            Scaling::new(&problem(column("kind", &["a", "b", "c"], &[2.0, 0.0, 1.0])), &[0, 1], true).unwrap();
+        let targets = scaling.targets_of(&[2.0, 0.0, 1.0], &[0, 2], TARGETS);
         assert_eq!(targets, [0.01, 0.01, 0.99, 0.01, 0.99, 0.01]);
         assert_eq!(targets.chunks(3).map(wgrad::class_of).collect::<Vec<_>>(), [2, 1]);
         assert_eq!(scaling.output_width(), 3);
@@ -220,9 +260,9 @@ mod tests {
 
     #[test]
     fn refuses_training_rows_with_one_target() {
-        let number = Scaling::new(&problem(column("price", &[], &[5.0, 5.0, 6.0])), &[0, 1]).unwrap_err();
+        let number = Scaling::new(&problem(column("price", &[], &[5.0, 5.0, 6.0])), &[0, 1], true).unwrap_err();
         assert!(number.contains("\"price\" is 5 in all 2 training rows"), "{number}");
-        let class = Scaling::new(&problem(column("kind", &["a", "b"], &[1.0, 1.0, 0.0])), &[0, 1]).unwrap_err();
+        let class = Scaling::new(&problem(column("kind", &["a", "b"], &[1.0, 1.0, 0.0])), &[0, 1], true).unwrap_err();
         assert!(class.contains("\"kind\" is \"b\" in all 2"), "{class}");
     }
 }

@@ -2,10 +2,11 @@
 
 use std::fmt::Write;
 
-use wgrad::class_of;
+use wgrad::reference::{self, Matrix};
+use wgrad::{Activation, Loss, class_of};
 
 use crate::common::confusion::confusion_table;
-use crate::scaling::{Answers, Scaling, number_of};
+use crate::scaling::{Answers, Scaling};
 
 /// The most classes for which a table is printed.
 const MOST_CLASSES: usize = 20;
@@ -55,9 +56,9 @@ impl Score {
                 let baseline = (0..classes).rev().max_by_key(|&class| frequencies[class]).unwrap_or(0);
                 Score::Classes { names: names.clone(), counts, baseline }
             }
-            &Answers::Numbers { low, high } => {
+            Answers::Numbers(units) => {
                 let mean = mean(training);
-                let network = Fit::new(outputs.iter().map(|&output| number_of(output, low, high)), held_out);
+                let network = Fit::new(outputs.iter().map(|&output| units.number_of(output)), held_out);
                 let rows = held_out.len();
                 Score::Numbers { rows, network, mean, baseline: Fit::new(held_out.iter().map(|_| mean), held_out) }
             }
@@ -123,10 +124,10 @@ fn mean(numbers: &[f32]) -> f64 {
     numbers.iter().copied().map(f64::from).sum::<f64>() / numbers.len() as f64
 }
 
-/// The same loss as the training's: the mean over the rows of `½ Σ_outputs (y - t)²`.
-pub fn loss(outputs: &[f32], targets: &[f32], rows: usize) -> f64 {
-    let squares = outputs.iter().zip(targets).map(|(&y, &t)| (f64::from(y) - f64::from(t)).powi(2));
-    0.5 * squares.sum::<f64>() / rows as f64
+/// The same loss as the training's, of a network that ends with the activation `last`: the mean over the rows.
+pub fn loss(loss: Loss, last: Activation, outputs: &[f32], targets: &[f32], rows: usize) -> wgrad::Result<f64> {
+    let matrix = |values: &[f32]| Matrix::from_f32(rows, values.len() / rows.max(1), values);
+    Ok(reference::loss(loss, last, &matrix(outputs)?, &matrix(targets)?)?.0 / rows as f64)
 }
 
 /// A number with four significant digits, or all digits before the decimal point.
@@ -138,7 +139,7 @@ pub fn figures(number: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scaling::Target;
+    use crate::scaling::{Target, Units};
 
     fn scaling(answers: Answers) -> Scaling {
         Scaling { named: true, inputs: Vec::new(), target: Target { name: "t".to_owned(), answers } }
@@ -161,7 +162,7 @@ mod tests {
 
     #[test]
     fn numbers_are_compared_with_the_mean_in_their_own_units() {
-        let scaling = scaling(Answers::Numbers { low: 0.0, high: 100.0 });
+        let scaling = scaling(Answers::Numbers(Units::Range { low: 0.0, high: 100.0 }));
         // Outputs that encode 10, 50 and 90, each 2 from its target.
         let score = Score::new(&scaling, &[0.108, 0.5, 0.892], &[12.0, 48.0, 92.0], &[0.0, 100.0]);
         let Score::Numbers { network, mean, baseline, .. } = score else { panic!("{score:?}") };
@@ -173,8 +174,12 @@ mod tests {
     }
 
     #[test]
-    fn a_loss_is_half_the_squares_of_a_row() {
-        assert_eq!(loss(&[1.0, 0.0, 0.5, 0.5], &[0.0, 0.0, 0.0, 0.5], 2), 0.3125);
+    fn a_loss_is_the_mean_over_the_rows() {
+        let (outputs, targets) = ([1.0, 0.0, 0.5, 0.5], [0.0, 0.0, 0.0, 0.5]);
+        assert_eq!(loss(Loss::SquaredError, Activation::Sigmoid, &outputs, &targets, 2), Ok(0.3125));
+        let cross_entropy = Loss::CrossEntropy { label_smoothing: 0.0 };
+        let of_classes = loss(cross_entropy, Activation::Softmax, &[1.0, 0.0, 0.5, 0.5], &[1.0, 0.0, 0.0, 1.0], 2);
+        assert!((of_classes.unwrap() - 0.5 * 2f64.ln()).abs() < 1e-12);
     }
 
     #[test]

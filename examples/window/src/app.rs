@@ -9,7 +9,7 @@ use eframe::egui::{
 };
 use eframe::egui_wgpu::RenderState;
 use eframe::{CreationContext, Frame};
-use wgrad::{Error, Gpu, LossReport, Result};
+use wgrad::{Activation, Error, Gpu, LossReport, Result};
 
 use crate::curve::Curve;
 use crate::panel::{self, Action, Settings, Status};
@@ -38,8 +38,8 @@ pub struct App {
     message: std::result::Result<String, String>,
     /// The seed of the weights.
     seed: u64,
-    /// The hidden layers in the settings for which the network was last created.
-    applied_hidden: Vec<usize>,
+    /// The hidden layers in the settings for which the network was last created, and their activation.
+    applied_layers: (Vec<usize>, Activation),
     /// The last point that the current movement of the mouse drew.
     last_drawn: Option<[f32; 2]>,
 }
@@ -53,12 +53,12 @@ impl App {
         let render_state = context.wgpu_render_state.clone().ok_or("egui draws without wgpu")?;
         let gpu = Gpu::from_wgpu(&render_state.device, &render_state.queue)?;
         let (settings, seed) = (Settings::default(), 1);
-        let (points, applied_hidden) = (PointSet::Xor.points(), settings.hidden().to_vec());
-        let training = Training::new(&gpu, settings.hidden(), seed, points, settings.learning_rate)?;
+        let training = Training::new(&gpu, &settings, seed, PointSet::Xor.points())?;
         Ok(App {
             surface: Surface::new(&render_state, training.network())?,
             render_state,
             gpu,
+            applied_layers: settings.layers(),
             settings,
             training,
             curve: Curve::default(),
@@ -66,7 +66,6 @@ impl App {
             steps: 0,
             message: Ok(String::new()),
             seed,
-            applied_hidden,
             last_drawn: None,
         })
     }
@@ -154,10 +153,12 @@ impl App {
                 Ok(())
             }
             Action::Load => {
-                let training = Training::load(&self.gpu, Path::new(&self.settings.file), self.settings.learning_rate)?;
+                let training = Training::load(&self.gpu, Path::new(&self.settings.file), &self.settings)?;
                 self.replace(training)?;
                 self.settings.set_hidden(&self.training.hidden());
-                self.applied_hidden = self.settings.hidden().to_vec();
+                self.settings.loss = self.training.loss();
+                self.settings.activation = self.training.activation().unwrap_or(self.settings.activation);
+                self.applied_layers = self.settings.layers();
                 self.settings.running = false;
                 self.message = Ok(format!("loaded {}", self.settings.file));
                 Ok(())
@@ -170,18 +171,21 @@ impl App {
         if self.settings.learning_rate != learning_rate_before {
             self.training.trainer().write_learning_rate(self.settings.learning_rate)?;
         }
+        let (loss, optimizer) = (self.training.loss(), self.training.optimizer());
         // A new network is created when the slider is released, not at each width in between.
-        if !pointer_is_down && self.settings.hidden() != self.applied_hidden {
-            self.applied_hidden = self.settings.hidden().to_vec();
+        if !pointer_is_down && self.settings.layers() != self.applied_layers {
+            self.applied_layers = self.settings.layers();
             self.begin(self.training.points().to_vec())?;
+        } else if (self.settings.loss, self.settings.optimizer) != (loss, optimizer) {
+            self.replace(self.training.trained_by(&self.settings)?)?;
+            self.settings.loss = self.training.loss();
         }
         Ok(())
     }
 
     /// Starts a new training of these points: new weights, with the layers in the settings.
     fn begin(&mut self, points: Vec<Point>) -> Result<()> {
-        let settings = &self.settings;
-        self.replace(Training::new(&self.gpu, settings.hidden(), self.seed, points, settings.learning_rate)?)
+        self.replace(Training::new(&self.gpu, &self.settings, self.seed, points)?)
     }
 
     /// Replaces the training; keeps the old one if the new one cannot be drawn.

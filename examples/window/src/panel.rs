@@ -1,7 +1,9 @@
 //! The panel beside the surface: its settings, actions and status.
 
-use eframe::egui::{Color32, DragValue, Grid, Slider, SliderClamping, TextEdit, Ui};
-use wgrad::LossReport;
+use std::fmt::Display;
+
+use eframe::egui::{Color32, ComboBox, DragValue, Grid, Slider, SliderClamping, TextEdit, Ui};
+use wgrad::{Activation, Loss, LossReport, Optimizer};
 
 use crate::points::{Class, Point, PointSet};
 
@@ -14,10 +16,16 @@ pub struct Settings {
     /// What the left mouse button draws; the right one draws the other class.
     pub drawn: Class,
     /// The number of hidden layers.
-    pub layers: usize,
+    pub layer_count: usize,
     /// The units of each hidden layer, including unused ones.
     pub widths: [usize; MOST_LAYERS],
-    /// The learning rate of gradient descent.
+    /// The activation of the hidden layers. The last layer's is a sigmoid: the answer is between blue, 0, and orange, 1.
+    pub activation: Activation,
+    /// What the training makes small.
+    pub loss: Loss,
+    /// How a step changes the weights.
+    pub optimizer: Optimizer,
+    /// The learning rate, which suits the optimizer when that is chosen.
     pub learning_rate: f32,
     /// The training time per frame.
     pub milliseconds: f32,
@@ -31,9 +39,12 @@ impl Default for Settings {
     fn default() -> Self {
         Settings {
             drawn: Class::Blue,
-            layers: 2,
+            layer_count: 2,
             widths: [32; MOST_LAYERS],
-            learning_rate: 1.0,
+            activation: Activation::Tanh,
+            loss: Loss::BinaryCrossEntropy,
+            optimizer: Optimizer::adam(),
+            learning_rate: usual_rate(Optimizer::adam()),
             milliseconds: 4.0,
             running: false,
             file: "network.safetensors".to_owned(),
@@ -41,15 +52,39 @@ impl Default for Settings {
     }
 }
 
+/// A learning rate that suits an optimizer, for one point per step.
+fn usual_rate(optimizer: Optimizer) -> f32 {
+    match optimizer {
+        Optimizer::Adam { .. } | Optimizer::AdamW { .. } => 0.003,
+        Optimizer::Momentum { .. } => 0.03,
+        _ => 0.3,
+    }
+}
+
+/// The activations for hidden layers: all but softmax, which only a last layer can have.
+pub fn activations() -> impl Iterator<Item = Activation> {
+    Activation::ALL.iter().copied().filter(|&activation| activation != Activation::Softmax)
+}
+
+/// The losses for a single output: all but cross_entropy, which is for several classes.
+pub fn losses() -> impl Iterator<Item = Loss> {
+    Loss::ALL.iter().copied().filter(|loss| !matches!(loss, Loss::CrossEntropy { .. }))
+}
+
 impl Settings {
     /// The units of each hidden layer in use.
     pub fn hidden(&self) -> &[usize] {
-        &self.widths[..self.layers.min(MOST_LAYERS)]
+        &self.widths[..self.layer_count.min(MOST_LAYERS)]
+    }
+
+    /// The hidden layers in use, and their activation.
+    pub fn layers(&self) -> (Vec<usize>, Activation) {
+        (self.hidden().to_vec(), self.activation)
     }
 
     /// Chooses these hidden layers, up to the number of sliders.
     pub fn set_hidden(&mut self, hidden: &[usize]) {
-        self.layers = hidden.len().min(MOST_LAYERS);
+        self.layer_count = hidden.len().min(MOST_LAYERS);
         self.widths.iter_mut().zip(hidden).for_each(|(width, &hidden)| *width = hidden);
     }
 }
@@ -107,12 +142,13 @@ pub fn show(ui: &mut Ui, settings: &mut Settings, status: &Status) -> Option<Act
 
     ui.add_space(10.0);
     ui.heading("Network");
-    ui.add(Slider::new(&mut settings.layers, 0..=MOST_LAYERS).text("hidden layers"));
+    ui.add(Slider::new(&mut settings.layer_count, 0..=MOST_LAYERS).text("hidden layers"));
     let layers = settings.hidden().len();
     for (layer, width) in settings.widths[..layers].iter_mut().enumerate() {
         let name = format!("layer {}", layer + 1);
         ui.add(Slider::new(width, 1..=64).clamping(SliderClamping::Edits).text(name));
     }
+    choose(ui, "activation", &mut settings.activation, activations());
     ui.weak(&status.network);
     button(ui, "Reset weights", Action::Reset);
 
@@ -136,13 +172,33 @@ pub fn show(ui: &mut Ui, settings: &mut Settings, status: &Status) -> Option<Act
     action
 }
 
+/// A list to choose from. Returns whether another entry was chosen.
+fn choose<T: Copy + PartialEq + Display>(
+    ui: &mut Ui,
+    name: &str,
+    chosen: &mut T,
+    entries: impl Iterator<Item = T>,
+) -> bool {
+    let before = *chosen;
+    ComboBox::from_label(name).selected_text(chosen.to_string()).show_ui(ui, |ui| {
+        for entry in entries {
+            ui.selectable_value(chosen, entry, entry.to_string());
+        }
+    });
+    *chosen != before
+}
+
 fn training(ui: &mut Ui, settings: &mut Settings, status: &Status) {
     ui.heading("Training");
     let name = if settings.running { "Pause" } else { "Train" };
     if ui.button(name).clicked() {
         settings.running = !settings.running;
     }
-    let learning_rate = Slider::new(&mut settings.learning_rate, 0.001..=10.0).logarithmic(true);
+    choose(ui, "loss", &mut settings.loss, losses());
+    if choose(ui, "optimizer", &mut settings.optimizer, Optimizer::ALL.iter().copied()) {
+        settings.learning_rate = usual_rate(settings.optimizer);
+    }
+    let learning_rate = Slider::new(&mut settings.learning_rate, 0.0001..=10.0).logarithmic(true);
     ui.add(learning_rate.clamping(SliderClamping::Edits).text("learning rate"));
     ui.horizontal(|ui| {
         let label = ui.label("train");

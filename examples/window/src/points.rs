@@ -3,6 +3,8 @@
 use std::f32::consts::TAU;
 use std::fmt::Write;
 
+use wgrad::Loss;
+
 /// The two classes, by the colours that they are shown in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
@@ -32,11 +34,12 @@ impl Class {
         }
     }
 
-    /// The network's target: not 0 or 1, which a sigmoid never reaches.
-    pub fn target(self) -> f32 {
+    /// The network's target: not 0 or 1, which a sigmoid never reaches, but for the loss that is of probabilities.
+    pub fn target(self, loss: Loss) -> f32 {
+        let [blue, orange] = if loss == Loss::BinaryCrossEntropy { [0.0, 1.0] } else { [0.01, 0.99] };
         match self {
-            Class::Blue => 0.01,
-            Class::Orange => 0.99,
+            Class::Blue => blue,
+            Class::Orange => orange,
         }
     }
 }

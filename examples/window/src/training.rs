@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use wgrad::{Dataset, Gpu, Mlp, Network, Result, TrainConfig, Trainer};
+use wgrad::{Activation, Dataset, Gpu, Loss, Mlp, Network, Optimizer, Result, TrainConfig, Trainer};
 
+use crate::panel::Settings;
 use crate::points::{self, Point};
 
 /// The most points.
@@ -14,39 +15,56 @@ const CAPACITY: usize = 4096;
 /// The name of the note with the points.
 const POINTS: &str = "points";
 
-/// A network that learns points. For other layers or other points it is replaced as a whole.
+/// A network that learns points. For other layers, other points or another way to train it is replaced as a whole.
 pub struct Training {
     network: Network,
     data: Dataset,
     points: Vec<Point>,
+    loss: Loss,
+    optimizer: Optimizer,
     trainer: Arc<Mutex<Trainer>>,
 }
 
 impl Training {
-    /// A network with these units per hidden layer, and new weights.
-    pub fn new(gpu: &Gpu, hidden: &[usize], seed: u64, points: Vec<Point>, learning_rate: f32) -> Result<Self> {
-        let layers = hidden.iter().fold(Mlp::inputs(2), |mlp, &width| mlp.linear(width).bias().sigmoid());
+    /// A network with the layers in the settings, and new weights.
+    pub fn new(gpu: &Gpu, settings: &Settings, seed: u64, points: Vec<Point>) -> Result<Self> {
+        let hidden = settings.hidden().iter();
+        let layers =
+            hidden.fold(Mlp::inputs(2), |mlp, &width| mlp.linear(width).bias().activation(settings.activation));
         let network = Network::new(gpu, &layers.linear(1).bias().sigmoid(), seed)?;
-        Training::of(network, points, learning_rate)
+        Training::of(network, points, settings)
     }
 
-    /// Loads a network and its points from a file.
-    pub fn load(gpu: &Gpu, path: &Path, learning_rate: f32) -> Result<Self> {
+    /// Loads a network and its points from a file, to be trained as in the settings.
+    pub fn load(gpu: &Gpu, path: &Path, settings: &Settings) -> Result<Self> {
         let (network, notes) = Network::load_with_notes(gpu, path)?;
         // Another program's file has no note with points.
         let points = notes.get(POINTS).and_then(|text| points::from_text(text)).unwrap_or_default();
-        Training::of(network, points, learning_rate)
+        Training::of(network, points, settings)
     }
 
-    fn of(network: Network, points: Vec<Point>, learning_rate: f32) -> Result<Self> {
+    fn of(network: Network, points: Vec<Point>, settings: &Settings) -> Result<Self> {
+        let last = network.mlp().layers().last().map(|layer| layer.activation);
+        let loss = match settings.loss {
+            // Of the outputs of another program's network that are no probabilities, it would be of their sigmoid, which
+            // the picture does not show.
+            Loss::BinaryCrossEntropy if last != Some(Activation::Sigmoid) => Loss::SquaredError,
+            loss => loss,
+        };
         let data = Dataset::with_capacity(network.gpu(), CAPACITY, 2, 1)?;
         let positions = points.iter().flat_map(|point| point.position).collect::<Vec<_>>();
-        let targets = points.iter().map(|point| point.class.target()).collect::<Vec<_>>();
+        let targets = points.iter().map(|point| point.class.target(loss)).collect::<Vec<_>>();
         data.write_rows(0, &positions, &targets)?;
         // One point per step, shuffled in each epoch: two spirals take the fewest steps this way.
-        let config = TrainConfig { learning_rate, batch_size: 1, shuffle: true, ..Default::default() };
+        let (optimizer, learning_rate) = (settings.optimizer, settings.learning_rate);
+        let config = TrainConfig { loss, optimizer, learning_rate, shuffle: true, ..Default::default() };
         let trainer = Trainer::new(&network, &data, config)?;
-        Ok(Training { network, data, points, trainer: Arc::new(Mutex::new(trainer)) })
+        Ok(Training { network, data, points, loss, optimizer, trainer: Arc::new(Mutex::new(trainer)) })
+    }
+
+    /// The same network and points, to be trained as in the settings, beginning with the optimizer's moments at 0.
+    pub fn trained_by(&self, settings: &Settings) -> Result<Self> {
+        Training::of(self.network.clone(), self.points.clone(), settings)
     }
 
     /// Saves the network with its points.
@@ -57,7 +75,7 @@ impl Training {
 
     /// Adds a point, on which the next frame's steps train too.
     pub fn add(&mut self, point: Point) -> Result<()> {
-        self.data.write_rows(self.points.len(), &point.position, &[point.class.target()])?;
+        self.data.write_rows(self.points.len(), &point.position, &[point.class.target(self.loss)])?;
         self.points.push(point);
         Ok(())
     }
@@ -70,6 +88,22 @@ impl Training {
     /// The network.
     pub fn network(&self) -> &Network {
         &self.network
+    }
+
+    /// The loss.
+    pub fn loss(&self) -> Loss {
+        self.loss
+    }
+
+    /// The optimizer.
+    pub fn optimizer(&self) -> Optimizer {
+        self.optimizer
+    }
+
+    /// The activation of the first layer, if that is hidden.
+    pub fn activation(&self) -> Option<Activation> {
+        let layers = self.network.mlp().layers();
+        layers.first().filter(|_| layers.len() > 1).map(|layer| layer.activation)
     }
 
     /// The units of each hidden layer.

@@ -10,7 +10,8 @@ use egui_kittest::kittest::Queryable;
 use egui_kittest::wgpu::{WgpuTestRenderer, create_render_state};
 use egui_kittest::{Harness, Node};
 use image::RgbaImage;
-use wgrad::{Gpu, Mlp, Network};
+use wgrad::{Activation, Gpu, Loss, Mlp, Network};
+use wgrad_window::panel::{activations, losses};
 use wgrad_window::points::{Class, PointSet, to_text};
 use wgrad_window::{App, device};
 
@@ -53,6 +54,14 @@ impl Window {
     fn set(&mut self, label: &str, value: f64) {
         self.harness.get_by_role_and_label(Role::Slider, label).set_value_accesskit(value);
         self.harness.run_steps(2);
+    }
+
+    /// Chooses an entry of a list.
+    fn choose(&mut self, list: &str, entry: &str) {
+        self.harness.get_by_role_and_label(Role::ComboBox, list).click();
+        self.harness.run_steps(3);
+        self.press(entry);
+        self.harness.run_steps(3);
     }
 
     /// Enters the path of a file.
@@ -259,6 +268,7 @@ fn layers_can_be_chosen_and_a_diverged_training_is_reported_and_can_be_reset() {
     let notes = BTreeMap::from([("points".to_owned(), to_text(&PointSet::Xor.points()))]);
     network.save_with_notes(&path, &notes).expect("a file");
     window.set_path(&path);
+    window.choose("optimizer", "sgd");
     window.set("learning rate", 0.01);
     window.press("Load");
     window.press("Train");
@@ -276,4 +286,30 @@ fn layers_can_be_chosen_and_a_diverged_training_is_reported_and_can_be_reset() {
     window.press("Reset weights");
     assert!(!window.says("training diverged"));
     window.train_until(|window| shows_xor(&window.surface()));
+}
+
+#[test]
+fn activation_loss_and_optimizer_can_be_chosen() {
+    let mut window = Window::open();
+    let before = window.surface();
+    window.choose("activation", "relu");
+    assert!(difference(&before, &window.surface()) > 0.1, "another activation is another network");
+    let chosen = window.surface();
+    window.choose("loss", "huber(1)");
+    window.choose("optimizer", "momentum(0.9)");
+    assert_eq!(chosen, window.surface(), "loss and optimizer leave the network as it is");
+    window.train_until(|window| shows_xor(&window.surface()));
+    window.keep("chosen");
+    let learned = window.surface();
+    window.choose("loss", "binary_cross_entropy");
+    window.choose("optimizer", "adamw(0.9, 0.999, 1e-8)");
+    assert_eq!(learned, window.surface(), "what is learned stays");
+    window.train_until(|window| shows_xor(&window.surface()));
+}
+
+#[test]
+fn only_what_suits_a_single_output_is_offered() {
+    assert!(activations().all(|activation| activation != Activation::Softmax));
+    assert!(losses().all(|loss| !matches!(loss, Loss::CrossEntropy { .. })));
+    assert!(losses().any(|loss| loss == Loss::BinaryCrossEntropy));
 }
