@@ -58,7 +58,7 @@ fn usual_rate(optimizer: Optimizer, [sgd, adam]: [f32; 2]) -> f32 {
     match optimizer {
         Optimizer::Adam { .. } | Optimizer::AdamW { .. } => adam,
         // Steps in one direction add up to 1 / (1 - momentum) times a step.
-        Optimizer::Momentum { momentum, .. } => sgd * (1.0 - momentum) as f32,
+        Optimizer::Momentum { momentum, .. } => (f64::from(sgd) * (1.0 - momentum)) as f32,
         _ => sgd,
     }
 }
