@@ -126,7 +126,8 @@ impl Descent {
         let arguments = pointers.chain([gradient.to_owned()]).chain(scalars).chain(constants);
         source.line(format!("{}{width}({});", formula.name, arguments.collect::<Vec<_>>().join(", ")));
         if let Some(factor) = self.average {
-            let share = format!("{ty}(descent.c{optimizer_betas} * {})", constant(1.0 - factor, 1));
+            let rest = 1.0 - factor;
+            let share = format!("{ty}(descent.c{optimizer_betas} * {})", constant(rest, 1));
             source.line(format!("average{width}(a, *w, {share});"));
         }
         source.line("}");

@@ -121,13 +121,11 @@ mod tests {
         let own =
             own.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_').filter(|word| *word != "f");
         let mut refused = 0;
-        for name in naga::keywords::wgsl::RESERVED.iter().copied().chain(own) {
+        // A word that is taken must do for any source: each for another activation's, since there are hundreds.
+        let activations = Activation::ALL.iter().cycle();
+        for (name, &activation) in naga::keywords::wgsl::RESERVED.iter().copied().chain(own).zip(activations) {
             match check_name(name) {
-                Ok(()) => {
-                    for &activation in Activation::ALL {
-                        assert_valid(name, &write(&mlp(activation), name, [0, 0]).0);
-                    }
-                }
+                Ok(()) => drop(assert_valid(name, &write(&mlp(activation), name, [0, 0]).0)),
                 Err(_) => refused += 1,
             }
         }
