@@ -41,10 +41,10 @@ impl Default for Settings {
             drawn: Class::Blue,
             layer_count: 2,
             widths: [32; MOST_LAYERS],
-            activation: Activation::Tanh,
-            loss: Loss::BinaryCrossEntropy,
-            optimizer: Optimizer::adam(),
-            learning_rate: usual_rate(Optimizer::adam()),
+            activation: Activation::Sigmoid,
+            loss: Loss::SquaredError,
+            optimizer: Optimizer::Sgd,
+            learning_rate: usual_rate(Optimizer::Sgd),
             milliseconds: 4.0,
             running: false,
             file: "network.safetensors".to_owned(),
@@ -56,8 +56,8 @@ impl Default for Settings {
 fn usual_rate(optimizer: Optimizer) -> f32 {
     match optimizer {
         Optimizer::Adam { .. } | Optimizer::AdamW { .. } => 0.003,
-        Optimizer::Momentum { .. } => 0.03,
-        _ => 0.3,
+        Optimizer::Momentum { .. } => 0.1,
+        _ => 1.0,
     }
 }
 
