@@ -283,6 +283,10 @@ pub(super) fn load_rates(source: &mut Source, spec: &PersistentSpec) {
     if !spec.folds_rate() {
         source.line("let weight_decay = learning_rates[p.networks + network];");
     }
+}
+
+/// Where the network's values begin of each of what is kept of its parameters.
+pub(super) fn load_moments_offsets(source: &mut Source, spec: &PersistentSpec) {
     let (kept, parameters) = (spec.kept().len() as u32, spec.parameters);
     for i in 0..kept {
         source.line(format!("let kept{i} = (network * {kept}u + {i}u) * {parameters}u;"));

@@ -119,7 +119,6 @@ fn persistent(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgro
     }
 
     let first = network * 24u; // its first parameter
-    let learning_rate = learning_rates[network];
     var w0_0_0 = read4(first);
     var w0_0_1 = read2(first + 4u);
     var w0_1_0 = read4(first + 6u);
@@ -132,6 +131,7 @@ fn persistent(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgro
     var w1_3_0 = parameters[first + 21u];
     var w1_4_0 = parameters[first + 22u];
     var w1_5_0 = parameters[first + 23u];
+    let learning_rate = learning_rates[network];
     var batch = states[network].batch;
     var losses = states[network].losses;
     let inputs_view = p.inputs_view / 2u;

@@ -118,12 +118,12 @@ fn persistent(
     let first = network * 24u; // its first parameter
     let own0 = lane * 2u;
     let inside0_0 = vec2<u32>(own0, own0 + 1u) < vec2<u32>(6u, 6u);
-    let learning_rate = learning_rates[network];
     var w0_0_0 = select(vec2<f32>(), read2(first + own0), inside0_0);
     var w0_1_0 = select(vec2<f32>(), read2(first + 6u + own0), inside0_0);
     var b0_0 = select(vec2<f32>(), read2(first + 12u + own0), inside0_0);
     var w1_0_0 = select(f32(), parameters[first + 18u + own0], inside0_0.x);
     var w1_1_0 = select(f32(), parameters[first + 19u + own0], inside0_0.y);
+    let learning_rate = learning_rates[network];
     var losses: Losses; // the first lane's
     if lane == 0u {
         first_batch = states[network].batch;

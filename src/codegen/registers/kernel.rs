@@ -2,7 +2,7 @@
 
 use super::{Mask, Registers, Source, Weights};
 use crate::codegen::functions;
-use crate::codegen::persistent::{begin, constants, load_rates};
+use crate::codegen::persistent::{begin, constants, load_moments_offsets, load_rates};
 use crate::codegen::vectors::{Chunk, distinct, plus, vector};
 
 impl Registers<'_> {
@@ -141,10 +141,11 @@ impl Registers<'_> {
         for l in (0..spec.layers.len()).filter(|&l| self.is_sharded(l)) {
             self.shards(source, l);
         }
-        load_rates(source, spec);
+        load_moments_offsets(source, spec);
         for weights in self.all_weights() {
             self.load_weights(source, &weights);
         }
+        load_rates(source, spec);
         if self.lanes == 1 {
             source.line("var batch = states[network].batch;");
             source.line("var losses = states[network].losses;");

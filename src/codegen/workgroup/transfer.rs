@@ -4,7 +4,7 @@ use super::Workgroup;
 use super::memory::{columns, memory, padded_rows};
 use crate::activation::Activation;
 use crate::codegen::functions::{self, keeps_zero};
-use crate::codegen::persistent::{begin, constants, load_rates};
+use crate::codegen::persistent::{begin, constants, load_moments_offsets, load_rates};
 use crate::codegen::spec::LONGEST_WALK;
 use crate::codegen::vectors::{clamped, columns_of, divided, load_four, plus, remainder, times};
 
@@ -122,6 +122,7 @@ impl Workgroup<'_> {
                 self.line("}");
             }
         }
+        load_moments_offsets(&mut self.source, spec);
         load_rates(&mut self.source, spec);
         self.source.lines(&[
             "var losses: Losses; // the first invocation's",
