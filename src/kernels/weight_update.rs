@@ -81,8 +81,8 @@ pub(crate) fn update_by(
     Ok(dispatches)
 }
 
-/// The most parameters of an invocation: on Mesa 22.3 784-200-10 takes an update by Adam a third of the time with 16 that it
-/// takes with one.
+/// The most parameters of an invocation: what is the same for all of them, the corrections of Adam among it, is computed once for
+/// these.
 const MOST_PER_INVOCATION: u32 = 16;
 
 /// The invocations that keep a large GPU busy. An estimate, not measured.
