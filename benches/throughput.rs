@@ -12,7 +12,7 @@ use clap::Parser;
 use serde_json::{Value, json};
 use wgrad::{Activation, Dataset, Gpu, Loss, Mlp, Network, Optimizer, Plan, TrainConfig, Trainer};
 
-use crate::common::{Outcome, join, median, options, progress, xor};
+use crate::common::{Outcome, choices, join, median, options, progress, xor};
 
 /// Measures training on this machine's adapter, and prints the table as Markdown.
 ///
@@ -43,7 +43,7 @@ struct Options {
     steps: Option<u64>,
     #[arg(long, default_value_t = Plan::Auto, help = options::PLANS, requires = "network")]
     plan: Plan,
-    /// The activation of the hidden layers; also of the last, but with a loss of probabilities their activation
+    /// The activation of the hidden layers; of the last layer what suits the loss
     #[arg(long, default_value_t = Activation::Sigmoid, requires = "network")]
     activation: Activation,
     /// The loss
@@ -66,53 +66,38 @@ struct Job {
     networks: usize,
     plan: Plan,
     steps: Option<u64>,
-    /// The notebook's if nothing is said.
     training: Training,
 }
 
 /// How a network is trained.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 struct Training {
-    /// Of the hidden layers; the notebook's sigmoid is also that of the last.
-    activation: Option<Activation>,
+    /// Of the hidden layers.
+    activation: Activation,
     loss: Loss,
     optimizer: Optimizer,
 }
 
+/// The learning rates of gradient descent and of Adam.
+const RATES: [f32; 2] = [0.1, 0.001];
+
+/// The notebook's way.
+const NOTEBOOK: Training =
+    Training { activation: Activation::Sigmoid, loss: Loss::SquaredError, optimizer: Optimizer::Sgd };
+
 impl Training {
     fn mlp(self, widths: &[usize]) -> Mlp {
-        let activation = self.activation.unwrap_or(Activation::Sigmoid);
-        let last = match self.loss {
-            Loss::CrossEntropy { .. } => Activation::Softmax,
-            Loss::BinaryCrossEntropy => Activation::Sigmoid,
-            _ => activation,
-        };
-        let layers = widths.len() - 1;
-        let with_layer = |mlp: Mlp, (i, &outputs): (usize, &usize)| {
-            mlp.linear(outputs).activation(if i + 1 == layers { last } else { activation })
-        };
-        widths[1..].iter().enumerate().fold(Mlp::inputs(widths[0]), with_layer)
-    }
-
-    /// The usual learning rate.
-    fn learning_rate(self) -> f32 {
-        match self.optimizer {
-            Optimizer::Sgd => 0.1,
-            Optimizer::Momentum { .. } => 0.01,
-            _ => 0.001,
-        }
+        choices::layers(widths, self.activation, choices::last_activation(self.activation, self.loss), false)
     }
 
     fn name(self) -> String {
-        let activation = self.activation.unwrap_or(Activation::Sigmoid);
-        format!("{activation}, {}, {}", self.loss, self.optimizer.name())
+        format!("{}, {}, {}", self.activation, self.loss, self.optimizer.name())
     }
 }
 
 impl Job {
     fn new(widths: &[usize], batch_size: usize, networks: usize, plan: Plan) -> Self {
-        let training = Training::default();
-        Job { widths: widths.to_vec(), batch_size, networks, plan, steps: None, training }
+        Job { widths: widths.to_vec(), batch_size, networks, plan, steps: None, training: NOTEBOOK }
     }
 
     fn by_adam(self) -> Self {
@@ -148,7 +133,7 @@ fn jobs() -> Vec<Job> {
     // Today's usual training.
     jobs.extend(persistent.iter().map(|&plan| Job::new(&xor, 1, 1, plan).by_adam()));
     jobs.push(Job::new(&xor, 1, 64, Plan::Auto).by_adam());
-    let (activation, loss) = (Some(Activation::Relu), Loss::CrossEntropy { label_smoothing: 0.0 });
+    let (activation, loss) = (Activation::Relu, Loss::CrossEntropy { label_smoothing: 0.0 });
     let training = Training { activation, loss, optimizer: Optimizer::adam() };
     jobs.push(Job { training, ..Job::new(&[784, 200, 10], 64, 1, Plan::Layered) });
     // How the time grows with the steps per run, and with the number of networks.
@@ -172,7 +157,7 @@ fn run(options: &Options) -> Outcome {
         Some(network) => {
             let widths = widths_of(network)?;
             let Options { activation, loss, optimizer, .. } = *options;
-            let training = Training { activation: Some(activation), loss, optimizer };
+            let training = Training { activation, loss, optimizer };
             let job = Job::new(&widths, options.batch_size, options.networks, options.plan);
             vec![Job { steps: options.steps, training, ..job }]
         }
@@ -241,11 +226,9 @@ fn measure(gpu: &Gpu, job: &Job, options: &Options) -> Outcome<Figures> {
     };
     let config = TrainConfig {
         loss: training.loss,
-        optimizer: training.optimizer,
-        learning_rate: training.learning_rate(),
         batch_size: job.batch_size,
         plan: job.plan,
-        ..Default::default()
+        ..choices::Descent::default().config(training.optimizer, RATES)
     };
     let mut trainer = Trainer::new(&network, &data(gpu, job)?, config)?;
     let per_epoch = trainer.steps_per_epoch();
@@ -301,7 +284,7 @@ fn data(gpu: &Gpu, job: &Job) -> wgrad::Result<Dataset> {
 /// Refuses 2-30-2 networks that have not learned XOR by [`XOR_STEPS`].
 fn check_learned(job: &Job, trainer: &mut Trainer) -> Outcome {
     let reports = trainer.read_losses()?;
-    let is_notebooks = job.training.loss == Loss::SquaredError && job.training.activation.is_none();
+    let is_notebooks = job.training.loss == NOTEBOOK.loss && job.training.activation == NOTEBOOK.activation;
     if is_notebooks && job.widths == [2, 30, 2] && reports.iter().any(|report| report.step >= XOR_STEPS) {
         let learned = reports.iter().filter(|report| report.loss < XOR_LEARNED).count();
         if learned < reports.len() {

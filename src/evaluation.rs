@@ -31,8 +31,8 @@ pub fn class_of(outputs: &[f32]) -> usize {
 
 /// How a network classifies a data set's samples.
 ///
-/// Outputs and targets map to classes as in [`class_of`], but a single output that is a logit is class 1 from 0 on. Counted on the GPU, where shaders may assume that no value is
-/// NaN: a row with NaN may be counted for any class.
+/// Outputs and targets map to classes as in [`class_of`], but a single output that is a logit is class 1 from 0 on. Counted
+/// on the GPU, where shaders may assume that no value is NaN: a row with NaN may be counted for any class.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Classification {
     loss: f32,

@@ -1,6 +1,7 @@
 //! Networks and training runs in safetensors files, with the tensor names and layouts that PyTorch's `nn.Sequential` of
 //! `Linear` and the activations' modules loads with `load_state_dict`: `0.weight` as `[outputs, inputs]`, `0.bias` as
-//! `[outputs]`, where 0 is the module's index; exponential and sine count as modules, which PyTorch lacks. A population's tensors have one more leading dimension, `[networks, …]`.
+//! `[outputs]`, where 0 is the module's index; exponential and sine count as modules, which PyTorch lacks. A population's
+//! tensors have one more leading dimension, `[networks, …]`.
 //!
 //! The file's metadata holds the layers, a training run's configuration, the app's notes, and a checksum of the whole
 //! file. A new file is written beside the one that it replaces, and renamed only when it is complete and on disk.

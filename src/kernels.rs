@@ -35,7 +35,7 @@ pub(crate) use confusion::classes;
 pub use confusion::confusion;
 pub use dispatch::{Dispatch, Shader};
 pub(crate) use dispatch::{Resource, begin_pass};
-use dispatch::{WORKGROUP, grid, has_bias, term_ranges};
+use dispatch::{WORKGROUP, grid, has_bias, matrix, term_ranges};
 pub(crate) use gather::gather_encoded;
 pub use gather::{GatherConfig, gather};
 pub use loss::loss;

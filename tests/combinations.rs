@@ -4,7 +4,7 @@ mod common;
 
 use common::case::*;
 use common::*;
-use wgrad::reference::{Descent, Order, Training};
+use wgrad::reference::{Order, Training};
 use wgrad::{Activation, Dataset, Decay, Error, Loss, Mlp, Network, Optimizer, Plan, Schedule, TrainConfig, Trainer};
 
 /// The optimizers, each with what goes with it: decay, schedules, an average.
@@ -98,14 +98,8 @@ impl Combination {
         let (inputs, targets) = self.data();
         let shuffle = config.shuffle.then_some(config.seed);
         let order = Order { samples: *samples as u32, batch_size: config.batch_size as u32, shuffle };
-        let mut descent = Descent::new(config.optimizer, config.learning_rate.into());
-        descent.schedule = config.schedule;
-        descent.weight_decay = config.weight_decay.into();
-        descent.clip_norm = config.clip_norm.map(f64::from);
-        descent.average = config.average;
-        descent.frozen = config.frozen.iter().map(|&layer| mlp.parameter_ranges()[layer].clone()).collect();
         let training = reference_training(mlp, 3, (&inputs, &targets), order, config.learning_rate);
-        let mut training = training.with_loss(config.loss).with_descent(descent);
+        let mut training = training.with_loss(config.loss).with_descent(descent_of(mlp, config));
         let parameters = training.network.parameters();
         let parameters = parameters.iter().enumerate().map(|(i, w)| w * factor(i)).collect::<Vec<_>>();
         training.network.write_parameters(&parameters).unwrap();

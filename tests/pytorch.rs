@@ -6,7 +6,7 @@ use std::process::Command;
 
 use common::*;
 use serde_json::{Value, json};
-use wgrad::reference::{Descent, Order};
+use wgrad::reference::Order;
 use wgrad::{Dataset, Decay, Loss, Mlp, Network, Optimizer, Plan, TrainConfig, Trainer};
 
 const SAMPLES: usize = 12;
@@ -154,11 +154,9 @@ fn a_thousand_steps_of_pytorchs_end_with_the_same_weights_where_it_is_installed(
         let initial = mlp.initial_parameters(3).unwrap();
         let [f32s, f64s] = by_pytorch(&python, &job, [&inputs, &targets, &initial]);
 
-        let mut descent = Descent::new(config.optimizer, f64::from(config.learning_rate));
+        let mut descent = descent_of(mlp, config);
         // PyTorch has the rate that was written, not the f32 nearest to it.
         descent.learning_rate = job.pytorch["rate"].as_f64().unwrap();
-        (descent.schedule, descent.weight_decay) = (config.schedule, config.weight_decay.into());
-        descent.clip_norm = config.clip_norm.map(f64::from);
         let order = Order { samples: SAMPLES as u32, batch_size: 4, shuffle: None };
         let reference = reference_training(mlp, 3, (&inputs, &targets), order, config.learning_rate);
         let mut reference = reference.with_loss(config.loss).with_descent(descent);

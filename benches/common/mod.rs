@@ -1,6 +1,8 @@
 //! What the benchmarks share, among themselves and with the examples.
 #![allow(dead_code)] // each benchmark is its own crate and uses only some items
 
+#[path = "../../examples/common/choices.rs"]
+pub mod choices;
 #[path = "../../examples/common/device.rs"]
 pub mod device;
 #[path = "../../examples/common/exit.rs"]

@@ -3,8 +3,8 @@
 //! cargo run --release --example mnist -- --help
 //!
 //! Modules: `chosen` has the network and how it is trained, `source` reads or draws the digits, `strokes` draws them,
-//! `digits` and `pictures` hold and convert them, `training` runs the epochs, `comparison` trains the reference, `backquery` runs the network backwards, `report`
-//! formats the output.
+//! `digits` and `pictures` hold and convert them, `training` runs the epochs, `comparison` trains the reference, `backquery`
+//! runs the network backwards, `report` formats the output.
 
 mod backquery;
 mod chosen;
@@ -45,9 +45,9 @@ const ENLARGED: u32 = 4;
 /// Trains a network on handwritten digits, and tests it on others.
 ///
 /// As is usual today: relu, a softmax at the end, cross_entropy with smoothed labels, adam, shuffled batches of 32, 10
-/// epochs. Or with --notebook as in the notebook: sigmoid, squared_error, sgd, one sample per step in order, 5 epochs. Other options replace a part of either. The
-/// last layer is what the loss is of: a softmax for cross_entropy, a sigmoid for binary_cross_entropy; otherwise it has the
-/// hidden layers' activation if that is sigmoid or tanh, and none after others.
+/// epochs. Or with --notebook as in the notebook: sigmoid, squared_error, sgd, one sample per step in order, 5 epochs. Other
+/// options replace a part of either. The last layer is what the loss is of: a softmax for cross_entropy, a sigmoid for
+/// binary_cross_entropy; otherwise it has the hidden layers' activation if that is sigmoid or tanh, and none after others.
 ///
 /// Without files the program draws digits of its own, and says so beside each figure.
 #[derive(Parser)]

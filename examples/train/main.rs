@@ -3,8 +3,8 @@
 //! cargo run --release --features datasets,files --example train -- --help
 //!
 //! Modules: `problem` chooses inputs and target of a table, `split` the rows held out, `chosen` the network and how it is
-//! trained, `scaling` turns cells into a network's inputs and its outputs into answers, `note` saves the scaling in the network's file, `training` runs the
-//! epochs, `score` rates the answers, `rows` reads the rows to predict from, `answers` writes the answers as CSV.
+//! trained, `scaling` turns cells into a network's inputs and its outputs into answers, `note` saves the scaling in the
+//! network's file, `training` runs the epochs, `score` rates the answers, `rows` reads the rows to predict from, `answers` writes the answers as CSV.
 
 mod answers;
 mod chosen;
@@ -101,7 +101,8 @@ struct Options {
     plot: Option<PathBuf>,
     /// A network that --save wrote, to predict with
     #[arg(long, value_name = "FILE.safetensors", requires = "predict", conflicts_with_all = ["table", "target", "kind",
-        "layers", "epochs", "batch_size", "notebook", "activation", "loss", "optimizer", "learning_rate", "schedule", "weight_decay", "test", "seed", "plan", "save", "plot"])]
+        "layers", "epochs", "batch_size", "notebook", "activation", "loss", "optimizer", "learning_rate", "schedule",
+        "weight_decay", "test", "seed", "plan", "save", "plot"])]
     load: Option<PathBuf>,
     /// The rows to predict (CSV): the training table's columns by name in any order, or without a header the inputs in
     /// the table's order

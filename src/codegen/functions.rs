@@ -1,5 +1,8 @@
 //! The formulas of the tables as WGSL functions of f32 and of vectors, from the files of `shaders/`.
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
 use super::source::Source;
 use super::vectors::{distinct, vector};
 use crate::activation::{Activation, Derivative};
@@ -25,6 +28,19 @@ pub(super) struct Call {
     pub width: u32,
 }
 
+/// The definition of each function, by its name.
+static DEFINITIONS: LazyLock<HashMap<&'static str, &'static str>> = LazyLock::new(|| {
+    let of = |file: &'static str| {
+        let starts = file.match_indices("\nfn ").map(|(start, _)| start + 1);
+        starts.filter_map(move |start| {
+            let end = file[start..].find("\n}\n")? + "\n}\n".len();
+            let definition = &file[start..start + end];
+            Some((definition.strip_prefix("fn ")?.split('(').next()?, definition))
+        })
+    };
+    files().flat_map(of).collect()
+});
+
 /// Each file of formulas.
 fn files() -> impl Iterator<Item = &'static str> {
     let activations = Activation::ALL.iter().filter_map(|activation| activation.formula()).map(|formula| formula.wgsl);
@@ -37,12 +53,7 @@ fn files() -> impl Iterator<Item = &'static str> {
 
 /// The definition of a function, if that is the name of one.
 fn definition(name: &str) -> Option<&'static str> {
-    let begin = format!("\nfn {name}(");
-    files().find_map(|file| {
-        let start = file.find(&begin)? + 1;
-        let end = file[start..].find("\n}\n")? + "\n}\n".len();
-        Some(&file[start..start + end])
-    })
+    DEFINITIONS.get(name).copied()
 }
 
 /// Writes a function as it stands in its file.
@@ -102,11 +113,16 @@ pub(super) fn calls(trains: bool, uses: &[(Activation, u32)]) -> Vec<Call> {
         }
         let widths = uses.iter().filter(|(used, _)| *used == activation).map(|&(_, width)| width);
         for width in distinct(&widths.collect::<Vec<_>>()) {
-            let suffixes: &[&str] = if trains { &["value", "derivative"] } else { &["value"] };
-            calls.extend(suffixes.iter().map(|suffix| Call { name: format!("{}_{suffix}", formula.name), width }));
+            calls.extend(calls_of(formula.name, trains, width));
         }
     }
     calls
+}
+
+/// The calls of an entry's value, and if it `trains`, of its derivative.
+pub(super) fn calls_of(name: &str, trains: bool, width: u32) -> impl Iterator<Item = Call> {
+    let suffixes: &[&str] = if trains { &["value", "derivative"] } else { &["value"] };
+    suffixes.iter().map(move |suffix| Call { name: format!("{name}_{suffix}"), width })
 }
 
 /// An f32 as an expression of a vector of this width.

@@ -2,8 +2,8 @@
 //! `t` to the loss and its gradient with respect to `z`.
 //!
 //! Every plan calls the same functions, written here for vectors of its widths: `loss_output` gives from `z` the outputs `y` that
-//! the loss is of, `loss_terms` their losses, whose sum is to be multiplied by `LOSS_FACTOR`, `loss_gradient` the gradient. Of a loss that takes a row's outputs together, these
-//! are the pre-activations, and the row's [`STATISTICS`] are one argument more.
+//! the loss is of, `loss_terms` their losses, whose sum is to be multiplied by `LOSS_FACTOR`, `loss_gradient` the gradient. Of a
+//! loss that takes a row's outputs together, these are the pre-activations, and the row's [`STATISTICS`] are one argument more.
 
 use super::functions::{self, Call, constant, derivative, last_argument, value};
 use super::source::Source;
@@ -75,10 +75,8 @@ impl Head {
     pub(super) fn calls(self, trains: bool, widths: &[u32]) -> Vec<Call> {
         let uses = widths.iter().map(|&width| (self.activation, width)).collect::<Vec<_>>();
         let mut calls = functions::calls(trains, &uses);
-        let suffixes: &[&str] = if trains { &["value", "derivative"] } else { &["value"] };
         for &width in widths {
-            let name = self.loss.formula().name;
-            calls.extend(suffixes.iter().map(|suffix| Call { name: format!("{name}_{suffix}"), width }));
+            calls.extend(functions::calls_of(self.loss.formula().name, trains, width));
             if self.is_of_rows() {
                 calls.push(Call { name: "softmax_share".to_owned(), width });
             }

@@ -1,11 +1,13 @@
 //! What the persistent kernels share: how a source begins, what it binds, the loops over a batch, and the loss.
 
 use super::bindings::{Bindings, Uniform};
+use super::functions;
 use super::head::share;
 use super::source::Source;
 use super::spec::{PersistentSpec, Work};
 use super::sums::{Level, Nest};
 use super::vectors::{Chunk, sum, vector};
+use crate::activation::Activation;
 
 /// Gradients are summed in blocks of this many samples, and blocks of blocks.
 pub(super) const BLOCK: u32 = 128;
@@ -102,6 +104,9 @@ pub(super) fn begin(spec: &PersistentSpec, batch: &str, heading: &[&str]) -> Sou
     };
     source.comment(&[&format!("persistent   {work} {}, {batch}", spec.network), ""]);
     source.comment(heading);
+    if spec.trains() && spec.folds_rate() {
+        source.comment(&["The gradients d are times the learning rate: that is a product less for each weight."]);
+    }
     source.line("");
     source.paste(include_str!("../../shaders/state.wgsl"));
     if spec.shuffle {
@@ -127,6 +132,26 @@ pub(super) fn begin(spec: &PersistentSpec, batch: &str, heading: &[&str]) -> Sou
     source.line("");
     source.line("override WORKGROUP: u32;");
     source
+}
+
+/// Writes the functions of the tables that a persistent kernel calls: of its layers' activations, of its head and its descent, for
+/// vectors of these widths.
+pub(super) fn functions(
+    source: &mut Source,
+    spec: &PersistentSpec,
+    activations: &[(Activation, u32)],
+    [of_head, of_descent]: [&[u32]; 2],
+) {
+    let (head, trains) = (spec.head, spec.trains());
+    let descent = (trains && !spec.folds_rate()).then_some(spec.descent);
+    let mut calls = functions::calls(trains, activations);
+    calls.extend(head.calls(trains, of_head));
+    calls.extend(descent.iter().flat_map(|descent| descent.calls(of_descent)));
+    functions::write(source, "", &calls);
+    head.write(source, trains, of_head);
+    if let Some(descent) = descent {
+        descent.write(source, of_descent);
+    }
 }
 
 /// What the bindings are.

@@ -15,7 +15,7 @@ pub(crate) use layout::Layout;
 use layout::row_of;
 #[cfg(test)]
 pub(crate) use tile::FEW_ROWS;
-pub(crate) use tile::{Device, Tile, WIDEST};
+pub(crate) use tile::{Device, INVOCATIONS_OF_A_GPU, Tile, WIDEST};
 
 /// A matrix that a kernel binds: its offset in the binding and its row stride, in values, and its buffer.
 #[derive(Clone, Debug, Default)]

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 
+use crate::codegen::tiles::Matrix;
 use crate::codegen::{Access, Bindings, Uniform, UniformType};
 use crate::error::{Error, Result};
 use crate::gpu::{Gpu, Kernel, Pipeline, words_as_bytes};
@@ -29,6 +30,11 @@ pub struct Shader<'a> {
 
 /// A buffer for a generated kernel, if it has that binding.
 pub(crate) type Resource<'a> = Option<wgpu::BindingResource<'a>>;
+
+/// An operand as generated kernels bind it.
+pub(super) fn matrix<'a>(operand: &'a Operand<'_>) -> Matrix<Resource<'a>> {
+    Matrix { view: operand.view, buffer: Some(operand.binding()) }
+}
 
 /// A kernel with its operands, ready to be recorded.
 #[derive(Clone, Debug)]

@@ -3,11 +3,10 @@
 use std::borrow::Cow;
 
 use super::activation::check_row;
-use super::{Dispatch, Shader, TrainingState, WORKGROUP};
+use super::{Dispatch, Resource, Shader, TrainingState, WORKGROUP, grid, matrix};
 use crate::activation::Activation;
 use crate::codegen::head::Head;
 use crate::codegen::plain::{self, Operands, RowLoss, Targets};
-use crate::codegen::tiles::Matrix;
 use crate::codegen::tiles::forward::Target;
 use crate::codegen::{Access, LONGEST_SUM, Uniform, UniformType};
 use crate::error::{Error, Result};
@@ -16,10 +15,10 @@ use crate::loss::Loss;
 use crate::rows::{Operand, Rows};
 use crate::samples::{EncodedRows, Encoding};
 
-/// The invocations of the single workgroup that sums the partial losses.
+/// The invocations of the single workgroup that sums partial sums.
 pub(super) const SUM_WORKGROUP: u32 = 256;
 
-/// The most partial losses: per invocation, the loops over its terms and their blocks and the 8 iterations of `tree_sum`
+/// The most partial sums: per invocation, the loops over its terms and their blocks and the 8 iterations of `tree_sum`
 /// together stay within the longest loop.
 const MOST_PARTIALS: u32 = SUM_WORKGROUP * LONGEST_SUM;
 
@@ -86,7 +85,7 @@ pub fn loss(
 
     let invocations = if head.is_of_rows() { z.rows } else { z.len() };
     let partials = invocations.div_ceil(WORKGROUP);
-    check_partials(operation, partials)?;
+    check_partials(operation, "z", partials, WORKGROUP)?;
     let partial_losses = Rows::create(gpu, operation, "partial losses", partials.into(), 1)?;
     let partial_losses = partial_losses.operand(gpu, operation, "partial_losses")?;
     let gradient = if head.is_of_rows() {
@@ -111,10 +110,6 @@ pub(super) fn sum_partials(gpu: &Gpu, partials: &Operand<'_>, total: &wgpu::Buff
     let uniform = Uniform::default().u32("partials", partials.rows);
     let storage = [partials.binding(), total.as_entire_binding()];
     Dispatch::new(gpu, &SUM_PARTIALS, uniform, &storage, SUM_WORKGROUP)
-}
-
-fn matrix<'a>(operand: &'a Operand<'_>) -> Matrix<super::Resource<'a>> {
-    Matrix { view: operand.view, buffer: Some(operand.binding()) }
 }
 
 /// A loss that takes a row's outputs together, for a batch of a data set's samples, which `order` names: the gradient with
@@ -150,7 +145,7 @@ pub(crate) fn row_partials(rows: u32) -> u64 {
 fn row_loss<'a>(
     gpu: &Gpu,
     kernel: RowLoss,
-    operands: Operands<super::Resource<'a>>,
+    operands: Operands<Resource<'a>>,
     [z, d_z]: [&'a Operand<'_>; 2],
     partial_losses: &'a Operand<'_>,
 ) -> Result<Dispatch> {
@@ -165,21 +160,26 @@ fn row_loss<'a>(
         partials: partial_losses.rows,
         ..operands
     };
-    let workgroups = super::grid(gpu, operation, WORKGROUP, z.rows.into())?;
+    let workgroups = grid(gpu, operation, WORKGROUP, z.rows.into())?;
     Dispatch::generated(gpu, (operation, &kernel.source(), WORKGROUP), kernel.bindings(operands), workgroups)
 }
 
-/// Refuses more partial losses than one workgroup can sum.
-pub(super) fn check_partials(operation: &'static str, partials: u32) -> Result<()> {
+/// Refuses more partial sums than one workgroup can sum, of as many of `what`'s values each as a workgroup has invocations.
+pub(super) fn check_partials(
+    operation: &'static str,
+    what: &'static str,
+    partials: u32,
+    invocations: u32,
+) -> Result<()> {
     if partials <= MOST_PARTIALS {
         return Ok(());
     }
     Err(Error::TooLarge {
         operation,
-        what: "z",
-        needed: u64::from(partials) * u64::from(WORKGROUP) * 4,
-        limit: "the loss's sum",
-        allowed: u64::from(MOST_PARTIALS) * u64::from(WORKGROUP) * 4,
+        what,
+        needed: u64::from(partials) * u64::from(invocations) * 4,
+        limit: "the sum of partial sums",
+        allowed: u64::from(MOST_PARTIALS) * u64::from(invocations) * 4,
         way_out: "use a smaller batch",
     })
 }

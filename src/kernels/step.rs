@@ -47,7 +47,7 @@ pub fn step(gpu: &Gpu, state: &TrainingState) -> Result<Dispatch> {
 /// [`step`](fn@step) where the batch's loss is the sum of `partial_losses`, `[partials, 1]`.
 pub(crate) fn step_of_partials(gpu: &Gpu, state: &TrainingState, partial_losses: &Rows) -> Result<Dispatch> {
     let partial_losses = partial_losses.operand(gpu, "step_of_partials", "partial_losses")?;
-    check_partials("step_of_partials", partial_losses.rows)?;
+    check_partials("step_of_partials", "z", partial_losses.rows, WORKGROUP)?;
     let uniform = Uniform::default().u32("batch_size", state.batch_size).u32("partials", partial_losses.rows);
     let storage = [partial_losses.binding(), state.buffer().as_entire_binding(), state.samples().binding()];
     Dispatch::new(gpu, &STEP_OF_PARTIALS, uniform, &storage, SUM_WORKGROUP)

@@ -10,13 +10,13 @@
 //! invocations, several split the terms of its sums.
 
 use super::gather::seed_words;
-use super::{Dispatch, Resource, TrainingState, term_ranges};
+use super::{Dispatch, TrainingState, matrix, term_ranges};
 use crate::activation::Activation;
 use crate::codegen::head::Head;
 use crate::codegen::tiles::backward::{self, Backward};
 use crate::codegen::tiles::forward::{self, End, Forward, Target};
 use crate::codegen::tiles::update::{self, ROWS_PER_SLICE, Update};
-use crate::codegen::tiles::{Device, Layout, Matrix, WIDEST};
+use crate::codegen::tiles::{Device, Layout, WIDEST};
 use crate::codegen::{LONGEST_SUM, Layer};
 use crate::error::Result;
 use crate::gpu::Gpu;
@@ -35,11 +35,6 @@ pub(crate) fn device(gpu: &Gpu) -> Device {
 /// The memory layout of an operand's values.
 fn layout(operand: &Operand<'_>) -> Layout {
     if operand.load_width() == 4 { Layout::Vectors } else { Layout::Values }
-}
-
-/// An operand as kernels bind it.
-fn matrix<'a>(operand: &'a Operand<'_>) -> Matrix<Resource<'a>> {
-    Matrix { view: operand.view, buffer: Some(operand.binding()) }
 }
 
 /// The rows that a layer takes: an activation, or the samples of a training step's batch.

@@ -4,9 +4,10 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use super::loss::{SUM_WORKGROUP, check_partials, sum_partials};
-use super::{Dispatch, Shader, TrainingState, WORKGROUP};
+use super::{Dispatch, Shader, TrainingState, WORKGROUP, grid};
 use crate::codegen::descent::Descent;
 use crate::codegen::plain::{UpdateOperands, WeightUpdate};
+use crate::codegen::tiles::INVOCATIONS_OF_A_GPU;
 use crate::codegen::{Access, Uniform, UniformType};
 use crate::error::Result;
 use crate::gpu::Gpu;
@@ -75,7 +76,7 @@ pub(crate) fn update_by(
             stride,
             all: w.width,
         });
-        let workgroups = super::grid(gpu, operation, WORKGROUP, stride.into())?;
+        let workgroups = grid(gpu, operation, WORKGROUP, stride.into())?;
         dispatches.push(Dispatch::generated(gpu, (operation, &source, WORKGROUP), bindings, workgroups)?);
     }
     Ok(dispatches)
@@ -84,9 +85,6 @@ pub(crate) fn update_by(
 /// The most parameters of an invocation: what is the same for all of them, the corrections of Adam among it, is computed once for
 /// these.
 const MOST_PER_INVOCATION: u32 = 16;
-
-/// The invocations that keep a large GPU busy. An estimate, not measured.
-const INVOCATIONS_OF_A_GPU: u32 = 16_384;
 
 /// How many invocations update this many parameters.
 fn invocations(gpu: &Gpu, parameters: u32) -> u32 {
@@ -98,7 +96,7 @@ fn invocations(gpu: &Gpu, parameters: u32) -> u32 {
 fn sum_of_squares(gpu: &Gpu, d_weights: &Operand<'_>, squares: &wgpu::Buffer) -> Result<Vec<Dispatch>> {
     let operation = "sum_of_squares";
     let partials = d_weights.len().div_ceil(SUM_WORKGROUP);
-    check_partials(operation, partials)?;
+    check_partials(operation, "d_weights", partials, SUM_WORKGROUP)?;
     let rows = Rows::create(gpu, operation, "partial sums of squares", partials.into(), 1)?;
     let partial_sums = rows.operand(gpu, operation, "partials")?;
     let uniform = Uniform::default().u32("parameters", d_weights.len()).u32("partials", partials);

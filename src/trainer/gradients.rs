@@ -47,9 +47,14 @@ impl GradientTrainer {
     /// configuration count the optimizer, learning rate, schedule, weight decay, clipping, average and frozen layers.
     ///
     /// # Errors
-    /// [`Error::OutOfRange`](crate::Error::OutOfRange) for a parameter of the configuration, [`Error::Count`](crate::Error::Count) for a frozen layer that does not exist,
-    /// [`Error::NotFinite`](crate::Error::NotFinite) for the learning rate; those of [`Forward::backward`]; [`Error::TooLarge`](crate::Error::TooLarge) for moments that exceed
+    /// [`Error::OutOfRange`] for a parameter of the configuration, [`Error::Count`] for a frozen layer that does not exist,
+    /// [`Error::NotFinite`] for the learning rate; those of [`Forward::backward`]; [`Error::TooLarge`] for moments that exceed
     /// a binding.
+    ///
+    /// [`Error::OutOfRange`]: crate::Error::OutOfRange
+    /// [`Error::Count`]: crate::Error::Count
+    /// [`Error::NotFinite`]: crate::Error::NotFinite
+    /// [`Error::TooLarge`]: crate::Error::TooLarge
     pub fn new(forward: &Forward, d_output: &Rows, config: TrainConfig) -> Result<Self> {
         let operation = "GradientTrainer::new";
         let network = forward.network().clone();
@@ -60,9 +65,7 @@ impl GradientTrainer {
         state.write_weight_decays(operation, gpu, &[config.weight_decay])?;
         let moments = moments::create(operation, &network, &config)?;
         let backward = forward.backward_of(d_output, None, &|layer| !config.frozen.contains(&layer))?;
-        let [d_parameters, parameters] = [backward.d_parameters(), network.parameters()].map(|flat| network.row(flat));
-        let descent = (config.descent(), moments.as_ref());
-        let mut update = kernels::update_by(gpu, &state, descent, [&d_parameters, &parameters], &config.trained(mlp))?;
+        let mut update = moments::update(&network, &state, &config, moments.as_ref(), backward.d_parameters())?;
         update.push(kernels::step(gpu, &state)?);
         Ok(GradientTrainer { network, config, state, moments, backward, update })
     }

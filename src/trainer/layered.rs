@@ -3,9 +3,9 @@
 //!
 //! A step of a network with two layers is five dispatches: forward, forward with the loss, backward, and two updates, the
 //! last of which ends the step. It is four if the batch is so small that the backward pass updates its weights itself. The
-//! plain plan takes fourteen.
+//! plain plan takes twelve.
 
-use super::{Job, Plan, TrainConfig};
+use super::{Job, Plan, TrainConfig, moments};
 use crate::codegen::head::Head;
 use crate::codegen::tiles::update::ROWS_PER_SLICE;
 use crate::codegen::{Layer, Work};
@@ -120,9 +120,7 @@ impl Layered {
         let (d_hidden, mut dispatches) = tiled::backward(network, operation, pass)?;
         self.count(&d_hidden);
         if let Some(gradients) = &gradients {
-            let [d_parameters, parameters] = [gradients, network.parameters()].map(|flat| network.row(flat));
-            let (descent, ranges) = ((config.descent(), moments), config.trained(network.mlp()));
-            dispatches.extend(kernels::update_by(gpu, state, descent, [&d_parameters, &parameters], &ranges)?);
+            dispatches.extend(moments::update(network, state, config, moments, gradients)?);
             self.bytes += gradients.size();
         }
         Ok(dispatches)

@@ -1,7 +1,9 @@
-//! What an optimizer keeps of each parameter from step to step: its moments, and the average of the parameters.
+//! What an optimizer keeps of each parameter from step to step: its moments, and the average of the parameters; and the update
+//! by it.
 
 use super::TrainConfig;
 use crate::error::{Error, Result};
+use crate::kernels::{self, Dispatch, TrainingState};
 use crate::network::Network;
 
 /// The buffer, `[networks, kept, parameters]`: 0 at first, but the averages are the parameters. None if nothing is kept.
@@ -28,6 +30,19 @@ pub(super) fn create(operation: &'static str, network: &Network, config: &TrainC
         copy_averages(network, kept, network.parameters(), &moments, true)?;
     }
     Ok(Some(moments))
+}
+
+/// The update of a network's trained parameters by their gradient, with what is kept of them.
+pub(super) fn update(
+    network: &Network,
+    state: &TrainingState,
+    config: &TrainConfig,
+    moments: Option<&wgpu::Buffer>,
+    d_parameters: &wgpu::Buffer,
+) -> Result<Vec<Dispatch>> {
+    let [d_parameters, parameters] = [d_parameters, network.parameters()].map(|flat| network.row(flat));
+    let (descent, ranges) = ((config.descent(), moments), config.trained(network.mlp()));
+    kernels::update_by(network.gpu(), state, descent, [&d_parameters, &parameters], &ranges)
 }
 
 /// A network, or population, of the averages. Errors name `operation`.

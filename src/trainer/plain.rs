@@ -1,6 +1,6 @@
 //! The plain plan: each kernel of a training step is a dispatch. For networks and batches of any size.
 
-use super::Job;
+use super::{Job, moments};
 use crate::activation::Activation;
 use crate::codegen::Work;
 use crate::error::Result;
@@ -46,11 +46,8 @@ impl Plain {
         let descent = match work {
             Work::Train => {
                 let backward = forward.backward_of(&d_z, None, &|l| !config.frozen.contains(&l))?;
-                let [d_parameters, parameters] =
-                    [backward.d_parameters(), network.parameters()].map(|flat| network.row(flat));
-                let descent = (config.descent(), moments);
-                let ranges = config.trained(mlp);
-                Some((backward, kernels::update_by(gpu, state, descent, [&d_parameters, &parameters], &ranges)?))
+                let update = moments::update(network, state, config, moments, backward.d_parameters())?;
+                Some((backward, update))
             }
             Work::Evaluate | Work::Classify => None,
         };

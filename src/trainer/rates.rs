@@ -27,7 +27,8 @@ impl Trainer {
     ///
     /// # Errors
     /// [`Error::Count`] unless there is one per network, [`Error::OutOfRange`] for one that is negative or not finite, or if
-    /// [`TrainConfig::weight_decay`](crate::TrainConfig::weight_decay) was 0, with which the shaders have none: then none is changed. [`Error::OutOfMemory`].
+    /// [`weight_decay`](crate::TrainConfig::weight_decay) was 0 in the configuration, with which the shaders have none: then none
+    /// is changed. [`Error::OutOfMemory`].
     pub fn write_weight_decays(&mut self, weight_decays: &[f32]) -> Result<()> {
         let operation = "Trainer::write_weight_decays";
         if self.config.weight_decay == 0.0 {
@@ -37,8 +38,8 @@ impl Trainer {
         self.state.write_weight_decays(operation, &self.gpu, weight_decays)
     }
 
-    /// The network, or population, of the averages of the parameters over the steps so far, if [`TrainConfig::average`](crate::TrainConfig::average) asks
-    /// for these: a copy as of everything that was submitted before. Before the first step, the network as it is.
+    /// The network, or population, of the averages of the parameters over the steps so far, if the configuration asks for these
+    /// ([`average`](crate::TrainConfig::average)): a copy as of everything that was submitted before. Before the first step, the network as it is.
     ///
     /// # Errors
     /// [`Error::OutOfRange`] for a training without averages; [`Error::OutOfMemory`], [`Error::DeviceLost`].

@@ -9,8 +9,8 @@ use std::sync::OnceLock;
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt, SeedableRng};
 use rand_distr::StandardNormal;
-use wgrad::reference::{Matrix, NeuralNetwork, Order, Training};
-use wgrad::{Gpu, Mlp, Rows, wgpu};
+use wgrad::reference::{Descent, Matrix, NeuralNetwork, Order, Training};
+use wgrad::{Gpu, Mlp, Rows, TrainConfig, wgpu};
 
 /// The distance from 1 to the next f32.
 pub const EPSILON: f64 = f32::EPSILON as f64;
@@ -204,4 +204,15 @@ pub fn reference_training(
     let inputs = Matrix::from_f32(samples, mlp.input_width(), inputs).unwrap();
     let targets = Matrix::from_f32(samples, mlp.output_width(), targets).unwrap();
     Training::new(network, inputs, targets, order, f64::from(learning_rate)).unwrap()
+}
+
+/// How the reference changes parameters by a configuration.
+pub fn descent_of(mlp: &Mlp, config: &TrainConfig) -> Descent {
+    let mut descent = Descent::new(config.optimizer, config.learning_rate.into());
+    descent.schedule = config.schedule;
+    descent.weight_decay = config.weight_decay.into();
+    descent.clip_norm = config.clip_norm.map(f64::from);
+    descent.average = config.average;
+    descent.frozen = config.frozen.iter().map(|&layer| mlp.parameter_ranges()[layer].clone()).collect();
+    descent
 }

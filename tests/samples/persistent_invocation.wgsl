@@ -3,8 +3,8 @@
 // One invocation has one network in its registers. Values are in chunks of at most four:
 // w0_1_2 is layer 0's weights of input 1 to outputs 8 to 11, chunk 2. With b the names are of biases, with z
 // of a layer's pre-activations, with y of its outputs, with d of the gradient with respect to a layer's
-// pre-activations, times the learning rate, with g of the gradients with respect to the weights, summed over
-// a batch.
+// pre-activations, with g of the gradients with respect to the weights, summed over a batch.
+// The gradients d are times the learning rate: that is a product less for each weight.
 
 // Here stands shaders/state.wgsl.
 

@@ -2,8 +2,9 @@
 //
 // One workgroup has one network in its memory. Matrices are rows of vec4, padded with zeros to whole ones:
 // w0 and b0 are layer 0's weights and bias, x the batch's inputs, y0 layer 0's outputs, d0 the gradient with
-// respect to layer 0's pre-activations, times the learning rate and divided by the batch's rows. An invocation
-// computes one tile after the other: some rows by four values of activations, or four by four weights.
+// respect to layer 0's pre-activations, divided by the batch's rows. An invocation computes one
+// tile after the other: some rows by four values of activations, or four by four weights.
+// The gradients d are times the learning rate: that is a product less for each weight.
 
 // Here stands shaders/state.wgsl.
 

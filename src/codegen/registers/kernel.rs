@@ -1,8 +1,7 @@
 //! The kernel around its steps: declarations, and the network's way from the parameters to registers and back.
 
 use super::{Mask, Registers, Source, Weights};
-use crate::codegen::functions;
-use crate::codegen::persistent::{begin, constants, load_moments_offsets, load_rates};
+use crate::codegen::persistent::{begin, constants, functions, load_moments_offsets, load_rates};
 use crate::codegen::vectors::{Chunk, distinct, plus, vector};
 
 impl Registers<'_> {
@@ -27,8 +26,7 @@ impl Registers<'_> {
                 "One invocation has one network in its registers. Values are in chunks of at most four:",
                 "w0_1_2 is layer 0's weights of input 1 to outputs 8 to 11, chunk 2. With b the names are of biases, with z",
                 "of a layer's pre-activations, with y of its outputs, with d of the gradient with respect to a layer's",
-                "pre-activations, times the learning rate, with g of the gradients with respect to the weights, summed over",
-                "a batch.",
+                "pre-activations, with g of the gradients with respect to the weights, summed over a batch.",
             ],
             _ => &[
                 "One subgroup has one network in its registers. Layers 0, 2, … are sharded: each lane computes its own",
@@ -36,8 +34,7 @@ impl Registers<'_> {
                 "sums. Values are in chunks of at most four: w0_1_0 is layer 0's weights of input 1 to the lane's own",
                 "outputs, w1_0_2 layer 1's weights of the lane's first own input to outputs 8 to 11. With b the names are of",
                 "biases, with z of a layer's pre-activations, with y of its outputs, with d of the gradient with respect to",
-                "a layer's pre-activations, times the learning rate, with g of the gradients with respect to the weights,",
-                "summed over a batch.",
+                "a layer's pre-activations, with g of the gradients with respect to the weights, summed over a batch.",
             ],
         };
         layout.to_vec()
@@ -47,18 +44,10 @@ impl Registers<'_> {
     fn functions(self, source: &mut Source) {
         let layers = || self.spec.layers.iter().enumerate();
         let uses = layers().flat_map(|(l, layer)| self.outputs(l).map(|chunk| (layer.activation, chunk.width)));
-        let (head, trains) = (self.spec.head, self.spec.trains());
         let of_head = distinct(&self.outputs(self.spec.last()).map(|chunk| chunk.width).collect::<Vec<_>>());
-        let calls = [functions::calls(trains, &uses.collect::<Vec<_>>()), head.calls(trains, &of_head)].concat();
         let widths = layers().flat_map(|(l, _)| self.outputs(l)).map(|chunk| chunk.width);
         let widths = distinct(&widths.collect::<Vec<_>>());
-        let descends = trains && !self.spec.folds_rate();
-        let of_descent = if descends { self.spec.descent.calls(&widths) } else { Vec::new() };
-        functions::write(source, "", &[calls, of_descent].concat());
-        head.write(source, trains, &of_head);
-        if descends {
-            self.spec.descent.write(source, &widths);
-        }
+        functions(source, self.spec, &uses.collect::<Vec<_>>(), [&of_head, &widths]);
         for width in widths.into_iter().filter(|&width| width > 1) {
             self.parameter_functions(source, "", "parameters", width);
             if !self.spec.kept().is_empty() {

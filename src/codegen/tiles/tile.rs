@@ -6,7 +6,7 @@ use crate::codegen::spec::{LONGEST_SUM, Layer};
 pub(crate) const WIDEST: u32 = 4 * LONGEST_SUM;
 
 /// The invocations that keep a large GPU busy; where there are fewer tiles, several share one. An estimate, not measured.
-const INVOCATIONS_OF_A_GPU: u64 = 16_384;
+pub(crate) const INVOCATIONS_OF_A_GPU: u32 = 16_384;
 
 /// From this many products on, a processor's large tile pays for the time that it takes to compile.
 const WORTH_A_LARGE_TILE: u64 = 1 << 20;
@@ -91,7 +91,7 @@ impl Tile {
             (true, Kind::Update) => 1,
             // The terms are shared where there are too few tiles, but each slice has some.
             (false, _) => {
-                let wanted = INVOCATIONS_OF_A_GPU / tiles([height, chunks]);
+                let wanted = u64::from(INVOCATIONS_OF_A_GPU) / tiles([height, chunks]);
                 1 << wanted.min(u64::from(terms) / 8).clamp(1, invocations.into()).ilog2()
             }
         };

@@ -3,8 +3,8 @@
 use super::Workgroup;
 use super::memory::{columns, memory, padded_rows};
 use crate::activation::Activation;
-use crate::codegen::functions::{self, keeps_zero};
-use crate::codegen::persistent::{begin, constants, load_moments_offsets, load_rates};
+use crate::codegen::functions::keeps_zero;
+use crate::codegen::persistent::{begin, constants, functions, load_moments_offsets, load_rates};
 use crate::codegen::spec::LONGEST_WALK;
 use crate::codegen::vectors::{clamped, columns_of, divided, load_four, plus, remainder, times};
 
@@ -17,19 +17,12 @@ impl Workgroup<'_> {
             &[
                 "One workgroup has one network in its memory. Matrices are rows of vec4, padded with zeros to whole ones:",
                 "w0 and b0 are layer 0's weights and bias, x the batch's inputs, y0 layer 0's outputs, d0 the gradient with",
-                "respect to layer 0's pre-activations, times the learning rate and divided by the batch's rows. An invocation",
-                "computes one tile after the other: some rows by four values of activations, or four by four weights.",
+                "respect to layer 0's pre-activations, divided by the batch's rows. An invocation computes one",
+                "tile after the other: some rows by four values of activations, or four by four weights.",
             ],
         );
         let uses = spec.layers.iter().map(|layer| (layer.activation, 4)).collect::<Vec<_>>();
-        let calls = [functions::calls(spec.trains(), &uses), spec.head.calls(spec.trains(), &[4])].concat();
-        let descends = spec.trains() && !spec.folds_rate();
-        let of_descent = if descends { spec.descent.calls(&[4]) } else { Vec::new() };
-        functions::write(&mut self.source, "", &[calls, of_descent].concat());
-        spec.head.write(&mut self.source, spec.trains(), &[4]);
-        if descends {
-            spec.descent.write(&mut self.source, &[4]);
-        }
+        functions(&mut self.source, spec, &uses, [&[4], &[4]]);
         self.parameter_functions();
         self.line("");
         for (name, ty, _) in memory(spec) {
