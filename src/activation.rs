@@ -108,6 +108,7 @@ impl Activation {
     ];
 
     /// The activation's entry; none for the identity, and for softmax, which takes a row's pre-activations together.
+    #[inline(never)]
     pub(crate) fn formula(self) -> Option<&'static Formula> {
         match self {
             Activation::Identity | Activation::Softmax => None,

@@ -173,6 +173,7 @@ impl Gpu {
     }
 
     /// A storage buffer of `bytes` bytes, with `COPY_SRC` and `COPY_DST`.
+    #[inline(never)]
     pub(crate) fn storage_buffer(
         &self,
         operation: &'static str,
@@ -190,6 +191,7 @@ impl Gpu {
         check_size(operation, what, needed, "max_storage_buffer_binding_size", allowed)
     }
 
+    #[inline(never)]
     pub(crate) fn create_buffer(
         &self,
         operation: &'static str,
@@ -263,6 +265,7 @@ impl Gpu {
     }
 }
 
+#[inline(never)]
 fn check_size(
     operation: &'static str,
     what: &'static str,

@@ -35,6 +35,7 @@ impl Dense {
         [self.inputs.saturating_add(usize::from(self.bias)), self.outputs]
     }
 
+    #[inline(never)]
     fn parameter_count(&self) -> usize {
         let [rows, columns] = self.parameter_shape();
         rows.saturating_mul(columns)
@@ -125,12 +126,14 @@ impl Mlp {
     }
 
     /// The number of parameters (weights and biases) of all layers; `usize::MAX` if that overflows.
+    #[inline(never)]
     pub fn parameter_count(&self) -> usize {
         self.layers.iter().fold(0, |count, layer| count.saturating_add(layer.parameter_count()))
     }
 
     /// The range of each layer in the parameters of the network: layer after layer, each a row-major matrix of its
     /// [`Dense::parameter_shape`].
+    #[inline(never)]
     pub fn parameter_ranges(&self) -> Vec<Range<usize>> {
         let mut end = 0usize;
         self.layers

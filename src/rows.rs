@@ -169,6 +169,7 @@ impl Rows {
     }
 
     /// A matrix in a new buffer, its rows contiguous.
+    #[inline(never)]
     pub(crate) fn create(
         gpu: &Gpu,
         operation: &'static str,
@@ -182,6 +183,7 @@ impl Rows {
     }
 
     /// A matrix in a new buffer, its rows padded to whole `vec4`.
+    #[inline(never)]
     pub(crate) fn create_padded(
         gpu: &Gpu,
         operation: &'static str,
@@ -275,6 +277,7 @@ impl Operand<'_> {
 
     /// The load width, the values that a shader can read with one load: 4 or 2 if the offset, the stride and the width
     /// are multiples of it, otherwise 1.
+    #[inline(never)]
     pub fn load_width(&self) -> u32 {
         let [first, stride] = self.view;
         let width = if self.padded { stride } else { self.width };

@@ -44,22 +44,27 @@ pub(crate) struct Uniform {
 }
 
 impl Uniform {
+    #[inline(never)]
     pub fn u32(self, name: &'static str, value: u32) -> Self {
         self.member(name, UniformType::U32, &[value])
     }
 
+    #[inline(never)]
     pub fn f32(self, name: &'static str, value: f32) -> Self {
         self.member(name, UniformType::F32, &[value.to_bits()])
     }
 
+    #[inline(never)]
     pub fn vec2_u32(self, name: &'static str, value: [u32; 2]) -> Self {
         self.member(name, UniformType::Vec2U32, &value)
     }
 
+    #[inline(never)]
     pub fn vec2_f32(self, name: &'static str, value: [f32; 2]) -> Self {
         self.member(name, UniformType::Vec2F32, &value.map(f32::to_bits))
     }
 
+    #[inline(never)]
     fn member(mut self, name: &'static str, ty: UniformType, words: &[u32]) -> Self {
         self.members.push((name, ty));
         self.words.extend(words);
@@ -102,15 +107,18 @@ impl<R> Bindings<R> {
         Bindings { uniform, storage: Vec::new() }
     }
 
+    #[inline(never)]
     pub fn read(&mut self, name: &'static str, ty: &'static str, resource: R) {
         self.storage.push(Storage { name, access: Access::Read, ty, resource });
     }
 
+    #[inline(never)]
     pub fn read_write(&mut self, name: &'static str, ty: &'static str, resource: R) {
         self.storage.push(Storage { name, access: Access::ReadWrite, ty, resource });
     }
 
     /// Binds a buffer by the access that the kernel needs.
+    #[inline(never)]
     pub fn bind(&mut self, access: Access, name: &'static str, ty: &'static str, resource: R) {
         self.storage.push(Storage { name, access, ty, resource });
     }

@@ -25,16 +25,19 @@ pub(crate) struct Descent {
 
 impl Descent {
     /// Whether it is `w -= learning_rate · g`, and nothing else.
+    #[inline(never)]
     pub fn is_plain(&self) -> bool {
         *self == Descent::default()
     }
 
     /// The names of what is kept of each parameter from step to step: the optimizer's moments, then the average.
+    #[inline(never)]
     pub fn kept(&self) -> Vec<&'static str> {
         self.optimizer.formula().moments.iter().copied().chain(self.average.map(|_| "a")).collect()
     }
 
     /// The β of the corrections, the optimizer's and then the average's.
+    #[inline(never)]
     fn betas(&self) -> Vec<f64> {
         self.optimizer.betas().into_iter().chain(self.average).collect()
     }

@@ -57,10 +57,12 @@ struct Values {
 }
 
 impl Values {
+    #[inline(never)]
     fn chunk(&self, index: u32) -> String {
         if self.is_array { format!("{}[{index}]", self.name) } else { format!("{}_{index}", self.name) }
     }
 
+    #[inline(never)]
     fn value(&self, index: u32) -> String {
         let chunk = index / 4;
         let width = if self.is_array { 4 } else { Chunk::at(chunk, self.width).width };
@@ -188,7 +190,7 @@ impl Exported<'_> {
         let vectors = vectors.collect::<Vec<_>>();
         match vectors.as_slice() {
             [vector] => vector.clone(),
-            _ => Chunk { index: 0, first: 0, width }.of(vectors),
+            _ => Chunk { index: 0, first: 0, width }.of(&vectors),
         }
     }
 
@@ -203,7 +205,7 @@ impl Exported<'_> {
     fn input(&mut self, width: u32) -> Values {
         let x = Values { name: "x".to_owned(), width, is_array: false };
         for chunk in chunks(width) {
-            let values = chunk.of(chunk.indices().map(|index| format!("input[{index}]")));
+            let values = chunk.of_each(&|index| format!("input[{index}]"));
             self.line(format!("let {} = {values};", x.chunk(chunk.index)));
         }
         x

@@ -1,6 +1,5 @@
 //! The formulas of the tables as WGSL functions of f32 and of vectors, from the files of `shaders/`.
 
-use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use super::source::Source;
@@ -28,32 +27,37 @@ pub(super) struct Call {
     pub width: u32,
 }
 
-/// The definition of each function, by its name.
-static DEFINITIONS: LazyLock<HashMap<&'static str, &'static str>> = LazyLock::new(|| {
-    let of = |file: &'static str| {
-        let starts = file.match_indices("\nfn ").map(|(start, _)| start + 1);
-        starts.filter_map(move |start| {
-            let end = file[start..].find("\n}\n")? + "\n}\n".len();
-            let definition = &file[start..start + end];
-            Some((definition.strip_prefix("fn ")?.split('(').next()?, definition))
-        })
-    };
-    files().flat_map(of).collect()
+/// The name and the definition of each function.
+static DEFINITIONS: LazyLock<Vec<(&str, &str)>> = LazyLock::new(|| {
+    let mut definitions = Vec::new();
+    for file in files() {
+        for (start, _) in file.match_indices("\nfn ") {
+            let text = &file[start + 1..];
+            let name = text["fn ".len()..].split('(').next();
+            let end = text.find("\n}\n").map(|end| end + "\n}\n".len());
+            definitions.extend(name.zip(end).map(|(name, end)| (name, &text[..end])));
+        }
+    }
+    definitions
 });
 
 /// Each file of formulas.
-fn files() -> impl Iterator<Item = &'static str> {
-    let activations = Activation::ALL.iter().filter_map(|activation| activation.formula()).map(|formula| formula.wgsl);
-    let losses = Loss::ALL.iter().map(|loss| loss.formula().wgsl);
-    let optimizers = Optimizer::ALL.iter().map(|optimizer| optimizer.formula().wgsl);
-    let schedules = Decay::ALL.iter().map(|&decay| Schedule::new(decay).warm_up(1).functions());
-    let schedules = schedules.flat_map(|(_, warm_up, decay)| warm_up.into_iter().chain(decay));
-    activations.chain(losses).chain(optimizers).chain(schedules.map(|function| function.wgsl)).chain(SHARED)
+fn files() -> Vec<&'static str> {
+    let mut files = SHARED.to_vec();
+    files.extend(Activation::ALL.iter().filter_map(|activation| activation.formula()).map(|formula| formula.wgsl));
+    files.extend(Loss::ALL.iter().map(|loss| loss.formula().wgsl));
+    files.extend(Optimizer::ALL.iter().map(|optimizer| optimizer.formula().wgsl));
+    for &decay in Decay::ALL {
+        let (_, warm_up, decay) = Schedule::new(decay).warm_up(1).functions();
+        files.extend([warm_up, decay].into_iter().flatten().map(|function| function.wgsl));
+    }
+    files
 }
 
 /// The definition of a function, if that is the name of one.
+#[inline(never)]
 fn definition(name: &str) -> Option<&'static str> {
-    DEFINITIONS.get(name).copied()
+    DEFINITIONS.iter().find(|(of, _)| *of == name).map(|&(_, definition)| definition)
 }
 
 /// Writes a function as it stands in its file.
@@ -71,9 +75,10 @@ pub(super) fn write(source: &mut Source, prefix: &str, calls: &[Call]) {
 fn write_once(source: &mut Source, prefix: &str, call: &Call, written: &mut Vec<Call>) {
     let Some(definition) = definition(&call.name).filter(|_| !written.contains(call)) else { return };
     written.push(call.clone());
-    for name in words(definition).filter(|&(word, is_identifier)| is_identifier && word != call.name).map(|word| word.0)
-    {
-        write_once(source, prefix, &Call { name: name.to_owned(), width: call.width }, written);
+    for (word, is_identifier) in words(definition) {
+        if is_identifier && word != call.name {
+            write_once(source, prefix, &Call { name: word.to_owned(), width: call.width }, written);
+        }
     }
     source.line("");
     with_vectors(definition, prefix, call.width).lines().for_each(|line| source.line(line.trim_start()));
@@ -81,26 +86,31 @@ fn write_once(source: &mut Source, prefix: &str, call: &Call, written: &mut Vec<
 
 /// A definition for vectors: the types are exchanged, and the functions' names made one of many.
 fn with_vectors(text: &str, prefix: &str, width: u32) -> String {
-    let exchanged = words(text).map(|(word, is_identifier)| match (word, width) {
-        ("f32", _) => vector(width).to_owned(),
-        ("u32", 2..) => format!("vec{width}<u32>"),
-        _ if is_identifier && definition(word).is_some() => format!("{prefix}{word}{width}"),
-        _ => word.to_owned(),
-    });
-    exchanged.collect()
+    let mut exchanged = String::new();
+    for (word, is_identifier) in words(text) {
+        match (word, width) {
+            ("f32", _) => exchanged += vector(width),
+            ("u32", 2..) => exchanged += &format!("vec{width}<u32>"),
+            _ if is_identifier && definition(word).is_some() => exchanged += &format!("{prefix}{word}{width}"),
+            _ => exchanged += word,
+        }
+    }
+    exchanged
 }
 
 /// The identifiers of a text, and what is between them.
-fn words(text: &str) -> impl Iterator<Item = (&str, bool)> {
+fn words(text: &str) -> Vec<(&str, bool)> {
     let is_letter = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
+    let mut words = Vec::new();
     let mut rest = text;
-    std::iter::from_fn(move || {
+    while !rest.is_empty() {
         let is_identifier = rest.starts_with(is_letter);
         let end = rest.find(|letter| is_letter(letter) != is_identifier).unwrap_or(rest.len());
         let (word, after) = rest.split_at(end);
+        words.push((word, is_identifier));
         rest = after;
-        (!word.is_empty()).then_some((word, is_identifier))
-    })
+    }
+    words
 }
 
 /// The calls of an activation's value, and if it `trains`, of its derivative, at each of these widths.
@@ -126,6 +136,7 @@ pub(super) fn calls_of(name: &str, trains: bool, width: u32) -> impl Iterator<It
 }
 
 /// An f32 as an expression of a vector of this width.
+#[inline(never)]
 pub(super) fn constant(value: f64, width: u32) -> String {
     // The shortest digits that are this f32.
     format!("{}({:?})", vector(width), value as f32)
@@ -137,6 +148,7 @@ pub(super) fn last_argument(parameter: Option<f32>, width: u32) -> String {
 }
 
 /// The expression for a vector of outputs, from the pre-activations `z`.
+#[inline(never)]
 pub(super) fn value(activation: Activation, prefix: &str, width: u32, z: &str) -> String {
     match activation.formula() {
         Some(formula) => {
@@ -147,6 +159,7 @@ pub(super) fn value(activation: Activation, prefix: &str, width: u32, z: &str) -
 }
 
 /// The derivative of an activation, from a vector of pre-activations `z` and of outputs `y`; none where it is 1.
+#[inline(never)]
 pub(super) fn derivative(activation: Activation, width: u32, z: &str, y: &str) -> Option<String> {
     let formula = activation.formula()?;
     let of = match formula.derivative {
@@ -157,6 +170,7 @@ pub(super) fn derivative(activation: Activation, width: u32, z: &str, y: &str) -
 }
 
 /// The factor ` * dy/dz` of a hidden layer: from its outputs `y`, or as the forward pass `kept` it. Nothing where it is 1.
+#[inline(never)]
 pub(super) fn times_derivative(activation: Activation, width: u32, y: &str, kept: &str) -> String {
     if activation.keeps_derivative() {
         return format!(" * {kept}");

@@ -50,6 +50,7 @@ impl Head {
     }
 
     /// Whether the padding of rows, pre-activations and targets of 0, adds nothing to the loss, and has no gradient.
+    #[inline(never)]
     pub fn keeps_zero(self) -> bool {
         let formula = self.loss.formula();
         let parameter = self.loss.parameter().map_or(0.0, f64::from);
@@ -125,11 +126,13 @@ impl Head {
     }
 
     /// The expression of a vector of the losses of outputs `y`.
+    #[inline(never)]
     pub(super) fn terms(self, width: u32, y: &str, t: &str) -> String {
         format!("loss_terms{width}({y}, {t}{})", self.statistics())
     }
 
     /// The expression of a vector of the gradient with respect to pre-activations `z`.
+    #[inline(never)]
     pub(super) fn gradient(self, width: u32, [z, y]: [&str; 2], t: &str) -> String {
         format!("loss_gradient{width}({z}, {y}, {t}{})", self.statistics())
     }

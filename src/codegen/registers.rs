@@ -108,12 +108,14 @@ impl Registers<'_> {
     }
 
     /// The chunks of layer `l`'s output that a lane has.
+    #[inline(never)]
     fn outputs(&self, l: usize) -> impl Iterator<Item = Chunk> + Clone + use<> {
         let outputs = self.spec.layers[l].outputs;
         chunks(if self.is_sharded(l) { self.shard(outputs) } else { outputs })
     }
 
     /// The name of the mask of a chunk of a sharded layer's output, if not all of its values exist.
+    #[inline(never)]
     fn inside(&self, l: usize, chunk: Chunk) -> Option<String> {
         let outputs = self.spec.layers[l].outputs;
         let partly = self.is_sharded(l) && self.shard(outputs) * self.lanes > outputs;

@@ -40,6 +40,7 @@ impl Source {
     }
 
     /// Source that is complete.
+    #[inline(never)]
     pub fn paste(&mut self, source: &str) {
         self.text.push_str(source);
         self.text.push('\n');

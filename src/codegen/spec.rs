@@ -38,6 +38,7 @@ pub(crate) struct Layer {
 
 impl Layer {
     /// The layers of a network, which must have been checked: its sizes fit in 32 bits.
+    #[inline(never)]
     pub fn of(mlp: &Mlp) -> Vec<Self> {
         let layers = mlp.layers().iter().zip(mlp.parameter_ranges());
         let layer = |(dense, range): (&crate::mlp::Dense, std::ops::Range<usize>)| Layer {
@@ -117,12 +118,14 @@ impl PersistentSpec {
     }
 
     /// Whether the parameters of layer `l` are trained.
+    #[inline(never)]
     pub fn trains_layer(&self, l: usize) -> bool {
         self.trains() && !self.frozen.contains(&l)
     }
 
     /// Whether steps are `w -= learning_rate · g`, with the rate in the gradient with respect to the last pre-activations: that
     /// is a product less for each weight.
+    #[inline(never)]
     pub fn folds_rate(&self) -> bool {
         self.descent.is_plain()
     }

@@ -52,6 +52,7 @@ pub(crate) fn kernel(spec: &PersistentSpec, invocations: u32) -> Kernel {
 }
 
 /// The index of a matrix's element, in rows of `columns` `vec4`.
+#[inline(never)]
 fn element(row: &str, columns: u32, column: &str) -> String {
     match columns {
         1 => row.to_owned(), // and the column is 0
@@ -68,10 +69,12 @@ struct Workgroup<'a> {
 }
 
 impl Workgroup<'_> {
+    #[inline(never)]
     fn line(&mut self, line: impl AsRef<str>) {
         self.source.line(line);
     }
 
+    #[inline(never)]
     fn barrier(&mut self) {
         self.line("workgroupBarrier();");
     }
@@ -83,6 +86,7 @@ impl Workgroup<'_> {
     }
 
     /// Begins a loop that distributes `count` iterations over the invocations, each with loops of `inner` iterations.
+    #[inline(never)]
     fn share(&mut self, variable: &str, count: u32, inner: u64) {
         self.iterations += u64::from(count.div_ceil(self.invocations)) * (1 + inner);
         self.line(format!("for (var {variable} = invocation; {variable} < {count}u; {variable} += WORKGROUP) {{"));
@@ -218,6 +222,7 @@ impl Workgroup<'_> {
         self.line("}");
     }
 
+    #[inline(never)]
     fn update(&mut self, l: usize) {
         let layer = &self.spec.layers[l];
         let (inputs, outputs) = (columns(layer.inputs), columns(layer.outputs));

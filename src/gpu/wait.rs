@@ -24,11 +24,21 @@ impl Gpu {
     /// Runs `action` and returns the error that wgpu reports for it, if any, instead of leaving it to the app's
     /// handler.
     pub(super) fn checked<T>(&self, what: &str, action: impl FnOnce() -> T) -> Result<T> {
-        self.check_lost()?;
-        let scopes = self.push_error_scopes();
+        let scopes = self.begin_check()?;
         let output = action();
-        self.check_error(what, pop_error_scopes(scopes))?;
+        self.end_check(what, scopes)?;
         Ok(output)
+    }
+
+    #[inline(never)]
+    fn begin_check(&self) -> Result<[wgpu::ErrorScopeGuard; 3]> {
+        self.check_lost()?;
+        Ok(self.push_error_scopes())
+    }
+
+    #[inline(never)]
+    fn end_check(&self, what: &str, scopes: [wgpu::ErrorScopeGuard; 3]) -> Result<()> {
+        self.check_error(what, pop_error_scopes(scopes))
     }
 
     /// Converts an error of wgpu.

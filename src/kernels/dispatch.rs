@@ -46,6 +46,7 @@ pub struct Dispatch {
 
 impl Dispatch {
     /// Records the dispatch. Dispatches of one pass run in order and see each other's writes.
+    #[inline(never)]
     pub fn record(&self, pass: &mut wgpu::ComputePass<'_>) {
         let [x, y] = self.workgroups;
         pass.set_pipeline(&self.pipeline.pipeline);

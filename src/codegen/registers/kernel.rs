@@ -67,17 +67,16 @@ impl Registers<'_> {
     /// The functions that read and write `width` consecutive values of an array.
     fn parameter_functions(self, source: &mut Source, suffix: &str, array: &str, width: u32) {
         let chunk = Chunk { index: 0, first: 0, width };
-        let indices = (0..width).map(|i| plus("index", i));
-        let values = indices.clone().map(|index| format!("{array}[{index}]"));
+        let place = |i| format!("{array}[{}]", plus("index", i));
         source.line("");
         source.line(format!("fn read{suffix}{width}(index: u32) -> {} {{", chunk.ty()));
-        source.line(format!("return {};", chunk.of(values)));
+        source.line(format!("return {};", chunk.of_each(&place)));
         source.line("}");
         if self.spec.trains() {
             source.line("");
             source.line(format!("fn write{suffix}{width}(index: u32, w: {}) {{", chunk.ty()));
-            for (i, index) in (0..).zip(indices) {
-                source.line(format!("{array}[{index}] = {};", chunk.component("w", i)));
+            for i in 0..width {
+                source.line(format!("{} = {};", place(i), chunk.component("w", i)));
             }
             source.line("}");
         }
@@ -182,8 +181,8 @@ impl Registers<'_> {
         source.line(format!("let {own} = lane * {}u;", self.shard(outputs)));
         for chunk in self.outputs(l) {
             let Some(inside) = self.inside(l, chunk) else { continue };
-            let indices = chunk.of(chunk.indices().map(|i| plus(&own, i)));
-            let end = chunk.of((0..chunk.width).map(|_| format!("{outputs}u")));
+            let indices = chunk.of_each(&|i| plus(&own, i));
+            let end = chunk.of_each(&|_| format!("{outputs}u"));
             let [indices, end] = [indices, end].map(|vector| vector.replace("<f32>", "<u32>"));
             source.line(format!("let {inside} = {indices} < {end};"));
         }

@@ -80,11 +80,10 @@ impl Registers<'_> {
         for chunk in chunks(width) {
             let values = if self.lanes == 1 {
                 let loads = chunk.first / load_width..chunk.indices().end / load_width;
-                chunk.of(loads.map(|load| format!("{matrix}[{}]", plus(&base, load))))
+                let values = loads.map(|load| format!("{matrix}[{}]", plus(&base, load)));
+                chunk.of(&values.collect::<Vec<_>>())
             } else {
-                chunk.of(chunk
-                    .indices()
-                    .map(|i| format!("subgroupBroadcast({name}_own{}, {}u)", i / self.lanes, i % self.lanes)))
+                chunk.of_each(&|i| format!("subgroupBroadcast({name}_own{}, {}u)", i / self.lanes, i % self.lanes))
             };
             source.line(format!("let {name}_{} = {values};", chunk.index));
         }
@@ -108,7 +107,7 @@ impl Registers<'_> {
         for chunk in self.outputs(last) {
             let own = format!("own{last}");
             let target = |i| format!("targets[t_at + min({}, {end}u)]", plus(&own, i));
-            let mut values = chunk.of(chunk.indices().map(target));
+            let mut values = chunk.of_each(&target);
             if let Some(inside) = self.inside(last, chunk) {
                 values = format!("select({}(), {values}, {inside})", chunk.ty());
             }
@@ -157,12 +156,11 @@ impl Registers<'_> {
     /// weights as they are before the update.
     fn gradient(self, source: &mut Source, l: usize, units: Chunk) {
         let layer = &self.spec.layers[l];
-        let products = units.indices().map(|row| {
+        let mut upstream = units.of_each(&|row| {
             sum(self
                 .outputs(l)
                 .map(|chunk| chunk.dot(&weight("w", l, layer, row, chunk), &format!("d{l}_{}", chunk.index))))
         });
-        let mut upstream = units.of(products);
         if self.is_sharded(l) {
             upstream = format!("subgroup_sum{}({upstream})", units.width);
         } else if units.width == 1 {

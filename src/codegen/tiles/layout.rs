@@ -70,6 +70,7 @@ impl Layout {
 
     /// The uniform's members that reading needs, read before the loops: inside them, Mesa's software driver reads them again
     /// for each lane.
+    #[inline(never)]
     pub(super) fn constants(self, source: &mut Source, name: &str) {
         source.line(format!("let {name}_first = p.{name}_view.x{};", self.units()));
         source.line(format!("let {name}_stride = p.{name}_view.y{};", self.units()));
@@ -98,6 +99,7 @@ impl Layout {
 }
 
 /// The index of a row of an operand, from its number.
+#[inline(never)]
 pub(super) fn row_of(name: &str, number: &str) -> String {
     format!("{name}_first + {number} * {name}_stride")
 }

@@ -59,6 +59,7 @@ impl Tile {
     ///
     /// On a processor large tiles pay: reading a value costs more than a product, and the caches hold what registers do
     /// not. On a GPU a tile is what registers hold, and there must be many invocations.
+    #[inline(never)]
     pub fn choose(device: Device, kind: Kind, [rows, columns]: [u32; 2], terms: u32) -> Self {
         let is_cpu = device.is_cpu;
         let tiles =

@@ -75,16 +75,19 @@ impl Workgroup<'_> {
     }
 
     /// The index of a batch row's targets in their buffer.
+    #[inline(never)]
     fn targets_of(&self, row: &str) -> String {
         format!("targets_view.x + {} * targets_view.y", self.sample(row))
     }
 
     /// Values of the outputs, 0 past the last of them.
+    #[inline(never)]
     fn inside(&self, values: String, column: &str) -> String {
         if self.spec.head.keeps_zero() { values } else { self.inside_or(values, column, "") }
     }
 
     /// Values of the outputs, `other` past the last of them.
+    #[inline(never)]
     fn inside_or(&self, values: String, column: &str, other: &str) -> String {
         let outputs = self.spec.outputs();
         if outputs.is_multiple_of(4) {

@@ -212,6 +212,7 @@ impl Fit<'_> {
     }
 
     /// The most steps per dispatch, a power of two, if an invocation takes every sample of a batch.
+    #[inline(never)]
     fn most_steps(self, variant: Variant) -> Result<u32> {
         let fits = |&bit: &u32| self.iterations(1 << bit) <= LONGEST_LOOP.into();
         let most = (0..=LONGEST_LOOP.ilog2()).rev().find(fits);
@@ -219,6 +220,7 @@ impl Fit<'_> {
     }
 
     /// The loop iterations of `steps` steps, if an invocation takes every sample of a batch.
+    #[inline(never)]
     pub fn iterations(self, steps: u64) -> u64 {
         let samples = steps * u64::from(self.spec.batch_size);
         let walks = match (self.spec.shuffle, self.grows) {
