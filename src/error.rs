@@ -272,6 +272,10 @@ pub enum Error {
         right: &'static str,
     },
 
+    /// A queue that does not belong to the device: take both from one call of `wgpu::Adapter::request_device`.
+    #[error("Gpu::from_wgpu: the queue is another device's; pass the two that one call of request_device returned")]
+    OtherQueue,
+
     /// A name that cannot be used: no plan has it, or it is not a valid WGSL function name. The problem says which
     /// names are valid.
     #[error("{operation}: {name:?} {problem}")]

@@ -16,6 +16,7 @@ use std::time::Duration;
 pub(crate) use pipeline::{Kernel, Pipeline};
 pub(crate) use timestamps::PassTimer;
 use timestamps::Timestamps;
+pub(crate) use wait::Submission;
 use wait::with_buffers;
 
 use crate::error::{Error, Result};
@@ -87,7 +88,8 @@ impl Gpu {
     /// Uses the app's own device and queue.
     ///
     /// # Errors
-    /// [`Error::LimitTooLow`] if the device was requested with lower limits than the kernels need.
+    /// [`Error::LimitTooLow`] if the device was requested with lower limits than the kernels need, [`Error::OtherQueue`],
+    /// [`Error::DeviceLost`].
     pub fn from_wgpu(device: &wgpu::Device, queue: &wgpu::Queue) -> Result<Self> {
         let limits = device.limits();
         for (limit, needed, value) in REQUIRED_LIMITS {
@@ -108,7 +110,9 @@ impl Gpu {
             marker: OnceLock::new(),
             timestamps: OnceLock::new(),
         };
-        Ok(Gpu { shared: Arc::new(shared), wait_timeout: WAIT_TIMEOUT, is_cpu })
+        let gpu = Gpu { shared: Arc::new(shared), wait_timeout: WAIT_TIMEOUT, is_cpu };
+        gpu.check_queue()?;
+        Ok(gpu)
     }
 
     /// A handle to the same device with another timeout, for its waits and those of everything made from it; the

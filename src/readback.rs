@@ -22,6 +22,8 @@ pub(crate) struct Ring {
     slots: Vec<Slot>,
     /// The total steps of the recordings whose slots have arrived: the GPU must have done them.
     confirmed_steps: Arc<AtomicU64>,
+    /// The number of the next recording with a report.
+    recordings: AtomicU64,
     /// The GPU's step count in the latest report.
     seen_steps: u64,
 }
@@ -43,11 +45,17 @@ impl Slot {
 #[derive(Clone, Copy, Debug)]
 enum Status {
     Free,
-    Recorded,
-    /// The steps of the recording, and the time from the recording to the callback.
+    /// By the recording of this number.
+    Recorded(u64),
+    /// The number and the steps of the recording, and the time from the recording to the callback.
     Arrived {
+        number: u64,
         steps: u64,
         elapsed: Duration,
+    },
+    /// wgpu refused the recording's submission; whether the buffer is mapped, as wgpu does all the same.
+    Refused {
+        is_mapped: bool,
     },
     Failed,
 }
@@ -67,7 +75,13 @@ impl Ring {
             Ok(Slot { buffer, timer, status: Arc::new(Mutex::new(Status::Free)) })
         };
         let slots = std::iter::repeat_n(state, SLOTS).flatten().map(slot).collect::<Result<_>>()?;
-        Ok(Ring { gpu: gpu.clone(), slots, confirmed_steps: Arc::default(), seen_steps: 0 })
+        Ok(Ring {
+            gpu: gpu.clone(),
+            slots,
+            confirmed_steps: Arc::default(),
+            recordings: AtomicU64::new(0),
+            seen_steps: 0,
+        })
     }
 
     /// Records a pass of `steps` steps and, if a slot is free, a report of `state` after them.
@@ -90,7 +104,8 @@ impl Ring {
         if let Some(timer) = timer {
             timer.record(encoder, buffer, state.buffer().size());
         }
-        *lock(status) = Status::Recorded;
+        let number = self.recordings.fetch_add(1, Ordering::Relaxed);
+        *lock(status) = Status::Recorded(number);
         let report = PendingReport {
             status: Some(status.clone()),
             confirmed_steps: self.confirmed_steps.clone(),
@@ -113,7 +128,7 @@ impl Ring {
         for slot in &self.slots {
             let status = *slot.status();
             match status {
-                Status::Arrived { steps, elapsed } => {
+                Status::Arrived { steps, elapsed, .. } => {
                     let mut words = self.gpu.mapped_words(&slot.buffer)?;
                     slot.buffer.unmap();
                     *slot.status() = Status::Free;
@@ -133,8 +148,12 @@ impl Ring {
                     }
                 }
                 Status::Failed => return Err(self.gpu.mark_lost("a readback failed")),
-                Status::Recorded => idle = false,
-                Status::Free => {}
+                Status::Refused { is_mapped: true } => {
+                    slot.buffer.unmap();
+                    *slot.status() = Status::Free;
+                }
+                Status::Recorded(_) => idle = false,
+                Status::Free | Status::Refused { is_mapped: false } => {}
             }
         }
         if idle {
@@ -150,6 +169,26 @@ impl Ring {
     pub fn resume_at(&mut self, steps: u64) {
         self.confirmed_steps.store(steps, Ordering::Release);
         self.seen_steps = steps;
+    }
+
+    /// How many reports have been recorded.
+    pub fn recordings(&self) -> u64 {
+        self.recordings.load(Ordering::Relaxed)
+    }
+
+    /// Does not count the steps of the reports from this number on: their submission was refused.
+    pub fn refuse_since(&self, first: u64) {
+        for slot in &self.slots {
+            let mut status = slot.status();
+            *status = match *status {
+                Status::Recorded(number) if number >= first => Status::Refused { is_mapped: false },
+                Status::Arrived { number, steps, .. } if number >= first => {
+                    self.confirmed_steps.fetch_sub(steps, Ordering::AcqRel);
+                    Status::Refused { is_mapped: true }
+                }
+                other => other,
+            };
+        }
     }
 
     /// The steps that the GPU must have done by now.
@@ -194,11 +233,15 @@ struct PendingReport {
 impl PendingReport {
     fn arrive(mut self, mapped: bool) {
         let Some(status) = self.status.take() else { return };
-        let arrived = Status::Arrived { steps: self.steps, elapsed: self.recorded.elapsed() };
-        *lock(&status) = if mapped { arrived } else { Status::Failed };
-        if mapped {
-            self.confirmed_steps.fetch_add(self.steps, Ordering::AcqRel);
-        }
+        let mut status = lock(&status);
+        *status = match *status {
+            Status::Recorded(number) if mapped => {
+                self.confirmed_steps.fetch_add(self.steps, Ordering::AcqRel);
+                Status::Arrived { number, steps: self.steps, elapsed: self.recorded.elapsed() }
+            }
+            Status::Refused { .. } if mapped => Status::Refused { is_mapped: true },
+            _ => Status::Failed,
+        };
     }
 }
 

@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use crate::codegen::Work;
 use crate::data::Dataset;
 use crate::error::{Error, Result};
-use crate::gpu::{COMPILE_TIMEOUT_FACTOR, Gpu};
+use crate::gpu::{COMPILE_TIMEOUT_FACTOR, Gpu, Submission};
 use crate::kernels::TrainingState;
 use crate::network::Network;
 use crate::readback::{Ring, steps_dropped};
@@ -289,13 +289,16 @@ impl Trainer {
             return Ok(());
         }
         let mut submitted = first;
-        let mut in_flight: Option<(wgpu::SubmissionIndex, u64)> = None;
+        let mut in_flight: Option<(Submission, u64)> = None;
         let mut last_done = Instant::now();
         let gpu = self.gpu_for_a_wait();
         while submitted < last {
             // While the GPU works on one submission, the next is recorded.
             let steps = self.steps_per_submission.min(last - submitted);
-            let next = gpu.submit("wgrad train", &mut |encoder| self.record_steps(encoder, steps))?;
+            let first_report = self.ring.recordings();
+            let next = gpu
+                .submit("wgrad train", &mut |encoder| self.record_steps(encoder, steps))
+                .inspect_err(|_| self.ring.refuse_since(first_report))?;
             submitted += steps;
             let Some((submission, steps)) = in_flight.replace((next, steps)) else { continue };
             gpu.wait(&submission, || true)?;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use common::case::*;
 use common::*;
 use wgrad::reference::Order;
-use wgrad::{Dataset, Error, LossReport, Mlp, Network, Plan, TrainConfig, Trainer};
+use wgrad::{Dataset, Error, LossReport, Mlp, Network, Plan, Rows, TrainConfig, Trainer, wgpu};
 
 /// With the whole data set as one batch the gradient hardly changes from step to step, so each weight is rounded the
 /// same way thousands of times. Stored as f32, it may drift by ε/2 per step, 6e-5 after 1,000, however exact the
@@ -217,4 +217,29 @@ fn loss_reports_have_step_epoch_and_loss() {
     record(&mut trainer, 9);
     let report = trainer.read_loss().unwrap().unwrap();
     assert!(matches!(report, LossReport { step: 9, epoch: 2, .. }), "{report:?}");
+}
+
+/// A submission that wgpu refuses is told once, and its steps are not missed later.
+#[test]
+fn steps_of_a_refused_submission_are_not_counted() {
+    let gpu = gpu();
+    for plan in [Plan::Plain, Plan::Layered, Plan::Persistent] {
+        let buffer = gpu.device().create_buffer(&wgpu::BufferDescriptor {
+            label: Some("the app's buffer, still mapped"),
+            size: 4 * 16,
+            usage: wgpu::BufferUsages::STORAGE,
+            mapped_at_creation: true,
+        });
+        let network = Network::new(gpu, &xor_mlp(), 1).unwrap();
+        let data = Dataset::from_buffers(gpu, Rows::new(&buffer, 2).rows(4), Rows::new(&buffer, 2).rows(4)).unwrap();
+        let mut trainer = Trainer::new(&network, &data, TrainConfig { plan, ..Default::default() }).unwrap();
+        for _ in 0..2 {
+            let refused = trainer.train(3, |_| ()).unwrap_err();
+            assert!(matches!(refused, Error::Buffer { .. }), "{plan}: {refused}");
+        }
+        buffer.unmap();
+        assert_eq!(trainer.latest_loss(), Ok(None), "{plan}");
+        trainer.train(3, |_| ()).unwrap();
+        assert_eq!(trainer.read_loss().unwrap().unwrap().step, 12, "{plan}");
+    }
 }

@@ -3,22 +3,31 @@
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
 use super::{Gpu, values, words_as_bytes};
 use crate::error::{Error, Result};
 
-/// A wait is cut into slices of this length; between them it checks whether the device is lost.
-const WAIT_SLICE: Duration = Duration::from_millis(250);
+/// A wait first gives its turn to others for this long, which is as short as a sleep can be.
+const WITHOUT_SLEEP: Duration = Duration::from_micros(50);
+
+/// The longest sleep of a wait.
+const LONGEST_SLEEP: Duration = Duration::from_millis(1);
+
+/// A device that has had no work for so long has nothing left to tell.
+const IDLE: Duration = Duration::from_millis(100);
 
 /// Appended to every readback: proves that the GPU performed the copy.
 const MARKER: u32 = 0x7767_7264;
 
-/// The beginning of wgpu's message where another thread's poll overtook a wait.
-const OVERTAKEN: &str = "If the queue is empty, the current submission index";
-
 const DESTROYED: &str = "it was destroyed, or its driver gave up";
+
+/// A submission, and whether the GPU is done with it, as a poll of any thread found.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Submission {
+    is_done: Arc<AtomicBool>,
+}
 
 impl Gpu {
     /// Runs `action` and returns the error that wgpu reports for it, if any, instead of leaving it to the app's
@@ -83,63 +92,93 @@ impl Gpu {
     }
 
     /// Records into a new encoder and submits it.
-    pub(crate) fn submit(
-        &self,
-        label: &str,
-        record: &mut dyn FnMut(&mut wgpu::CommandEncoder),
-    ) -> Result<wgpu::SubmissionIndex> {
-        let submission = self.checked(label, || {
+    pub(crate) fn submit(&self, label: &str, record: &mut dyn FnMut(&mut wgpu::CommandEncoder)) -> Result<Submission> {
+        let submission = Submission::default();
+        let submitted = self.checked(label, || {
             let descriptor = wgpu::CommandEncoderDescriptor { label: Some(label) };
             let mut encoder = self.device().create_command_encoder(&descriptor);
+            let is_done = submission.is_done.clone();
             let commands = with_buffers(label, || {
                 record(&mut encoder);
+                encoder.on_submitted_work_done(move || is_done.store(true, Ordering::Release));
                 encoder.finish()
             })?;
-            Ok(self.queue().submit([commands]))
+            self.queue().submit([commands]);
+            Ok(())
         });
         // Only a buffer of the app can be wrong here: one mapped or destroyed since it was bound.
-        submission.and_then(|submission| submission).map_err(Error::into_buffer_error)
+        submitted.and_then(|submitted| submitted).map_err(Error::into_buffer_error)?;
+        Ok(submission)
     }
 
     /// Waits until `submission` is done and `arrived` returns true: another thread that polls the device may still be
     /// running the submission's callbacks.
-    pub(crate) fn wait(&self, submission: &wgpu::SubmissionIndex, arrived: impl Fn() -> bool) -> Result<()> {
+    ///
+    /// By polls with sleeps between them that grow to an eighth of the wait: wgpu 30's own wait panics where its time-out ends
+    /// just as another thread's poll notices the end of the work, and then loses that thread's callbacks (gfx-rs/wgpu pull
+    /// request 9958); and by OpenGL no other thread can do anything meanwhile.
+    pub(crate) fn wait(&self, submission: &Submission, arrived: impl Fn() -> bool) -> Result<()> {
         let start = Instant::now();
         loop {
-            let left = self.wait_timeout.saturating_sub(start.elapsed());
-            let slice = Some(left.min(WAIT_SLICE));
-            let poll = wgpu::PollType::Wait { submission_index: Some(submission.clone()), timeout: slice };
-            match self.poll(poll)? {
-                Ok(_) if arrived() => return Ok(()),
-                Ok(_) => std::thread::yield_now(),
-                Err(wgpu::PollError::Timeout) => self.check_lost()?,
-                Err(error) => return Err(Error::Refused { what: "a wait".to_owned(), reason: error.to_string() }),
+            self.poll_once()?;
+            if submission.is_done.load(Ordering::Acquire) && arrived() {
+                return Ok(());
             }
-            if left.is_zero() {
-                return Err(Error::Timeout { seconds: self.wait_timeout.as_secs_f64() });
-            }
+            self.pause(start.elapsed())?;
         }
     }
 
-    /// Runs the callbacks that are due, without waiting.
-    pub(crate) fn poll_once(&self) -> Result<()> {
-        self.check_lost()?;
-        // Without a wait there is no timeout: the only error is the loss that `poll` reports.
-        self.poll(wgpu::PollType::Poll).map(|_| ())
+    /// Refuses a queue of another device: a poll of a device runs the callbacks of its own queue alone.
+    pub(super) fn check_queue(&self) -> Result<()> {
+        let submission = Submission::default();
+        let is_done = submission.is_done.clone();
+        self.queue().on_submitted_work_done(move || is_done.store(true, Ordering::Release));
+        let start = Instant::now();
+        let mut last_busy = start;
+        loop {
+            let is_idle = self.poll_once()?;
+            if submission.is_done.load(Ordering::Acquire) {
+                return Ok(());
+            }
+            let now = Instant::now();
+            match is_idle {
+                // Longer than another thread that polls the device takes to run the callback.
+                true if now - last_busy > IDLE => return Err(Error::OtherQueue),
+                true => {}
+                false => last_busy = now,
+            }
+            self.pause(now - start)?;
+        }
     }
 
-    /// Polls, and turns wgpu's panic when the driver reports a lost device into an error. A panic of a callback of the
-    /// app is resumed.
-    fn poll(&self, poll: wgpu::PollType) -> Result<Result<wgpu::PollStatus, wgpu::PollError>> {
-        catch_unwind(AssertUnwindSafe(|| self.device().poll(poll))).or_else(|panic| {
-            self.detect_loss()?;
-            // wgpu 30 asserts this where a wait times out just as another thread's poll notices the end (gfx-rs/wgpu pull
-            // request 9958): all that the assertion follows was done, so that the next poll goes on.
-            match panic.downcast_ref::<String>() {
-                Some(message) if message.starts_with(OVERTAKEN) => Ok(Err(wgpu::PollError::Timeout)),
-                _ => resume_unwind(panic),
+    /// A wait's pause after it has waited for this long.
+    fn pause(&self, waited: Duration) -> Result<()> {
+        let left = self.wait_timeout.saturating_sub(waited);
+        if left.is_zero() {
+            return Err(Error::Timeout { seconds: self.wait_timeout.as_secs_f64() });
+        }
+        match waited < WITHOUT_SLEEP {
+            true => std::thread::yield_now(),
+            false => std::thread::sleep((waited / 8).min(LONGEST_SLEEP).min(left)),
+        }
+        Ok(())
+    }
+
+    /// Runs the callbacks that are due, without waiting; returns whether the queue has no work. Turns wgpu's panic when the driver reports a lost device into an error;
+    /// a panic of a callback of the app is resumed.
+    pub(crate) fn poll_once(&self) -> Result<bool> {
+        self.check_lost()?;
+        match catch_unwind(AssertUnwindSafe(|| self.device().poll(wgpu::PollType::Poll))) {
+            Ok(Ok(status)) => Ok(status.is_queue_empty()),
+            Ok(Err(error)) => {
+                self.detect_loss()?;
+                Err(Error::Refused { what: "a poll".to_owned(), reason: error.to_string() })
             }
-        })
+            Err(panic) => {
+                self.detect_loss()?;
+                resume_unwind(panic)
+            }
+        }
     }
 
     /// Records into a new encoder, submits it, waits, and reads a whole buffer of f32.
@@ -264,7 +303,7 @@ mod tests {
         device.destroy();
         let lost = Err(Error::DeviceLost { reason: DESTROYED.to_owned() });
         assert_eq!(gpu.wait(&submission, || true), lost);
-        assert_eq!(gpu.poll_once(), lost);
+        assert_eq!(gpu.poll_once().map(|_| ()), lost);
         assert_eq!(gpu.check_lost(), lost);
     }
 

@@ -221,3 +221,14 @@ fn reports_buffers_that_wgpu_refuses_in_wgpus_own_words() {
     let readable = Rows::from_slice(&elsewhere, 2, &[0.0; 8]).unwrap();
     assert_refused!(readable.read(&gpu), buffer!(BufferProblem::Refused { .. }), "readback", "of the same device");
 }
+
+#[test]
+fn refuses_the_queue_of_another_device() {
+    let [(device, queue), (other, other_queue)] = [(); 2].map(|()| wgpu::Device::noop(&Default::default()));
+    for device in [&device, &other] {
+        device.on_uncaptured_error(std::sync::Arc::new(|error| panic!("the app's handler was given {error}")));
+    }
+    assert!(Gpu::from_wgpu(&device, &queue).is_ok() && Gpu::from_wgpu(&other, &other_queue).is_ok());
+    assert_refused!(Gpu::from_wgpu(&device, &other_queue), Error::OtherQueue, "another device's", "request_device");
+    assert_refused!(Gpu::from_wgpu(&other, &queue), Error::OtherQueue, "Gpu::from_wgpu");
+}
