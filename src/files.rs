@@ -110,6 +110,22 @@ impl Network {
     /// [`Error::File`], [`Error::Malformed`]: the parameters are then unchanged. Those of
     /// [`Network::write_parameters`].
     pub fn restore(&self, path: impl AsRef<Path>) -> Result<()> {
+        self.restore_named(path, |name| name.to_owned())
+    }
+
+    /// Restores as [`Network::restore`] does, from a file that calls the tensors otherwise: `name_in_file` is given `0.weight`,
+    /// `0.bias`, `2.weight` and so on, and returns the name in the file.
+    ///
+    /// ```no_run
+    /// # let network: wgrad::Network = todo!();
+    /// // Of a model that torch.compile or DataParallel had wrapped.
+    /// network.restore_named("model.safetensors", |name| format!("module.{name}"))?;
+    /// # Ok::<(), wgrad::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`Network::restore`].
+    pub fn restore_named(&self, path: impl AsRef<Path>, name_in_file: impl Fn(&str) -> String) -> Result<()> {
         let bytes = read(path.as_ref())?;
         let contents = Contents::new(path.as_ref(), &bytes)?;
         if contents.is_from_wgrad() {
@@ -122,7 +138,7 @@ impl Network {
                 ));
             }
         }
-        self.write_parameters(&contents.parameters(self.mlp(), self.count())?)
+        self.write_parameters(&contents.parameters(self.mlp(), self.count(), &name_in_file)?)
     }
 }
 

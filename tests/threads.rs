@@ -20,7 +20,7 @@ fn eight_threads_wait_with_short_timeouts_while_the_app_polls() {
     }));
     let gpu = gpu();
     let input = [0.5, -0.25];
-    let expected = Network::new(&gpu, &xor_mlp(), 1).unwrap().predict(&input).unwrap();
+    let expected = Network::new(gpu, &xor_mlp(), 1).unwrap().predict(&input).unwrap();
     let end = Instant::now() + Duration::from_secs(1);
     let answers = AtomicU32::new(0);
     std::thread::scope(|scope| {

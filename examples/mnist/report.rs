@@ -1,12 +1,13 @@
 //! Formats answers and byte counts.
 
+use wgrad::class_of;
+
 /// The class with the highest output, and the three highest outputs.
 pub fn answer(outputs: &[f32]) -> String {
     let mut classes = (0..outputs.len()).collect::<Vec<_>>();
     classes.sort_by(|&a, &b| outputs[b].total_cmp(&outputs[a]));
     let best = classes.iter().take(3).map(|&class| format!("{class}: {:.3}", outputs[class]));
-    let first = classes.first().map(usize::to_string).unwrap_or_default();
-    format!("{first} (outputs {})", best.collect::<Vec<_>>().join(", "))
+    format!("{} (outputs {})", class_of(outputs), best.collect::<Vec<_>>().join(", "))
 }
 
 /// A byte count in B, KiB or MiB.
@@ -25,7 +26,8 @@ mod tests {
     #[test]
     fn an_answer_is_the_highest_output_and_shows_three_in_order() {
         assert_eq!(answer(&[0.1, 0.95, 0.02, 0.3]), "1 (outputs 1: 0.950, 3: 0.300, 0: 0.100)");
-        assert_eq!(answer(&[0.5]), "0 (outputs 0: 0.500)");
+        // The first of equal outputs, as Network::classify counts it: 0 and -0 are equal.
+        assert_eq!(answer(&[-0.0, 0.0]), "0 (outputs 1: 0.000, 0: -0.000)");
     }
 
     #[test]

@@ -16,6 +16,9 @@ use crate::mlp::Mlp;
 use crate::network::Network;
 use crate::trainer::{TrainConfig, Trainer};
 
+/// The most tensors that an error names.
+const MOST_NAMED: usize = 8;
+
 /// A file that was read: its tensors and metadata.
 pub(super) struct Contents<'a> {
     path: &'a Path,
@@ -144,8 +147,28 @@ impl<'a> Contents<'a> {
     }
 
     fn tensor(&self, name: &str) -> Result<TensorView<'_>> {
-        let tensor = self.tensors.tensor(name);
-        tensor.map_err(|error| self.malformed(format!("tensor {name}"), error, "that tensor"))
+        self.tensors.tensor(name).map_err(|_| {
+            let expected = format!("`{name}`; Network::restore_named takes files of other names");
+            self.malformed("the tensors", self.named(), expected)
+        })
+    }
+
+    /// The file's tensors in words, the first ones if they are many.
+    fn named(&self) -> String {
+        let mut names = self.tensors.names();
+        names.sort();
+        let more = names.len().saturating_sub(MOST_NAMED);
+        names.truncate(MOST_NAMED);
+        let shown = names.iter().map(|name| {
+            let shape = self.tensors.tensor(name).map(|tensor| format!("{:?}", tensor.shape()));
+            format!("`{name}` {}", shape.unwrap_or_default())
+        });
+        let shown = shown.collect::<Vec<_>>().join(", ");
+        match (shown.is_empty(), more) {
+            (true, _) => "none".to_owned(),
+            (_, 0) => shown,
+            _ => format!("{shown} and {more} more"),
+        }
     }
 
     /// The bytes of a tensor, which must have this type and shape.
@@ -168,12 +191,21 @@ impl<'a> Contents<'a> {
         Ok(values(&self.bytes(STATE, Dtype::U32, &[count, Trainer::STATE_WORDS])?))
     }
 
-    pub fn parameters(&self, mlp: &Mlp, count: usize) -> Result<Vec<f32>> {
+    /// The parameters, from the tensors that the file calls by these names.
+    pub fn parameters(&self, mlp: &Mlp, count: usize, name_in_file: &dyn Fn(&str) -> String) -> Result<Vec<f32>> {
+        let mut used = Vec::new();
+        let mut values = |name: String, shape: &[usize]| {
+            let name = name_in_file(&name);
+            let values = self.f32s(&name, shape)?;
+            self.check_finite(&name, shape, &values)?;
+            used.push(name);
+            Ok(values)
+        };
         let mut parameters = vec![0.0; count * mlp.parameter_count()];
         for (layer, [inputs, outputs], bias, start) in linear_layers(mlp) {
-            let weights = self.f32s(&format!("{layer}.weight"), &shape(count, &[outputs, inputs]))?;
+            let weights = values(format!("{layer}.weight"), &shape(count, &[outputs, inputs]))?;
             let biases = match bias {
-                true => self.f32s(&format!("{layer}.bias"), &shape(count, &[outputs]))?,
+                true => values(format!("{layer}.bias"), &shape(count, &[outputs]))?,
                 false => Vec::new(),
             };
             for (network, parameters) in parameters.chunks_exact_mut(mlp.parameter_count()).enumerate() {
@@ -186,17 +218,26 @@ impl<'a> Contents<'a> {
                 }
             }
         }
-        let expected = linear_layers(mlp).map(|(_, _, bias, _)| 1 + usize::from(bias)).sum::<usize>();
-        let found = self.tensors.names().iter().filter(|name| !name.starts_with("training.")).count();
-        if found != expected {
-            return Err(self.malformed("the tensors", format!("{found} of them"), format!("the {expected} of {mlp}")));
+        let is_other = |name: &&&str| !name.starts_with("training.") && !used.iter().any(|used| used == *name);
+        match self.tensors.names().iter().filter(is_other).min() {
+            Some(other) => {
+                Err(self.malformed("the tensors", format!("also `{other}`"), format!("only those of {mlp}")))
+            }
+            None => Ok(parameters),
         }
-        Ok(parameters)
+    }
+
+    fn check_finite(&self, name: &str, shape: &[usize], values: &[f32]) -> Result<()> {
+        let Some(at) = values.iter().position(|value| !value.is_finite()) else { return Ok(()) };
+        let mut rest = at;
+        let mut place = shape.iter().rev().map(|&size| (rest % size, rest /= size).0).collect::<Vec<_>>();
+        place.reverse();
+        Err(self.malformed(format!("tensor `{name}`"), format!("{} at {place:?}", values[at]), "finite numbers"))
     }
 
     pub fn network(&self, gpu: &Gpu) -> Result<Network> {
         let (mlp, count) = (self.mlp()?, self.count()?);
-        let parameters = self.parameters(&mlp, count)?;
+        let parameters = self.parameters(&mlp, count, &|name| name.to_owned())?;
         Network::population_from_parameters(gpu, &mlp, count, &parameters)
     }
 }
