@@ -9,8 +9,8 @@ use wgrad::{Dataset, Mlp, Network, Rows, TrainConfig, Trainer, wgpu};
 const WIDTH: u32 = 16;
 const POINTS: usize = 157;
 
-/// An app's shaders. The fragment shader writes four outputs, from `first` on, to the point's pixel; the compute shader
-/// writes all outputs to a buffer.
+/// An app's shaders. The fragment shader writes the bits of four outputs, from `first` on, to the point's pixel: OpenGL draws
+/// to no f32. The compute shader writes all outputs to a buffer.
 const SHADERS: &str = "
 @group(1) @binding(0) var<storage, read> points: array<f32>;
 @group(1) @binding(1) var<storage, read_write> answers: array<f32>;
@@ -30,7 +30,7 @@ fn vertex(@builtin(vertex_index) index: u32) -> @builtin(position) vec4<f32> {
 }
 
 @fragment
-fn fragment(@builtin(position) pixel: vec4<f32>) -> @location(0) vec4<f32> {
+fn fragment(@builtin(position) pixel: vec4<f32>) -> @location(0) vec4<u32> {
     let point = u32(pixel.y) * WIDTHu + u32(pixel.x);
     if point >= POINTSu {
         discard;
@@ -40,7 +40,7 @@ fn fragment(@builtin(position) pixel: vec4<f32>) -> @location(0) vec4<f32> {
     for (var i = first; i < min(first + 4u, OUTPUTSu); i++) {
         color[i - first] = y[i];
     }
-    return color;
+    return bitcast<vec4<u32>>(color);
 }
 
 @compute @workgroup_size(32)
@@ -117,7 +117,7 @@ impl App {
 
     /// What the fragment shader draws: four outputs per pixel, from `first` on.
     fn drawn(&self, first: usize) -> Vec<f32> {
-        let format = wgpu::TextureFormat::Rgba32Float;
+        let format = wgpu::TextureFormat::Rgba32Uint;
         let size =
             wgpu::Extent3d { width: WIDTH, height: POINTS.div_ceil(WIDTH as usize) as u32, depth_or_array_layers: 1 };
         let texture = gpu().device().create_texture(&wgpu::TextureDescriptor {
@@ -133,6 +133,8 @@ impl App {
         let pipeline = self.render_pipeline(format, first);
         let groups = self.bind([1, 2].map(|group| pipeline.get_bind_group_layout(group)), None);
         let view = texture.create_view(&Default::default());
+        let poison = f64::from(POISON);
+        let poison = wgpu::Color { r: poison, g: poison, b: poison, a: poison };
         let picture = buffer_of(gpu(), &vec![POISON; (size.width * size.height * 4) as usize]);
         submit(gpu(), |encoder| {
             let mut pass = encoder.begin_render_pass(&wgpu::RenderPassDescriptor {
@@ -140,11 +142,8 @@ impl App {
                     view: &view,
                     depth_slice: None,
                     resolve_target: None,
-                    // A pixel that is not drawn stays white, and the comparison finds it.
-                    ops: wgpu::Operations {
-                        load: wgpu::LoadOp::Clear(wgpu::Color::WHITE),
-                        store: wgpu::StoreOp::Store,
-                    },
+                    // A pixel that is not drawn stays NaN, and the comparison finds it.
+                    ops: wgpu::Operations { load: wgpu::LoadOp::Clear(poison), store: wgpu::StoreOp::Store },
                 })],
                 ..Default::default()
             });
