@@ -46,7 +46,7 @@ fn loss(
             let target_value = t[at(p.t_view, row, output)];
             let output_value = loss_output1(pre_activation);
             addends[invocation] = loss_terms1(output_value, target_value);
-            gradient = loss_gradient1(pre_activation, output_value, target_value);
+            gradient = loss_gradient1(1.0, pre_activation, output_value, target_value);
         }
         d_z[at(p.d_z_view, row, output)] = gradient;
     }

@@ -43,7 +43,7 @@ fn row_loss(
             let pre_activation = z[at(p.z_view, row, i)];
             let target_value = target_of(row, i);
             loss += loss_terms1(pre_activation, target_value, statistics);
-            d_z[at(p.d_z_view, row, i)] = loss_gradient1(pre_activation, pre_activation, target_value, statistics);
+            d_z[at(p.d_z_view, row, i)] = loss_gradient1(1.0, pre_activation, pre_activation, target_value, statistics);
         }
     } else if row < p.rows {
         for (var i = 0u; i < p.outputs; i++) {

@@ -113,8 +113,8 @@ impl Head {
             let derivative = derivative.map_or(String::new(), |derivative| format!(" * {derivative}"));
             source.lines(&[
                 "",
-                &format!("fn loss_gradient{width}(z: {ty}, y: {ty}, t: {ty}{statistics}) -> {ty} {{"),
-                &format!("return {factor}{name}_derivative{width}(y, t{derivative_arguments}){derivative};"),
+                &format!("fn loss_gradient{width}(rate: f32, z: {ty}, y: {ty}, t: {ty}{statistics}) -> {ty} {{"),
+                &format!("return rate * {factor}{name}_derivative{width}(y, t{derivative_arguments}){derivative};"),
                 "}",
             ]);
         }
@@ -131,10 +131,11 @@ impl Head {
         format!("loss_terms{width}({y}, {t}{})", self.statistics())
     }
 
-    /// The expression of a vector of the gradient with respect to pre-activations `z`.
+    /// The expression of a vector of the gradient with respect to pre-activations `z`, times a rate: the loss's own derivative is
+    /// multiplied by it first, while the activation's is not known yet.
     #[inline(never)]
-    pub(super) fn gradient(self, width: u32, [z, y]: [&str; 2], t: &str) -> String {
-        format!("loss_gradient{width}({z}, {y}, {t}{})", self.statistics())
+    pub(super) fn gradient(self, width: u32, rate: &str, [z, y]: [&str; 2], t: &str) -> String {
+        format!("loss_gradient{width}({rate}, {z}, {y}, {t}{})", self.statistics())
     }
 
     fn statistics(self) -> &'static str {

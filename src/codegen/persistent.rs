@@ -256,9 +256,9 @@ pub(super) fn head(
     source.line("");
     source.comment(&["backward, by the weights as they are before the update"]);
     for chunk in chunks {
-        let gradient = head.gradient(chunk.width, [&z(chunk), &y(chunk)], &targets(chunk));
+        let gradient = head.gradient(chunk.width, rate, [&z(chunk), &y(chunk)], &targets(chunk));
         let gradient = masked(chunk, gradient, "");
-        source.line(format!("let d{last}_{} = {rate}{gradient};", chunk.index));
+        source.line(format!("let d{last}_{} = {gradient};", chunk.index));
     }
 }
 

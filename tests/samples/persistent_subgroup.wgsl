@@ -80,8 +80,8 @@ fn loss_terms1(y: f32, t: f32) -> f32 {
     return squared_error_value1(y, t);
 }
 
-fn loss_gradient1(z: f32, y: f32, t: f32) -> f32 {
-    return squared_error_derivative1(y, t) * sigmoid_derivative1(y);
+fn loss_gradient1(rate: f32, z: f32, y: f32, t: f32) -> f32 {
+    return rate * squared_error_derivative1(y, t) * sigmoid_derivative1(y);
 }
 
 fn read2(index: u32) -> vec2<f32> {
@@ -160,7 +160,7 @@ fn persistent(
         let loss = LOSS_FACTOR * (e_0);
 
         // backward, by the weights as they are before the update
-        let d1_0 = learning_rate * loss_gradient1(z1_0, y1_0, t_0);
+        let d1_0 = loss_gradient1(learning_rate, z1_0, y1_0, t_0);
 
         let d0_0 = vec2<f32>(w1_0_0 * d1_0, w1_1_0 * d1_0) * sigmoid_derivative2(y0_0);
 

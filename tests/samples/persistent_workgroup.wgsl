@@ -71,8 +71,8 @@ fn loss_terms4(y: vec4<f32>, t: vec4<f32>) -> vec4<f32> {
     return squared_error_value4(y, t);
 }
 
-fn loss_gradient4(z: vec4<f32>, y: vec4<f32>, t: vec4<f32>) -> vec4<f32> {
-    return squared_error_derivative4(y, t) * sigmoid_derivative4(y);
+fn loss_gradient4(rate: f32, z: vec4<f32>, y: vec4<f32>, t: vec4<f32>) -> vec4<f32> {
+    return rate * squared_error_derivative4(y, t) * sigmoid_derivative4(y);
 }
 
 // Four of the `width` values from `offset` on; 0 for those past the end.
@@ -225,7 +225,7 @@ fn persistent(
                 let t = read_targets(offset, column, 1u);
                 let y = loss_output4(z_0);
                 loss += dot(select(vec4<f32>(), loss_terms4(y, t), 4u * column + vec4(0u, 1u, 2u, 3u) < vec4(1u)), vec4<f32>(1.0));
-                d_0 = rate * select(vec4<f32>(), loss_gradient4(z_0, y, t), 4u * column + vec4(0u, 1u, 2u, 3u) < vec4(1u));
+                d_0 = select(vec4<f32>(), loss_gradient4(rate, z_0, y, t), 4u * column + vec4(0u, 1u, 2u, 3u) < vec4(1u));
             }
             d1[row] = d_0;
             let z_1 = sum_1;
@@ -235,7 +235,7 @@ fn persistent(
                 let t = read_targets(offset, column, 1u);
                 let y = loss_output4(z_1);
                 loss += dot(select(vec4<f32>(), loss_terms4(y, t), 4u * column + vec4(0u, 1u, 2u, 3u) < vec4(1u)), vec4<f32>(1.0));
-                d_1 = rate * select(vec4<f32>(), loss_gradient4(z_1, y, t), 4u * column + vec4(0u, 1u, 2u, 3u) < vec4(1u));
+                d_1 = select(vec4<f32>(), loss_gradient4(rate, z_1, y, t), 4u * column + vec4(0u, 1u, 2u, 3u) < vec4(1u));
             }
             d1[row + 1u] = d_1;
             partial_losses[tile] = LOSS_FACTOR * loss;

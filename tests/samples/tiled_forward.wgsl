@@ -67,8 +67,8 @@ fn loss_terms4(y: vec4<f32>, t: vec4<f32>) -> vec4<f32> {
     return squared_error_value4(y, t);
 }
 
-fn loss_gradient4(z: vec4<f32>, y: vec4<f32>, t: vec4<f32>) -> vec4<f32> {
-    return squared_error_derivative4(y, t) * sigmoid_derivative4(y);
+fn loss_gradient4(rate: f32, z: vec4<f32>, y: vec4<f32>, t: vec4<f32>) -> vec4<f32> {
+    return rate * squared_error_derivative4(y, t) * sigmoid_derivative4(y);
 }
 
 // The samples of the tiles' rows.
@@ -181,7 +181,7 @@ fn tiled_forward(@builtin(workgroup_id) id: vec3<u32>, @builtin(local_invocation
             let output = loss_output4(sum);
             let terms = select(vec4(0.0), loss_terms4(output, target_values), counts);
             loss += dot(terms, vec4(1.0));
-            let gradient = select(vec4(0.0), loss_gradient4(sum, output, target_values), counts);
+            let gradient = select(vec4(0.0), loss_gradient4(1.0, sum, output, target_values), counts);
             write_y(y_first + row * y_stride, chunk, outputs, gradient);
         }
     }

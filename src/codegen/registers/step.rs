@@ -13,7 +13,7 @@ impl Registers<'_> {
         let spec = self.spec;
         begin_descent(source, spec);
         if spec.batch_size == 1 {
-            self.sample(source, "batch.position", if spec.folds_rate() { "learning_rate * " } else { "" });
+            self.sample(source, "batch.position", if spec.folds_rate() { "learning_rate" } else { "1.0" });
             source.line("losses = add_loss(losses, batch, samples, loss);");
         } else {
             self.whole_batch(source);
@@ -32,7 +32,7 @@ impl Registers<'_> {
                 false => "let share = 1.0 / f32(batch.rows);",
             });
         }
-        let rate = if folds { "rate * " } else { "" };
+        let rate = if folds { "rate" } else { "1.0" };
         let sample = |source: &mut Source, position: &str| self.sample(source, position, rate);
         let prefix = batch(source, self.spec, &sums, &sample);
         for (Weights { name, kept, chunk, .. }, (gradient, _)) in weights.iter().zip(&sums) {

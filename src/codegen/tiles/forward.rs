@@ -330,7 +330,7 @@ impl Forward {
                 "let target_values = select(vec4(t_scale.y), vec4(t_scale.x), columns == vec4(own));",
             ]),
         }
-        let gradient = head.gradient(4, ["sum", "output"], "target_values");
+        let gradient = head.gradient(4, "1.0", ["sum", "output"], "target_values");
         source.lines(&[
             "let counts = columns < vec4(select(0u, outputs, row < batch_rows));",
             &format!("let output = {};", head.output(4, "sum")),

@@ -25,8 +25,8 @@ impl Workgroup<'_> {
         let terms = self.inside(spec.head.terms(4, "y", "t"), "column");
         self.line(format!("loss += dot({terms}, vec4<f32>(1.0));"));
         if spec.trains() {
-            let gradient = self.inside(spec.head.gradient(4, [&z, "y"], "t"), "column");
-            self.line(format!("d_{r} = rate * {gradient};"));
+            let gradient = self.inside(spec.head.gradient(4, "rate", [&z, "y"], "t"), "column");
+            self.line(format!("d_{r} = {gradient};"));
         }
         self.line("}");
         if spec.trains() {
@@ -68,8 +68,8 @@ impl Workgroup<'_> {
             &format!("loss += dot({}, vec4<f32>(1.0));", self.inside(spec.head.terms(4, "z", "t"), "i")),
         ]);
         if spec.trains() {
-            let gradient = self.inside(spec.head.gradient(4, ["z", "z"], "t"), "i");
-            self.line(format!("{z} = select(vec4<f32>(), rate * {gradient}, row < batch.rows);"));
+            let gradient = self.inside(spec.head.gradient(4, "rate", ["z", "z"], "t"), "i");
+            self.line(format!("{z} = select(vec4<f32>(), {gradient}, row < batch.rows);"));
         }
         self.source.lines(&["}", "partial_losses[row] = select(0.0, LOSS_FACTOR * loss, row < batch.rows);", "}"]);
     }
