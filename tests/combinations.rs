@@ -159,9 +159,12 @@ impl Combination {
             let difference = relative_l2(&found, &weights);
             let report = trainer.read_loss().unwrap().unwrap();
             let difference_of_loss = (f64::from(report.loss) - loss).abs() / loss.abs();
-            if !(difference <= bound && difference_of_loss <= bound_of_loss) {
+            let [holds, loss_holds] = [difference <= bound, difference_of_loss <= bound_of_loss];
+            if !(holds && loss_holds) {
                 let astray = self.sensitivity(&weights, loss);
-                [bound, bound_of_loss] = astray.map(|astray| (10.0 * astray).max(1e-5));
+                // Each only where it is needed.
+                bound = if holds { bound } else { bound.max(10.0 * astray[0]) };
+                bound_of_loss = if loss_holds { bound_of_loss } else { bound_of_loss.max(10.0 * astray[1]) };
                 say(&format!(
                     "{what}: weights differ by {difference:.1e}, the loss by {difference_of_loss:.1e}; one rounding more or less \
                      leads {:.1e} and {:.1e} astray",
@@ -199,14 +202,15 @@ fn check(combinations: &[Combination]) -> usize {
 #[test]
 fn a_sample_of_the_combinations_trains_as_the_reference_does() {
     let all = combinations();
+    assert_eq!(all.len(), (Activation::ALL.len() - 1) * 8 * 6);
     for loss in Loss::ALL {
         assert!(heads().iter().any(|(of, _)| of.name() == loss.name()), "{loss}");
     }
     for optimizer in Optimizer::ALL {
         assert!(descents().iter().any(|descent| descent.optimizer.name() == optimizer.name()), "{optimizer}");
     }
-    // A step that has no factor in common with the lengths of the tables, so that each entry comes several times.
-    let sample = all.into_iter().step_by(47).collect::<Vec<_>>();
+    // By this step each hidden activation, loss and optimizer comes, and nearly each loss with both of its last activations.
+    let sample = all.into_iter().step_by(31).collect::<Vec<_>>();
     let trained = check(&sample);
     assert!(trained >= sample.len() * if has_subgroups() { 5 } else { 4 }, "{trained}");
 }

@@ -1,11 +1,11 @@
-//! The tables of activations and losses: their derivatives agree with central differences, each loss of probabilities is that of
-//! the logits, and an entry's text names it.
+//! The tables of activations, losses and optimizers: their derivatives agree with central differences, each loss of probabilities
+//! is that of the logits, optimizers take the steps of their formulas, and an entry's text names it.
 
 mod common;
 
 use common::{normal, uniform};
-use wgrad::reference::{self, Matrix};
-use wgrad::{Activation, Error, Loss};
+use wgrad::reference::{self, Descent, Matrix};
+use wgrad::{Activation, Error, Loss, Optimizer};
 
 const ROWS: usize = 50;
 const OUTPUTS: usize = 4;
@@ -225,6 +225,37 @@ fn logits_far_apart_have_a_finite_loss() {
         let cross_entropy = Loss::CrossEntropy { label_smoothing: 0.0 };
         let (loss, d_z) = reference::loss(cross_entropy, Activation::Identity, &z, &t).unwrap();
         assert_eq!((loss, d_z.as_slice()), (2.0 * largest, &[1.0, -1.0][..]));
+    }
+}
+
+/// The weight 1 after a step by the gradient 0.5 and one by -0.25, at the rate 0.1: the formulas written out.
+#[test]
+fn optimizers_take_these_steps() {
+    let (beta1, beta2, epsilon) = (0.8, 0.9, 1e-3);
+    let adam = |decay: f64| {
+        let first = 1.0 - decay - 0.1 * (0.2 * 0.5 / 0.2) / ((0.1f64 * 0.25 / 0.1).sqrt() + 1e-3);
+        let (m, v) = (0.8 * 0.2 * 0.5 + 0.2 * -0.25, 0.9f64 * 0.1 * 0.25 + 0.1 * 0.0625);
+        let second = (1.0 - decay) * first - 0.1 * (m / (1.0 - 0.64)) / ((v / (1.0 - 0.81)).sqrt() + 1e-3);
+        [first, second]
+    };
+    for (optimizer, weight_decay, expected) in [
+        (Optimizer::Sgd, 0.0, [0.95, 0.975]),
+        (Optimizer::Sgd, 0.2, [0.93, 0.9364]),
+        // The moments 0.5 and 0.2.
+        (Optimizer::momentum(0.9), 0.0, [0.95, 0.93]),
+        (Optimizer::nesterov(0.9), 0.0, [1.0 - 0.1 * (0.5 + 0.9 * 0.5), 0.905 - 0.1 * (-0.25 + 0.9 * 0.2)]),
+        (Optimizer::Adam { beta1, beta2, epsilon }, 0.0, adam(0.0)),
+        (Optimizer::AdamW { beta1, beta2, epsilon }, 0.2, adam(0.1 * 0.2)),
+    ] {
+        let mut descent = Descent::new(optimizer, 0.1);
+        descent.weight_decay = weight_decay;
+        let first = descent.step(&[1.0], &[0.5]).unwrap()[0];
+        let second = descent.step(&[first], &[-0.25]).unwrap()[0];
+        let differences = [first - expected[0], second - expected[1]].map(f64::abs);
+        assert!(
+            differences.iter().all(|&difference| difference < 1e-12),
+            "{optimizer}: {first}, {second}, {expected:?}"
+        );
     }
 }
 

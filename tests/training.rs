@@ -7,7 +7,7 @@ use std::time::Duration;
 use common::case::*;
 use common::*;
 use wgrad::reference::Order;
-use wgrad::{Dataset, Error, LossReport, Mlp, Network, Plan, Rows, TrainConfig, Trainer, wgpu};
+use wgrad::{Dataset, Error, LossReport, Mlp, Network, Optimizer, Plan, Rows, TrainConfig, Trainer, wgpu};
 
 /// With the whole data set as one batch the gradient hardly changes from step to step, so each weight is rounded the
 /// same way thousands of times. Stored as f32, it may drift by ε/2 per step, 6e-5 after 1,000, however exact the
@@ -241,5 +241,30 @@ fn steps_of_a_refused_submission_are_not_counted() {
         assert_eq!(trainer.latest_loss(), Ok(None), "{plan}");
         trainer.train(3, |_| ()).unwrap();
         assert_eq!(trainer.read_loss().unwrap().unwrap().step, 12, "{plan}");
+    }
+}
+
+#[test]
+fn clipped_gradients_train_as_the_reference_does() {
+    let (inputs, targets) = (XOR_INPUTS.concat(), XOR_TARGETS.concat());
+    let order = Order { samples: 4, batch_size: 1, shuffle: None };
+    for (plan, optimizer) in [Plan::Plain, Plan::Layered].into_iter().zip([Optimizer::Sgd, Optimizer::momentum(0.9)]) {
+        let clipped = TrainConfig { plan, optimizer, clip_norm: Some(0.05), learning_rate: 0.3, ..Default::default() };
+        let reference = |config: &TrainConfig| {
+            let training = reference_training(&xor_mlp(), 1, (&inputs, &targets), order, config.learning_rate);
+            let mut training = training.with_descent(descent_of(&xor_mlp(), config));
+            training.train_steps(200).unwrap();
+            training.network.parameters()
+        };
+        let expected = reference(&clipped);
+        let unclipped = reference(&TrainConfig { clip_norm: None, ..clipped.clone() });
+        let unclipped = unclipped.iter().map(|&w| w as f32).collect::<Vec<_>>();
+        assert!(relative_l2(&unclipped, &expected) > 0.01, "clipping changes nothing here");
+
+        let network = Network::new(gpu(), &xor_mlp(), 1).unwrap();
+        let data = Dataset::new(gpu(), &XOR_INPUTS, &XOR_TARGETS).unwrap();
+        let mut trainer = Trainer::new(&network, &data, clipped).unwrap();
+        record(&mut trainer, 200);
+        assert_l2(&format!("{plan}, {optimizer}"), &network.read_parameters().unwrap(), &expected, 1e-5);
     }
 }
