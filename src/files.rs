@@ -118,7 +118,7 @@ impl Network {
     ///
     /// ```no_run
     /// # let network: wgrad::Network = todo!();
-    /// // Of a model that torch.compile or DataParallel had wrapped.
+    /// // Of a model that DataParallel had wrapped; after torch.compile the prefix is `_orig_mod.`.
     /// network.restore_named("model.safetensors", |name| format!("module.{name}"))?;
     /// # Ok::<(), wgrad::Error>(())
     /// ```

@@ -44,14 +44,18 @@ impl Descent {
 
     /// The functions of the tables that these call, for vectors of these widths.
     pub(super) fn calls(&self, widths: &[u32]) -> Vec<Call> {
-        let (_, warm_up, decay) = self.schedule.functions();
-        let scalars = warm_up.into_iter().chain(decay).map(|function| function.name);
-        let scalars = scalars.chain((!self.betas().is_empty()).then_some("one_minus_power"));
-        let average = self.average.map(|_| "average");
-        let vectors = [self.optimizer.formula().name].into_iter().chain(average);
         let call = |name: &str, width: u32| Call { name: name.to_owned(), width };
-        let vectors = vectors.flat_map(|name| widths.iter().map(move |&width| call(name, width)));
-        scalars.map(|name| call(name, 1)).chain(vectors).collect()
+        let (_, warm_up, decay) = self.schedule.functions();
+        let mut calls = Vec::new();
+        calls.extend([warm_up, decay].into_iter().flatten().map(|function| call(function.name, 1)));
+        if !self.betas().is_empty() {
+            calls.push(call("one_minus_power", 1));
+        }
+        let vectors = [Some(self.optimizer.formula().name), self.average.map(|_| "average")];
+        for name in vectors.into_iter().flatten() {
+            calls.extend(widths.iter().map(|&width| call(name, width)));
+        }
+        calls
     }
 
     /// Writes the functions for vectors of these widths, after those that they call.
@@ -122,12 +126,12 @@ impl Descent {
             source.line("*w -= descent.rate * descent.decay * *w;");
         }
         let optimizer_betas = self.optimizer.betas().len();
-        let scalars = ["rate".to_owned()].into_iter().chain((0..optimizer_betas).map(|i| format!("c{i}")));
-        let scalars = scalars.map(|member| format!("{ty}(descent.{member})"));
-        let constants = self.optimizer.constants().into_iter().map(|value| constant(value, width));
-        let pointers = ["w"].into_iter().chain(formula.moments.iter().copied()).map(str::to_owned);
-        let arguments = pointers.chain([gradient.to_owned()]).chain(scalars).chain(constants);
-        source.line(format!("{}{width}({});", formula.name, arguments.collect::<Vec<_>>().join(", ")));
+        let mut arguments = vec!["w".to_owned()];
+        arguments.extend(formula.moments.iter().map(|&moment| moment.to_owned()));
+        arguments.extend([gradient.to_owned(), format!("{ty}(descent.rate)")]);
+        arguments.extend((0..optimizer_betas).map(|i| format!("{ty}(descent.c{i})")));
+        arguments.extend(self.optimizer.constants().into_iter().map(|value| constant(value, width)));
+        source.line(format!("{}{width}({});", formula.name, arguments.join(", ")));
         if let Some(factor) = self.average {
             let rest = 1.0 - factor;
             let share = format!("{ty}(descent.c{optimizer_betas} * {})", constant(rest, 1));

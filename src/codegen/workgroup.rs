@@ -69,7 +69,6 @@ struct Workgroup<'a> {
 }
 
 impl Workgroup<'_> {
-    #[inline(never)]
     fn line(&mut self, line: impl AsRef<str>) {
         self.source.line(line);
     }

@@ -15,7 +15,8 @@ const WITHOUT_SLEEP: Duration = Duration::from_micros(50);
 /// The longest sleep of a wait.
 const LONGEST_SLEEP: Duration = Duration::from_millis(1);
 
-/// A device that has had no work for so long has nothing left to tell.
+/// After this long without work a device has nothing left to tell: it is longer than another thread that polls takes to run a
+/// callback.
 const IDLE: Duration = Duration::from_millis(100);
 
 /// Appended to every readback: proves that the GPU performed the copy.
@@ -27,6 +28,18 @@ const DESTROYED: &str = "it was destroyed, or its driver gave up";
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Submission {
     is_done: Arc<AtomicBool>,
+}
+
+impl Submission {
+    /// For wgpu to call when the work is done.
+    fn callback(&self) -> impl FnOnce() + Send + use<> {
+        let is_done = self.is_done.clone();
+        move || is_done.store(true, Ordering::Release)
+    }
+
+    fn is_done(&self) -> bool {
+        self.is_done.load(Ordering::Acquire)
+    }
 }
 
 impl Gpu {
@@ -45,14 +58,10 @@ impl Gpu {
         Ok(self.push_error_scopes())
     }
 
+    /// The error of wgpu since the check began, if any.
     #[inline(never)]
     fn end_check(&self, what: &str, scopes: [wgpu::ErrorScopeGuard; 3]) -> Result<()> {
-        self.check_error(what, pop_error_scopes(scopes))
-    }
-
-    /// Converts an error of wgpu.
-    fn check_error(&self, what: &str, error: Option<wgpu::Error>) -> Result<()> {
-        match error {
+        match pop_error_scopes(scopes) {
             None => Ok(()),
             Some(wgpu::Error::OutOfMemory { .. }) => Err(Error::OutOfMemory { what: what.to_owned() }),
             Some(error) => {
@@ -97,10 +106,9 @@ impl Gpu {
         let submitted = self.checked(label, || {
             let descriptor = wgpu::CommandEncoderDescriptor { label: Some(label) };
             let mut encoder = self.device().create_command_encoder(&descriptor);
-            let is_done = submission.is_done.clone();
             let commands = with_buffers(label, || {
                 record(&mut encoder);
-                encoder.on_submitted_work_done(move || is_done.store(true, Ordering::Release));
+                encoder.on_submitted_work_done(submission.callback());
                 encoder.finish()
             })?;
             self.queue().submit([commands]);
@@ -121,7 +129,7 @@ impl Gpu {
         let start = Instant::now();
         loop {
             self.poll_once()?;
-            if submission.is_done.load(Ordering::Acquire) && arrived() {
+            if submission.is_done() && arrived() {
                 return Ok(());
             }
             self.pause(start.elapsed())?;
@@ -131,21 +139,19 @@ impl Gpu {
     /// Refuses a queue of another device: a poll of a device runs the callbacks of its own queue alone.
     pub(super) fn check_queue(&self) -> Result<()> {
         let submission = Submission::default();
-        let is_done = submission.is_done.clone();
-        self.queue().on_submitted_work_done(move || is_done.store(true, Ordering::Release));
+        self.queue().on_submitted_work_done(submission.callback());
         let start = Instant::now();
         let mut last_busy = start;
         loop {
             let is_idle = self.poll_once()?;
-            if submission.is_done.load(Ordering::Acquire) {
+            if submission.is_done() {
                 return Ok(());
             }
             let now = Instant::now();
-            match is_idle {
-                // Longer than another thread that polls the device takes to run the callback.
-                true if now - last_busy > IDLE => return Err(Error::OtherQueue),
-                true => {}
-                false => last_busy = now,
+            if !is_idle {
+                last_busy = now;
+            } else if now - last_busy > IDLE {
+                return Err(Error::OtherQueue);
             }
             self.pause(now - start)?;
         }
@@ -164,8 +170,8 @@ impl Gpu {
         Ok(())
     }
 
-    /// Runs the callbacks that are due, without waiting; returns whether the queue has no work. Turns wgpu's panic when the driver reports a lost device into an error;
-    /// a panic of a callback of the app is resumed.
+    /// Runs the callbacks that are due, without waiting; returns whether the queue has no work. Turns wgpu's panic when the
+    /// driver reports a lost device into an error; a panic of a callback of the app is resumed.
     pub(crate) fn poll_once(&self) -> Result<bool> {
         self.check_lost()?;
         match catch_unwind(AssertUnwindSafe(|| self.device().poll(wgpu::PollType::Poll))) {
@@ -245,6 +251,7 @@ impl Gpu {
 }
 
 /// The first error since the scopes were pushed.
+#[inline(never)]
 fn pop_error_scopes(scopes: [wgpu::ErrorScopeGuard; 3]) -> Option<wgpu::Error> {
     // Scopes are popped in reverse order. On native platforms, the error is available immediately.
     let errors = scopes.into_iter().rev().map(|scope| pollster::block_on(scope.pop())).collect::<Vec<_>>();
@@ -256,6 +263,7 @@ const MAPPED: u8 = 1;
 const NOT_MAPPED: u8 = 2;
 
 /// Runs what takes buffers of the app: wgpu panics for some buffers of another instance.
+#[inline(never)]
 pub(super) fn with_buffers<T>(what: &str, action: impl FnOnce() -> T) -> Result<T> {
     let refused = |panic: Box<dyn Any + Send>| Error::Refused {
         what: what.to_owned(),

@@ -30,7 +30,6 @@ pub(super) fn columns(width: u32) -> u32 {
 }
 
 /// A variable of workgroup memory: its name, its type, and its bytes.
-#[inline(never)]
 pub(super) fn memory(spec: &PersistentSpec) -> Vec<(String, String, u64)> {
     let matrix = |name: String, rows: u32, width: u32| {
         let count = u64::from(rows) * u64::from(columns(width));
@@ -65,7 +64,6 @@ pub(super) fn memory(spec: &PersistentSpec) -> Vec<(String, String, u64)> {
 }
 
 /// The bytes of workgroup memory, each variable at a multiple of 16.
-#[inline(never)]
 pub(crate) fn bytes(spec: &PersistentSpec) -> u64 {
     memory(spec).iter().map(|(.., bytes)| bytes.next_multiple_of(16)).sum()
 }
@@ -83,7 +81,6 @@ pub(super) fn partial_losses(spec: &PersistentSpec) -> u32 {
 }
 
 /// The most invocations that any phase of a step has work for.
-#[inline(never)]
 pub(crate) fn widest_phase(spec: &PersistentSpec) -> u32 {
     let products = spec.layers.iter().map(|layer| columns(layer.inputs) * columns(layer.outputs));
     let activations = spec.layers.iter().map(|layer| tiles(spec, layer.outputs));
