@@ -14,7 +14,7 @@ use clap::Parser;
 use flate2::Compression;
 use flate2::bufread::MultiGzDecoder;
 use flate2::write::GzEncoder;
-use wgrad::datasets::{Header, LabelColumn, LabelledImages, Table};
+use wgrad::datasets::{LabelColumn, LabelledImages};
 
 use crate::common::{Outcome, median};
 
@@ -57,11 +57,7 @@ fn run(options: &Options) -> Outcome {
         true => Ok(()),
         false => Err("other images were read than were written"),
     };
-    measure(options, "CSV, as images", csv, || Ok(check(LabelledImages::from_csv(csv, LabelColumn::First, |_| ())?)?))?;
-    measure(options, "CSV, as a table", csv, || match Table::from_csv(csv, Header::No, |_| ())?.rows() {
-        rows if rows == classes.len() => Ok(()),
-        rows => Err(format!("{rows} rows were read"))?,
-    })?;
+    measure(options, "CSV", csv, || Ok(check(LabelledImages::from_csv(csv, LabelColumn::First, |_| ())?)?))?;
     measure(options, "IDX", images, || Ok(check(LabelledImages::from_idx(images, labels, |_| ())?)?))?;
     measure(options, "gzipped IDX", packed, || Ok(check(LabelledImages::from_idx(packed, labels, |_| ())?)?))?;
     measure(options, "the same, flate2 alone", packed, || {

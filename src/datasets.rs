@@ -1,17 +1,16 @@
-//! Reading data sets from files into host memory: digits and other small images from IDX or CSV, tables from any CSV.
+//! Reading data sets from files into host memory: digits and other small images with their labels, from IDX or CSV.
 //!
 //! ```
-//! use wgrad::datasets::{Header, Table, Values};
+//! use wgrad::datasets::{LabelColumn, LabelledImages};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let folder = tempfile::tempdir()?;
-//! # let path = folder.path().join("flowers.csv");
-//! std::fs::write(&path, "length,width,kind\n5.1,3.5,setosa\n7.0,3.2,versicolor\n4.9,3.0,setosa\n")?;
-//! let table = Table::from_csv(&path, Header::Auto, |progress| println!("{} of {}", progress.bytes, progress.total))?;
-//! assert_eq!(table.rows(), 3);
-//! assert_eq!(table.columns()[0].values, Values::Numbers(vec![5.1, 7.0, 4.9]));
-//! let kinds = Values::Words { classes: vec!["setosa".into(), "versicolor".into()], rows: vec![0, 1, 0] };
-//! assert_eq!(table.column("kind").map(|column| &column.values), Some(&kinds));
+//! # let path = folder.path().join("digits.csv");
+//! std::fs::write(&path, "label,1x1,1x2,2x1,2x2\n7,0,1,20,255\n3,9,80,70,6\n")?;
+//! let report = |progress: wgrad::datasets::ReadProgress| println!("{} of {}", progress.bytes, progress.total);
+//! let digits = LabelledImages::from_csv(&path, LabelColumn::ByHeader, report)?;
+//! assert_eq!((digits.len(), digits.height(), digits.width()), (2, 2, 2));
+//! assert_eq!((digits.labels(), &digits.pixels()[..4]), (&[7, 3][..], &[0, 1, 20, 255][..]));
 //! # Ok(())
 //! # }
 //! ```
@@ -38,7 +37,7 @@ const BLOCK: u64 = 1 << 20;
 pub struct ReadProgress {
     /// The bytes read so far.
     pub bytes: u64,
-    /// The bytes to read: for two files their sum, for a [`Table`], whose file is read twice, twice its size.
+    /// The bytes to read: for two files their sum.
     pub total: u64,
 }
 
@@ -72,14 +71,16 @@ impl LabelledImages {
         Ok(read)
     }
 
-    /// Reads a CSV file with one image per row: its label and its pixels, whole numbers from 0 to 255.
+    /// Reads a CSV file with one image per row: its label and its pixels, whole numbers from 0 to 255, which may be
+    /// written as floats (`5.0`).
     ///
     /// A first row with a field that is not a number is a header and is skipped. Images are square if the number of
     /// pixels is a square, and otherwise have height 1. Spaces around a number and blank lines are ignored; a row is at
     /// most 1 MiB long.
     ///
     /// # Errors
-    /// [`Error::File`], [`Error::Malformed`].
+    /// [`Error::File`], [`Error::Malformed`]; the latter also for a header that names the label's column, by
+    /// [`LabelColumn::ByHeader`], in the middle of the pixels, or twice.
     pub fn from_csv(path: impl AsRef<Path>, label: LabelColumn, progress: impl FnMut(ReadProgress)) -> Result<Self> {
         let source = Source::open(path.as_ref())?;
         let mut progress = Progress::new(progress, source.bytes);
@@ -122,87 +123,14 @@ impl LabelledImages {
 /// The position of the label in a row of [`LabelledImages::from_csv`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LabelColumn {
-    /// Before the pixels.
+    /// As the header says: the first or the last column, if it is named `label`, or else `class`, `target`, `digit` or
+    /// `y`, in upper or lower case. Before the pixels, if the file has no header, or one without such a name.
     #[default]
+    ByHeader,
+    /// Before the pixels.
     First,
     /// After the pixels.
     Last,
-}
-
-/// A table of named columns.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Table {
-    columns: Vec<Column>,
-    rows: usize,
-}
-
-/// A column of a [`Table`].
-#[derive(Clone, Debug, PartialEq)]
-pub struct Column {
-    /// Its name in the header; without a header "column 1", "column 2" and so on.
-    pub name: String,
-    /// One value per row.
-    pub values: Values,
-}
-
-/// The values of a [`Column`].
-#[derive(Clone, Debug, PartialEq)]
-pub enum Values {
-    /// Finite numbers.
-    Numbers(Vec<f32>),
-    /// Words, each of which is a class.
-    Words {
-        /// The distinct words, in order of first appearance.
-        classes: Vec<String>,
-        /// For each row, the index of its word in `classes`.
-        rows: Vec<u32>,
-    },
-}
-
-/// Whether the first row of a [`Table`]'s file names the columns.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Header {
-    /// It does if none of its fields is a number and the second row has one. A file of words only is therefore read
-    /// without a header; but if its only row has only words, it is refused as a header without rows.
-    #[default]
-    Auto,
-    /// It does.
-    Yes,
-    /// It is data.
-    No,
-}
-
-impl Table {
-    /// Reads a CSV file: UTF-8, fields separated by commas and quoted where necessary.
-    ///
-    /// A column holds numbers if its field in the first row of data is a number, otherwise words. Spaces around a field
-    /// and blank lines are ignored; a row is at most 1 MiB long. "nan", "inf" and numbers too large for an `f32` count
-    /// as numbers and are refused. The file is read twice, first to check it and count its rows.
-    ///
-    /// # Errors
-    /// [`Error::File`], also if the number of rows differs the second time; [`Error::Malformed`].
-    pub fn from_csv(path: impl AsRef<Path>, header: Header, progress: impl FnMut(ReadProgress)) -> Result<Self> {
-        let source = Source::open(path.as_ref())?;
-        let mut progress = Progress::new(progress, source.bytes.saturating_mul(2));
-        let table = csv::read_table(&source, header, &mut progress)?;
-        progress.finish();
-        Ok(table)
-    }
-
-    /// The columns, in file order.
-    pub fn columns(&self) -> &[Column] {
-        &self.columns
-    }
-
-    /// The number of rows, without the header.
-    pub fn rows(&self) -> usize {
-        self.rows
-    }
-
-    /// The column with this name.
-    pub fn column(&self, name: &str) -> Option<&Column> {
-        self.columns.iter().find(|column| column.name == name)
-    }
 }
 
 /// An open file.

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use tempfile::TempDir;
-use wgrad::datasets::{Header, LabelColumn, LabelledImages, Table, Values};
+use wgrad::datasets::{LabelColumn, LabelledImages};
 use wgrad::{Error, Result};
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {
@@ -57,10 +57,6 @@ impl Folder {
 
     fn read_images(&self, text: impl AsRef<[u8]>, label: LabelColumn) -> Result<LabelledImages> {
         LabelledImages::from_csv(self.write("digits.csv", text), label, |_| ())
-    }
-
-    fn read_table(&self, text: impl AsRef<[u8]>, header: Header) -> Result<Table> {
-        Table::from_csv(self.write("table.csv", text), header, |_| ())
     }
 
     /// Compares the error with this file, and with the place, what was found and what was expected.
@@ -225,7 +221,6 @@ fn what_the_system_refuses_is_an_error_of_the_file() {
             LabelledImages::from_idx(&bad, &good, |_| ()).unwrap_err(),
             LabelledImages::from_idx(&good, &bad, |_| ()).unwrap_err(),
             LabelledImages::from_csv(&bad, LabelColumn::First, |_| ()).unwrap_err(),
-            Table::from_csv(&bad, Header::Auto, |_| ()).unwrap_err(),
         ] {
             let named = bad.display().to_string();
             assert!(matches!(&error, Error::File { action: "read", path, .. } if *path == named), "{error}");
@@ -259,9 +254,60 @@ fn images_are_read_from_csv() {
 }
 
 #[test]
+fn the_header_says_where_the_label_is() {
+    let folder = Folder::new();
+    let rows = "7,1,2,8\n3,4,5,9\n";
+    for (header, labels, pixels) in [
+        ("label,a,b,c\n", [7, 3], [1, 2, 8, 4, 5, 9]),
+        ("a,b,c,label\n", [8, 9], [7, 1, 2, 3, 4, 5]),
+        ("a,b,c,Class\n", [8, 9], [7, 1, 2, 3, 4, 5]),
+        ("0,1,2, TARGET \n", [8, 9], [7, 1, 2, 3, 4, 5]),
+        ("\u{feff}\"digit\",a,b,c\n", [7, 3], [1, 2, 8, 4, 5, 9]),
+        ("a,b,c,y\r\n", [8, 9], [7, 1, 2, 3, 4, 5]),
+        // The first of the names counts.
+        ("y,x,z,label\n", [8, 9], [7, 1, 2, 3, 4, 5]),
+        ("label,x,y,class\n", [7, 3], [1, 2, 8, 4, 5, 9]),
+        // Without such a name, and without a header: the first column.
+        ("a,b,c,labels\n", [7, 3], [1, 2, 8, 4, 5, 9]),
+        ("", [7, 3], [1, 2, 8, 4, 5, 9]),
+    ] {
+        let read = folder.read_images(format!("{header}{rows}"), LabelColumn::default()).unwrap();
+        assert_eq!((read.labels(), read.pixels()), (&labels[..], &pixels[..]), "{header:?}");
+    }
+    // Who says where the label is need not name it there.
+    for (header, label, labels) in
+        [("a,b,c,label\n", LabelColumn::First, [7, 3]), ("a,label,c,d\n", LabelColumn::Last, [8, 9])]
+    {
+        assert_eq!(folder.read_images(format!("{header}{rows}"), label).unwrap().labels(), labels);
+    }
+    for (header, place, found, expected) in [
+        (
+            "a,Label,c,d\n",
+            "line 1, field 2",
+            "the label's column, \"Label\", in the middle",
+            "it as the first or the last",
+        ),
+        ("\na,b,y,d\n", "line 2, field 3", "the label's column, \"y\", in the middle", "it as the first or the last"),
+        ("label,b,c,label\n", "line 1, field 4", "a second column of labels, \"label\"", "one"),
+    ] {
+        let read = folder.read_images(format!("{header}{rows}"), LabelColumn::ByHeader);
+        folder.assert_malformed(read, "digits.csv", [place, found, expected]);
+    }
+}
+
+#[test]
+fn whole_floats_are_labels_and_pixels() {
+    let folder = Folder::new();
+    let text = "7.0,0.0,20.00,255.,0.2e1\n3.000000e+00,-0.0, 5.0 ,1,+6.0\n";
+    let read = folder.read_images(text, LabelColumn::First).unwrap();
+    assert_eq!((read.labels(), read.pixels()), (&[7, 3][..], &[0, 20, 255, 2, 0, 5, 1, 6][..]));
+}
+
+#[test]
 fn refuses_csv_of_images_with_line_and_field() {
     let folder = Folder::new();
-    let (pixel, label, end) = ("a pixel from 0 to 255", "a label from 0 to 255", "the end of the file");
+    let (pixel, label) = ("a pixel: a whole number from 0 to 255", "a label: a whole number from 0 to 255");
+    let end = "the end of the file";
     let long = format!("1,{}", "x".repeat(1000));
     let long_found = format!("\"{}\"…", "x".repeat(40));
     for (text, words) in [
@@ -281,6 +327,9 @@ fn refuses_csv_of_images_with_line_and_field() {
         ("1,-1,3\n", ["line 1, field 2", "\"-1\"", pixel]),
         ("1,3.5,3\n", ["line 1, field 2", "\"3.5\"", pixel]),
         ("3.5,3,3\n", ["line 1, field 1", "\"3.5\"", label]),
+        ("1,255.5,3\n", ["line 1, field 2", "\"255.5\"", pixel]),
+        ("1,2,256.0\n", ["line 1, field 3", "\"256.0\"", pixel]),
+        ("1,-1.0,3\n", ["line 1, field 2", "\"-1.0\"", pixel]),
         ("1,nan,3\n", ["line 1, field 2", "\"nan\"", pixel]),
         ("1,2\n1,NaN\n", ["line 2, field 2", "\"NaN\"", pixel]),
         ("1,2\n1,inf\n", ["line 2, field 2", "\"inf\"", pixel]),
@@ -297,92 +346,12 @@ fn refuses_csv_of_images_with_line_and_field() {
     folder.assert_malformed(read, "digits.csv", ["line 2, field 3", "\"x\"", label]);
 }
 
-fn numbers(numbers: &[f32]) -> Values {
-    Values::Numbers(numbers.to_vec())
-}
-
-fn words(classes: &[&str], rows: &[u32]) -> Values {
-    Values::Words { classes: classes.iter().map(|&class| class.to_owned()).collect(), rows: rows.to_vec() }
-}
-
-#[test]
-fn tables_are_read_from_csv() {
-    let folder = Folder::new();
-    let named = ["a", "b"];
-    let unnamed = ["column 1", "column 2"];
-    let data = [numbers(&[1.5, -2e3]), words(&["x", "y"], &[0, 1])];
-    for (text, header, names, values) in [
-        ("a,b\n1.5,x\n-2e3,y\n", Header::Auto, named, data.clone()),
-        ("a,b\r\n1.5,x\r\n-2e3,y", Header::Yes, named, data.clone()),
-        ("\u{feff}\"a\", b \n\n1.5,x\n -2e3 ,\"y\" \n", Header::Auto, named, data.clone()),
-        ("1.5,x\n-2e3,y\n", Header::Auto, unnamed, data.clone()),
-        ("1.5,x\n-2e3,y\n", Header::No, unnamed, data.clone()),
-        // Without a number in the second row, the first is data.
-        (
-            "a,b\nc,d\ne,b\nc,b\n",
-            Header::Auto,
-            unnamed,
-            [words(&["a", "c", "e"], &[0, 1, 2, 1]), words(&["b", "d"], &[0, 1, 0, 0])],
-        ),
-        ("a,b\nc,d\na,d\n", Header::Yes, named, [words(&["c", "a"], &[0, 1]), words(&["d"], &[0, 0])]),
-        // A first row that contains a number is data, unless `Header::Yes` makes it names.
-        ("a,2\n1,3\n", Header::Auto, unnamed, [words(&["a", "1"], &[0, 1]), numbers(&[2.0, 3.0])]),
-        ("a,2\n1,3\n", Header::Yes, ["a", "2"], [numbers(&[1.0]), numbers(&[3.0])]),
-        ("a,b\n1,3\n", Header::No, unnamed, [words(&["a", "1"], &[0, 1]), words(&["b", "3"], &[0, 1])]),
-        ("1,x\n", Header::Auto, unnamed, [numbers(&[1.0]), words(&["x"], &[0])]),
-        ("a,b\n", Header::No, unnamed, [words(&["a"], &[0]), words(&["b"], &[0])]),
-        (
-            "1,\"x, \"\"y\"\"\nz\"\n007,\n",
-            Header::Auto,
-            unnamed,
-            [numbers(&[1.0, 7.0]), words(&["x, \"y\"\nz", ""], &[0, 1])],
-        ),
-    ] {
-        let table = folder.read_table(text, header).unwrap();
-        let [one, two] = table.columns() else { panic!("{text:?}: {table:?}") };
-        assert_eq!([&*one.name, &*two.name], names, "{text:?}");
-        assert_eq!([&one.values, &two.values], [&values[0], &values[1]], "{text:?}");
-        let Values::Words { rows, .. } = &two.values else { continue };
-        assert_eq!(table.rows(), rows.len());
-        assert_eq!(table.column(names[1]), Some(two));
-        assert_eq!(table.column("c"), None);
-    }
-}
-
-#[test]
-fn refuses_tables_with_line_and_column() {
-    let folder = Folder::new();
-    let (end, finite, ragged) = ("the end of the file", "a finite number", "2, as in the first row");
-    let (header_only, rows) = ("a header and no rows", "at least one row of data");
-    for (text, header, words) in [
-        (&b""[..], Header::Auto, [end, "no rows", rows]),
-        (b"\n\r\n", Header::No, [end, "no rows", rows]),
-        (b"a,b\n", Header::Auto, [end, header_only, rows]),
-        (b"1,2\n", Header::Yes, [end, header_only, rows]),
-        (b"a,b\n1,2\n3\n", Header::Auto, ["line 3", "1 field", ragged]),
-        (b"a,b\r\n1,2\r\n\r\n3,4,5\r\n", Header::Auto, ["line 4", "3 fields", ragged]),
-        (b"a,b\n1\n", Header::Auto, ["line 2", "1 field", ragged]),
-        (b"a,b\n1,2\n3,x\n", Header::Auto, ["line 3, column \"b\"", "\"x\"", finite]),
-        (b"1,2\r\n3,\r\n", Header::No, ["line 2, column \"column 2\"", "an empty field", finite]),
-        (b"a,b\n1,2\nnan,2\n", Header::Auto, ["line 3, column \"a\"", "\"nan\"", finite]),
-        (b"a,b\n1,2\n1,-inf\n", Header::Auto, ["line 3, column \"b\"", "\"-inf\"", finite]),
-        (b"1,Infinity\n", Header::No, ["line 1, column \"column 2\"", "\"Infinity\"", finite]),
-        (b"1,2\n1,1e39\n", Header::No, ["line 2, column \"column 2\"", "\"1e39\"", finite]),
-        (b"x,2\ny\xff,2\n", Header::No, ["line 2, column \"column 1\"", "\"y\u{fffd}\"", "words in UTF-8"]),
-        (b"a,\xff\n1,2\n", Header::Auto, ["line 1, field 2", "\"\u{fffd}\"", "a name in UTF-8"]),
-        (b"a,a\n1,2\n", Header::Auto, ["line 1, field 2", "a second column \"a\"", "a unique name"]),
-    ] {
-        folder.assert_malformed(folder.read_table(text, header), "table.csv", words);
-    }
-}
-
 #[test]
 fn refuses_rows_that_are_longer_than_a_mebibyte() {
     let folder = Folder::new();
     let end = "a shorter one, or the end of a quoted field";
     for text in ["1,2\n\"3".to_owned() + &"4\n".repeat(1 << 19), format!("1,2\n{}", ",".repeat((1 << 20) + 1))] {
         let words = ["line 2", "a row of more than 1048576 bytes", end];
-        folder.assert_malformed(folder.read_table(&text, Header::No), "table.csv", words);
         folder.assert_malformed(folder.read_images(&text, LabelColumn::First), "digits.csv", words);
     }
     let longest = "5,".repeat((1 << 19) - 1) + "5";

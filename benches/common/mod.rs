@@ -1,5 +1,5 @@
 //! What the benchmarks share, among themselves and with the examples.
-#![allow(dead_code)] // each benchmark is its own crate and uses only some items
+#![allow(dead_code, unused_imports, unused_macros)] // each benchmark is its own crate and uses only some items
 
 #[path = "../../examples/common/choices.rs"]
 pub mod choices;
@@ -11,6 +11,8 @@ pub mod exit;
 pub mod options;
 #[path = "../../examples/common/progress.rs"]
 pub mod progress;
+#[path = "../../examples/common/say.rs"]
+pub mod say;
 #[path = "../../examples/common/xor.rs"]
 pub mod xor;
 

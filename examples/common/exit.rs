@@ -1,16 +1,24 @@
 //! How a program ends.
 
 use std::error::Error;
+use std::io;
 use std::process::ExitCode;
 
+use super::say::note;
+
 /// Prints the error, if there is one, and returns the exit status. (A `main` that returns an error prints its `Debug`
-/// form.)
+/// form.) Nothing is wrong if nobody reads on, as with `| head`.
 pub fn exit(result: Result<(), Box<dyn Error>>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
+        Err(error) if is_closed_pipe(&*error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error}");
+            note(format_args!("error: {error}"));
             ExitCode::FAILURE
         }
     }
+}
+
+fn is_closed_pipe(error: &(dyn Error + 'static)) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }

@@ -1,5 +1,5 @@
 //! What the examples share. The benchmarks use some of it.
-#![allow(dead_code)] // each program is its own crate and uses only some items
+#![allow(dead_code, unused_imports, unused_macros)] // each program is its own crate and uses only some items
 
 pub mod chart;
 pub mod choices;
@@ -8,4 +8,5 @@ pub mod device;
 pub mod exit;
 pub mod options;
 pub mod progress;
+pub mod say;
 pub mod xor;

@@ -3,8 +3,9 @@
 //! cargo run --release --example mnist -- --help
 //!
 //! Modules: `chosen` has the network and how it is trained, `source` reads or draws the digits, `strokes` draws them,
-//! `digits` and `pictures` hold and convert them, `training` runs the epochs, `comparison` trains the reference, `backquery`
-//! runs the network backwards, `report` formats the output.
+//! `digits` holds them, `training` runs the epochs, `comparison` trains the reference, `backquery` runs the network
+//! backwards, `outputs` and `pictures` write files, `report` formats the output. `own` reads your digits: `sheet` finds the
+//! paper on a picture and `ink` the ink on that, as `part`s of the picture.
 
 mod backquery;
 mod chosen;
@@ -12,14 +13,22 @@ mod chosen;
 mod common;
 mod comparison;
 mod digits;
+#[cfg(test)]
+mod end_to_end;
+mod ink;
+mod outputs;
+mod own;
+mod part;
 mod pictures;
 mod report;
+mod sheet;
 mod source;
 mod strokes;
 mod training;
 
 use std::error::Error;
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -29,18 +38,17 @@ use crate::chosen::Chosen;
 use crate::common::choices::{self, Choices};
 use crate::common::confusion::confusion_table;
 use crate::common::exit::exit;
-use crate::common::options::{PLANS, at_least_one, check_folders};
-use crate::digits::PIXELS;
-use crate::source::Source;
+use crate::common::options::{PLANS, at_least_one};
+use crate::common::say::{note, say};
+use crate::own::Own;
+use crate::source::{Label, Source};
+use crate::training::Trained;
 
 /// The inputs for bytes 0 and 255. If dark pixels were 0, their weights would never change.
 const INPUTS: [f32; 2] = [0.01, 1.0];
 
 /// The digits 0 to 9.
 const CLASSES: usize = 10;
-
-/// The side of an enlarged pixel, in pixels of the file.
-const ENLARGED: u32 = 4;
 
 /// Trains a network on handwritten digits, and tests it on others.
 ///
@@ -58,9 +66,12 @@ struct Options {
     /// Their labels in MNIST's format (IDX)
     #[arg(long, value_name = "FILE", requires = "images")]
     labels: Option<PathBuf>,
-    /// Digits with their labels as text: one digit per line, the label first, then 784 values from 0 to 255
+    /// Digits with their labels as text: one digit per line, its label and 784 values from 0 to 255
     #[arg(long, value_name = "FILE", conflicts_with_all = ["images", "labels"])]
     csv: Option<PathBuf>,
+    /// Where the label is in each line of --csv
+    #[arg(long, value_enum, default_value_t = Label::Auto, requires = "csv", conflicts_with = "images")]
+    label: Label,
     /// Without a file: how many digits are drawn for training
     #[arg(long, value_name = "COUNT", default_value_t = 5_000, value_parser = at_least_one, conflicts_with_all = ["images", "csv"])]
     drawn: usize,
@@ -78,7 +89,7 @@ struct Options {
     notebook: bool,
     #[command(flatten)]
     choices: Choices,
-    /// The samples per step [default: 32; with --notebook 1]
+    /// The samples per step [default: 32, or all if there are fewer; with --notebook 1]
     #[arg(long)]
     batch_size: Option<usize>,
     /// The number of epochs of the training digits [default: 10; with --notebook 5]
@@ -95,8 +106,8 @@ struct Options {
     /// Trains the f64 reference too, on the CPU (minutes), and says how many test digits both give the same class
     #[arg(long)]
     compare: bool,
-    /// A picture of your own digit (PNG, any size, dark on light or light on dark) for the trained network to read; may
-    /// be given several times
+    /// A picture of your own digit (PNG, any size, dark on light or light on dark, also on transparent or framed paper) for
+    /// the trained network to read; may be given several times
     #[arg(long, value_name = "FILE.png")]
     own: Vec<PathBuf>,
     /// A folder for the pictures that the trained network, run backwards, gives for each digit; its layers must have
@@ -123,59 +134,93 @@ fn main() -> ExitCode {
     exit(run(&Options::parse()))
 }
 
+/// What cannot be printed on the way, as after `| head`, does not end the training.
 fn run(options: &Options) -> Result<(), Box<dyn Error>> {
-    let Chosen { mlp, config, epochs } = Chosen::new(options);
+    let Chosen { mlp, mut config, epochs } = Chosen::new(options);
     check(options, &mlp)?;
-    let own = options.own.iter().map(|path| pictures::read_own(path)).collect::<Result<Vec<_>, _>>()?;
+    outputs::rehearse_all(options, epochs)?;
+    let own = options.own.iter().map(|path| own::read(path)).collect::<Vec<_>>();
+    for (path, error) in options.own.iter().zip(&own).filter_map(|(path, own)| Some((path, own.as_ref().err()?))) {
+        note(format_args!("note: {} will not be read: {error}", path.display()));
+    }
     let source = Source::open(options)?;
-    println!("digits   {}", source.description);
+    _ = say!("digits   {}", source.description);
     if let Some(path) = &options.sheet {
         pictures::write_sheet(path, &source.training)?;
     }
 
     let gpu = Gpu::headless()?;
     let network = Network::new(&gpu, &mlp, options.seed)?;
+    if let Some(path) = &options.save {
+        outputs::rehearse_save(&network, path)?;
+    }
     let (training, test) = upload(&gpu, &source)?;
+    if options.batch_size.is_none() {
+        config.batch_size = config.batch_size.min(source.training.len());
+    }
     let mut trainer = Trainer::new(&network, &training, config)?;
     describe(&trainer);
     let initial = network.read_parameters()?;
     let trained = training::train(&network, &mut trainer, &training, &test, epochs, source.about)?;
-    println!("seconds  {:.1} of training", trained.seconds);
+    _ = say!("seconds  {:.1} of training", trained.seconds);
 
+    // What fails now must not keep anything else from the user.
+    let mut failures = finish(options, &network, &trained, own);
     if options.compare {
-        compare(&trainer, &initial, epochs, &source)?;
+        failures.extend(compare(&trainer, &initial, epochs, &source).err().map(|error| format!("--compare: {error}")));
     }
-    if let Some(path) = &options.plot {
-        trained.chart.save(path)?;
-        println!("written  {}", path.display());
+    match trained.tested {
+        Ok(classification) => failures.extend(print_result(&classification, source.about).err()),
+        Err(error) => failures.push(format!("there is no accuracy: {error}")),
     }
-    if let Some(folder) = &options.backquery {
-        write_backqueries(&network, folder)?;
-    }
-    if let Some(path) = &options.save {
-        save(&network, path)?;
-    }
-    for (path, picture) in options.own.iter().zip(own) {
-        let inputs = picture.map(|byte| INPUTS[0] + (INPUTS[1] - INPUTS[0]) * f32::from(byte) / 255.0);
-        println!("own      {}: {}", path.display(), report::answer(&network.predict(&inputs)?));
-    }
-
-    print_result(&trained.classification, source.about);
-    Ok(())
+    if failures.is_empty() { Ok(()) } else { Err(failures.join("\nerror: ").into()) }
 }
 
-/// Refuses, before the training, options that would fail after it.
+/// Refuses, before all else, options that would fail after the training.
 fn check(options: &Options, mlp: &Mlp) -> Result<(), Box<dyn Error>> {
     if options.save.is_some() && cfg!(not(feature = "files")) {
         return Err("--save needs the feature `files`: cargo run --release --features files --example mnist".into());
     }
-    check_folders([&options.save, &options.plot, &options.sheet].into_iter().flatten().map(PathBuf::as_path))?;
-    if let Some(folder) = &options.backquery {
+    if options.backquery.is_some() {
         mlp.check("mnist")?;
         backquery::check(mlp)?;
-        std::fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     }
     Ok(())
+}
+
+/// Saves the trained network, then writes and prints what else was asked for. Returns what failed.
+fn finish(options: &Options, network: &Network, trained: &Trained, own: Vec<Result<Own, String>>) -> Vec<String> {
+    let mut failures = Vec::new();
+    let mut attempt = |option: &str, result: Result<(), Box<dyn Error>>| {
+        failures.extend(result.err().map(|error| format!("{option}: {error}")));
+    };
+    if let Some(path) = &options.save {
+        attempt("--save", outputs::save(network, path));
+    }
+    if let Some(path) = &options.plot {
+        let saved = trained.chart.save(path);
+        if saved.is_ok() {
+            _ = say!("written  {}", path.display());
+        }
+        attempt("--plot", saved);
+    }
+    if let Some(folder) = &options.backquery {
+        attempt("--backquery", outputs::write_backqueries(network, folder));
+    }
+    for (path, own) in options.own.iter().zip(own) {
+        let answer = own.and_then(|own| answer(network, &own));
+        let printed = answer.as_ref().map_or_else(|error| format!("error: {error}"), String::clone);
+        _ = say!("own      {}: {printed}", path.display());
+        attempt("--own", answer.map(drop).map_err(|error| format!("{}: {error}", path.display()).into()));
+    }
+    failures
+}
+
+/// The network's answer to the user's digit.
+fn answer(network: &Network, own: &Own) -> Result<String, String> {
+    let inputs = own.picture.map(|byte| INPUTS[0] + (INPUTS[1] - INPUTS[0]) * f32::from(byte) / 255.0);
+    let outputs = network.predict(&inputs).map_err(|error| error.to_string())?;
+    Ok(report::answer(&outputs)? + &own.remarks)
 }
 
 /// Prints the network, the plan, the adapter, and the GPU memory used.
@@ -183,18 +228,18 @@ fn describe(trainer: &Trainer) {
     let (mlp, memory) = (trainer.network().mlp(), trainer.memory());
     let [data, parameters, batch, total] =
         [memory.data, memory.parameters, memory.batch, memory.total()].map(report::bytes);
-    println!("network  {mlp}, {} parameters", mlp.parameter_count());
-    println!("training {}, batches of {}", choices::described(trainer.config()), trainer.config().batch_size);
-    println!("plan     {}", trainer.plan());
-    println!("adapter  {}", trainer.network().gpu().description());
-    println!("memory   {total}: data {data}, parameters {parameters}, batch {batch}\n");
+    _ = say!("network  {mlp}, {} parameters", mlp.parameter_count());
+    _ = say!("training {}, batches of {}", choices::described(trainer.config()), trainer.config().batch_size);
+    _ = say!("plan     {}", trainer.plan());
+    _ = say!("adapter  {}", trainer.network().gpu().description());
+    _ = say!("memory   {total}: data {data}, parameters {parameters}, batch {batch}\n");
 }
 
 /// Trains the reference too, and prints how many digits it and the network read alike.
 fn compare(trainer: &Trainer, initial: &[f32], epochs: u64, source: &Source) -> Result<(), Box<dyn Error>> {
     let (network, config) = (trainer.network(), trainer.config());
     let compared = comparison::compare(network, initial, config, epochs, &source.training, &source.test)?;
-    println!(
+    _ = say!(
         "compared with the f64 reference, trained from the same start in the same order: {} of {} digits are read \
          alike, {:.2} %; the reference's accuracy is {:.4}",
         compared.same,
@@ -214,37 +259,16 @@ fn upload(gpu: &Gpu, source: &Source) -> wgrad::Result<(Dataset, Dataset)> {
     data.split_at(source.training.len())
 }
 
-/// Writes one picture per class, as the network run backwards gives it.
-fn write_backqueries(network: &Network, folder: &Path) -> Result<(), Box<dyn Error>> {
-    let parameters = network.read_parameters()?;
-    for class in 0..CLASSES {
-        let picture = backquery::backquery(network.mlp(), &parameters, class)?;
-        let picture = <[u8; PIXELS]>::try_from(picture).map_err(|_| "the network takes other pictures")?;
-        pictures::write(&folder.join(format!("{class}.png")), &picture, ENLARGED)?;
-    }
-    println!("written  {}", folder.display());
-    Ok(())
-}
-
-#[cfg(feature = "files")]
-fn save(network: &Network, path: &Path) -> Result<(), Box<dyn Error>> {
-    network.save(path)?;
-    println!("written  {}", path.display());
-    Ok(())
-}
-
-#[cfg(not(feature = "files"))]
-fn save(_: &Network, _: &Path) -> Result<(), Box<dyn Error>> {
-    Err("--save needs the feature `files`".into())
-}
-
 /// The last line is only the accuracy, for scripts; the line before it names the digits.
-fn print_result(classification: &Classification, about: &str) {
+fn print_result(classification: &Classification, about: &str) -> Result<(), String> {
     let names = (0..classification.classes()).map(|class| class.to_string()).collect::<Vec<_>>();
-    let count = |actual, predicted| classification.count(actual, predicted);
-    println!("\n{}", confusion_table(&names, count));
-    println!("{about}:");
-    println!("accuracy {:.4}", classification.accuracy());
+    let table = confusion_table(&names, |actual, predicted| classification.count(actual, predicted));
+    let accuracy = classification.accuracy();
+    match say!("\n{table}\n{about}:\naccuracy {accuracy:.4}") {
+        // After `| head`, for example: nobody wants it.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        printed => printed.map_err(|error| format!("the accuracy, {accuracy:.4}, could not be printed: {error}")),
+    }
 }
 
 #[cfg(test)]
@@ -263,7 +287,15 @@ mod tests {
         let parse = |arguments: &str| Options::try_parse_from(arguments.split(' '));
         assert!(parse("mnist --images a --labels b").is_ok());
         assert!(parse("mnist --csv c --hidden 200,100").is_ok_and(|options| options.hidden == [200, 100]));
-        for refused in ["--images a", "--labels b", "--csv c --images a --labels b", "--csv c --drawn 5", "--test 0"] {
+        for refused in [
+            "--images a",
+            "--labels b",
+            "--csv c --images a --labels b",
+            "--csv c --drawn 5",
+            "--test 0",
+            "--images a --labels b --label last",
+            "--label first",
+        ] {
             assert!(parse(&format!("mnist {refused}")).is_err(), "{refused}");
         }
     }

@@ -2,12 +2,15 @@
 
 use wgrad::class_of;
 
-/// The class with the highest output, and the three highest outputs.
-pub fn answer(outputs: &[f32]) -> String {
+/// The class with the highest output, and the three highest outputs. An error if these are not numbers.
+pub fn answer(outputs: &[f32]) -> Result<String, String> {
+    if outputs.iter().any(|output| !output.is_finite()) {
+        return Err("the network's outputs are not numbers".to_owned());
+    }
     let mut classes = (0..outputs.len()).collect::<Vec<_>>();
     classes.sort_by(|&a, &b| outputs[b].total_cmp(&outputs[a]));
     let best = classes.iter().take(3).map(|&class| format!("{class}: {:.3}", outputs[class]));
-    format!("{} (outputs {})", class_of(outputs), best.collect::<Vec<_>>().join(", "))
+    Ok(format!("{} (outputs {})", class_of(outputs), best.collect::<Vec<_>>().join(", ")))
 }
 
 /// A byte count in B, KiB or MiB.
@@ -25,9 +28,11 @@ mod tests {
 
     #[test]
     fn an_answer_is_the_highest_output_and_shows_three_in_order() {
-        assert_eq!(answer(&[0.1, 0.95, 0.02, 0.3]), "1 (outputs 1: 0.950, 3: 0.300, 0: 0.100)");
+        let answered = |outputs: &[f32]| answer(outputs).expect("numbers");
+        assert_eq!(answered(&[0.1, 0.95, 0.02, 0.3]), "1 (outputs 1: 0.950, 3: 0.300, 0: 0.100)");
         // The first of equal outputs, as Network::classify counts it: 0 and -0 are equal.
-        assert_eq!(answer(&[-0.0, 0.0]), "0 (outputs 1: 0.000, 0: -0.000)");
+        assert_eq!(answered(&[-0.0, 0.0]), "0 (outputs 1: 0.000, 0: -0.000)");
+        assert!(answer(&[0.1, f32::NAN]).is_err() && answer(&[f32::INFINITY, 0.1]).is_err());
     }
 
     #[test]

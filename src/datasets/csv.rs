@@ -1,17 +1,19 @@
-//! CSV: images, one per row, and tables. The crate `csv` splits the fields.
+//! CSV: images, one per row. The crate `csv` splits the fields.
 
-use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom, Take};
 
 use csv::{ByteRecord, Reader, ReaderBuilder};
 
-use super::{BLOCK, Column, Header, LabelColumn, LabelledImages, Progress, ReadProgress, Source, Table, Values};
+use super::{BLOCK, LabelColumn, LabelledImages, Progress, ReadProgress, Source};
 use crate::error::{Error, Result};
 
 /// The maximum size of a row, in bytes. The crate `csv` keeps a whole row, and 8 bytes per field: for a file of commas,
 /// or one with an unclosed quote, that would be many times the file's size.
 const MAX_ROW_BYTES: u64 = 1 << 20;
+
+/// The names of the label's column. If a header has several, the first of these counts.
+const LABEL_NAMES: [&str; 5] = ["label", "class", "target", "digit", "y"];
 
 pub(super) fn read_images<F: FnMut(ReadProgress)>(
     source: &Source,
@@ -25,6 +27,7 @@ pub(super) fn read_images<F: FnMut(ReadProgress)>(
         return Err(rows.malformed("", count(fields as u64, "field"), "a label and at least one pixel"));
     }
     let is_header = rows.record.iter().any(|field| !field.trim_ascii().is_empty() && parse(field).is_none());
+    let label = label_index(&rows, label, is_header)?;
     if !has_first_row || is_header && !rows.advance()? {
         return Err(no_rows(source, is_header));
     }
@@ -32,12 +35,11 @@ pub(super) fn read_images<F: FnMut(ReadProgress)>(
     let max_rows = source.bytes.div_ceil(2) / fields as u64 + 1;
     let mut pixels = source.vec(max_rows.saturating_mul(fields as u64 - 1))?;
     let mut labels = source.vec(max_rows)?;
-    let label = if label == LabelColumn::First { 0 } else { fields - 1 };
     loop {
         for (index, field) in rows.record.iter().enumerate() {
             let (bytes, expected) = match index == label {
-                true => (&mut labels, "a label from 0 to 255"),
-                false => (&mut pixels, "a pixel from 0 to 255"),
+                true => (&mut labels, "a label: a whole number from 0 to 255"),
+                false => (&mut pixels, "a pixel: a whole number from 0 to 255"),
             };
             match byte(field) {
                 Some(byte) => bytes.push(byte),
@@ -56,164 +58,29 @@ pub(super) fn read_images<F: FnMut(ReadProgress)>(
     Ok(LabelledImages { pixels, labels, height, width })
 }
 
-pub(super) fn read_table<F: FnMut(ReadProgress)>(
-    source: &Source,
-    header: Header,
-    progress: &mut Progress<F>,
-) -> Result<Table> {
-    let layout = Layout::read(source, header)?;
-    let rows = layout.each_field(|bytes| progress.update(bytes), |column, field| layout.kinds[column].fits(field))?;
-    let cells = layout.kinds.iter().map(|kind| match kind {
-        Kind::Number => Ok(Cells::Numbers(source.vec(rows)?)),
-        Kind::Word => Ok(Cells::Words { classes: HashMap::new(), rows: source.vec(rows)? }),
-    });
-    let mut cells = cells.collect::<Result<Vec<_>>>()?;
-    let second_pass = |bytes| progress.update(source.bytes.saturating_add(bytes));
-    if layout.each_field(second_pass, |column, field| cells[column].push(field))? != rows {
-        return Err(source.unreadable("it changed while it was read"));
+/// The index of the label in each row. The current row is the first, which may be a header.
+fn label_index(rows: &Rows, label: LabelColumn, is_header: bool) -> Result<usize> {
+    let last = rows.record.len().saturating_sub(1);
+    match label {
+        LabelColumn::First => return Ok(0),
+        LabelColumn::Last => return Ok(last),
+        LabelColumn::ByHeader if !is_header => return Ok(0),
+        LabelColumn::ByHeader => {}
     }
-    let columns = cells.into_iter().enumerate();
-    let columns = columns.map(|(column, cells)| Column { name: layout.name(column), values: cells.into() }).collect();
-    Ok(Table { columns, rows: usize::try_from(rows).unwrap_or(usize::MAX) })
-}
-
-/// A table's columns, from its first rows.
-struct Layout<'a> {
-    source: &'a Source<'a>,
-    /// Empty without a header.
-    names: Vec<String>,
-    kinds: Vec<Kind>,
-}
-
-impl<'a> Layout<'a> {
-    fn read(source: &'a Source<'a>, header: Header) -> Result<Self> {
-        let mut rows = Rows::new(source)?;
-        if !rows.advance()? {
-            return Err(no_rows(source, false));
+    let columns_of = |name: &&str| {
+        let is_name = |field: &[u8]| field.trim_ascii().eq_ignore_ascii_case(name.as_bytes());
+        rows.record.iter().enumerate().filter(|(_, field)| is_name(field)).map(|(index, _)| index).collect::<Vec<_>>()
+    };
+    match *LABEL_NAMES.iter().map(columns_of).find(|columns| !columns.is_empty()).unwrap_or_default() {
+        [] => Ok(0),
+        [index] if index == 0 || index == last => Ok(index),
+        [index] => {
+            let found = format!("the label's column, {}, in the middle", quoted(&rows.record[index]));
+            Err(rows.malformed(&format!(", field {}", index + 1), found, "it as the first or the last"))
         }
-        let first = rows.record.clone();
-        let has_second = rows.advance()?;
-        let has_number = |row: &ByteRecord| row.iter().any(|field| number(field).is_some());
-        let has_header = match header {
-            Header::Auto => !has_number(&first) && (!has_second || has_number(&rows.record)),
-            Header::Yes => true,
-            Header::No => false,
-        };
-        if has_header && !has_second {
-            return Err(no_rows(source, true));
-        }
-        let kinds = if has_header { &rows.record } else { &first }.iter().map(Kind::of).collect();
-        rows.record = first;
-        Ok(Layout { source, names: if has_header { names(&rows)? } else { Vec::new() }, kinds })
-    }
-
-    fn name(&self, column: usize) -> String {
-        self.names.get(column).cloned().unwrap_or_else(|| format!("column {}", column + 1))
-    }
-
-    /// Calls `accept` for each field of the rows of data, with its column's index, and counts the rows. A field that it
-    /// refuses is an error.
-    fn each_field(&self, mut progress: impl FnMut(u64), mut accept: impl FnMut(usize, &[u8]) -> bool) -> Result<u64> {
-        let mut rows = Rows::new(self.source)?;
-        // The file may have changed since; this detects another number of columns.
-        rows.fields = self.kinds.len();
-        if !self.names.is_empty() {
-            rows.advance()?;
-        }
-        let mut count = 0;
-        while rows.advance()? {
-            for (column, field) in rows.record.iter().enumerate() {
-                if !accept(column, field) {
-                    let position = format!(", column {:?}", self.name(column));
-                    return Err(rows.malformed(&position, quoted(field), self.kinds[column].expected()));
-                }
-            }
-            count += 1;
-            progress(rows.bytes());
-        }
-        Ok(count)
-    }
-}
-
-/// The names in a header.
-fn names(rows: &Rows) -> Result<Vec<String>> {
-    let (mut names, mut seen) = (Vec::new(), HashSet::new());
-    for (index, field) in rows.record.iter().enumerate() {
-        let position = format!(", field {}", index + 1);
-        let name = word(field).ok_or_else(|| rows.malformed(&position, quoted(field), "a name in UTF-8"))?;
-        if !seen.insert(name) {
-            return Err(rows.malformed(&position, format!("a second column {name:?}"), "a unique name"));
-        }
-        names.push(name.to_owned());
-    }
-    Ok(names)
-}
-
-#[derive(Clone, Copy)]
-enum Kind {
-    Number,
-    Word,
-}
-
-impl Kind {
-    fn of(field: &[u8]) -> Self {
-        if parse(field).is_some() { Kind::Number } else { Kind::Word }
-    }
-
-    fn fits(self, field: &[u8]) -> bool {
-        match self {
-            Kind::Number => number(field).is_some(),
-            Kind::Word => word(field).is_some(),
-        }
-    }
-
-    fn expected(self) -> &'static str {
-        match self {
-            Kind::Number => "a finite number",
-            Kind::Word => "words in UTF-8",
-        }
-    }
-}
-
-/// A column while it is read.
-enum Cells {
-    Numbers(Vec<f32>),
-    Words { classes: HashMap<String, u32>, rows: Vec<u32> },
-}
-
-impl Cells {
-    /// Appends the field; false if it does not fit the column.
-    fn push(&mut self, field: &[u8]) -> bool {
-        match self {
-            Cells::Numbers(numbers) => number(field).map(|number| numbers.push(number)).is_some(),
-            Cells::Words { classes, rows } => {
-                let Some(word) = word(field) else { return false };
-                let class = match (classes.get(word), u32::try_from(classes.len())) {
-                    (Some(&class), _) => class,
-                    (None, Ok(new)) => {
-                        classes.insert(word.to_owned(), new);
-                        new
-                    }
-                    (None, Err(_)) => return false,
-                };
-                rows.push(class);
-                true
-            }
-        }
-    }
-}
-
-impl From<Cells> for Values {
-    fn from(cells: Cells) -> Self {
-        match cells {
-            Cells::Numbers(numbers) => Values::Numbers(numbers),
-            Cells::Words { classes, rows } => {
-                let mut words = vec![String::new(); classes.len()];
-                for (word, class) in classes {
-                    words[class as usize] = word;
-                }
-                Values::Words { classes: words, rows }
-            }
+        [_, index, ..] => {
+            let found = format!("a second column of labels, {}", quoted(&rows.record[index]));
+            Err(rows.malformed(&format!(", field {}", index + 1), found, "one"))
         }
     }
 }
@@ -224,22 +91,20 @@ fn digits(field: &[u8]) -> Option<u16> {
     all_digits.then(|| field.iter().fold(0, |value, &digit| 10 * value + u16::from(digit - b'0')))
 }
 
-/// A whole number from 0 to 255.
+/// A whole number from 0 to 255, which may be written as a float: 5.0.
 fn byte(field: &[u8]) -> Option<u8> {
     match digits(field) {
         Some(digits) => digits.try_into().ok(),
-        None => word(field)?.parse().ok(),
+        None => {
+            let number = word(field)?.parse::<f64>().ok()?;
+            (number.fract() == 0.0 && (0.0..=255.0).contains(&number)).then_some(number as u8)
+        }
     }
 }
 
 /// A number, which may be infinite or NaN.
 fn parse(field: &[u8]) -> Option<f32> {
     word(field)?.parse().ok()
-}
-
-/// A finite number.
-fn number(field: &[u8]) -> Option<f32> {
-    digits(field).map(f32::from).or_else(|| parse(field).filter(|number| number.is_finite()))
 }
 
 fn word(field: &[u8]) -> Option<&str> {

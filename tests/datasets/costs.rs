@@ -5,7 +5,7 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 use std::process::Command;
 
-use wgrad::datasets::{Header, LabelColumn, LabelledImages, ReadProgress, Table};
+use wgrad::datasets::{LabelColumn, LabelledImages, ReadProgress};
 
 use crate::common::say;
 use crate::{Folder, gzip, idx};
@@ -51,12 +51,9 @@ fn progress_never_falls_and_ends_at_the_total() {
     check("CSV of images", size(&csv), &|report| {
         LabelledImages::from_csv(&csv, LabelColumn::First, report).unwrap();
     });
-    check("a table", 2 * size(&csv), &|report| {
-        Table::from_csv(&csv, Header::Auto, report).unwrap();
-    });
     // A small file is reported once; a refused file is never reported as complete.
-    check("a small table", 8, &|report| {
-        Table::from_csv(folder.write("small", "1,2\n"), Header::Auto, report).unwrap();
+    check("a small file", 4, &|report| {
+        LabelledImages::from_csv(folder.write("small", "1,2\n"), LabelColumn::First, report).unwrap();
     });
     let ragged = folder.write("ragged", "1,2\n".repeat(1 << 19) + "1");
     let total = size(&ragged);
@@ -66,34 +63,6 @@ fn progress_never_falls_and_ends_at_the_total() {
         reports += 1;
     });
     assert!(read.is_err() && reports > 0);
-}
-
-#[test]
-fn a_table_that_changes_while_it_is_read_is_an_error() {
-    let folder = Folder::new();
-    let rows = 3 << 16;
-    let text = "123,4567\n".repeat(rows);
-    let read = |new: &str| {
-        let path = folder.write("table", &text);
-        let table = Table::from_csv(&path, Header::No, |progress| {
-            // At the report of the first MiB, which ends within a row, the reader has buffered the rest; it has yet to
-            // read the whole file a second time.
-            if progress.bytes < text.len() as u64 {
-                fs::write(&path, new).unwrap();
-            }
-        });
-        table.map(|table| table.rows())
-    };
-    assert_eq!(read(&text), Ok(rows));
-    assert_eq!(read(&(text.clone() + &text)), Ok(rows));
-    for new in ["", &text[9..], &"1,2\n".repeat(2 * rows)] {
-        let error = read(new).unwrap_err().to_string();
-        assert!(error.contains("it changed while it was read"), "{error}");
-    }
-    let error = read(&text.replace("123,4567", "1,3,4567")).unwrap_err().to_string();
-    assert!(error.contains("line 1: found 3 fields, expected 2"), "{error}");
-    let error = read(&text.replace("123", "one")).unwrap_err().to_string();
-    assert!(error.contains("line 1, column \"column 1\": found \"one\""), "{error}");
 }
 
 /// The peak memory of this process in bytes, on Linux.
@@ -111,8 +80,7 @@ fn reads_a_bad_file() {
         ["KIND", "PATH", "LABELS"].map(|name| std::env::var(format!("WGRAD_TEST_{name}")).unwrap());
     let error = match &*kind {
         "idx" => LabelledImages::from_idx(&path, &labels, |_| ()).map(drop),
-        "images" => LabelledImages::from_csv(&path, LabelColumn::First, |_| ()).map(drop),
-        _ => Table::from_csv(&path, Header::No, |_| ()).map(drop),
+        _ => LabelledImages::from_csv(&path, LabelColumn::First, |_| ()).map(drop),
     };
     let peak = peak_memory().unwrap();
     println!("peak {peak}: {}", error.unwrap_err());
@@ -185,10 +153,6 @@ fn bad_csv_files_cost_no_more_memory_than_their_size_and_64_mb() {
     };
     let row = "0,".repeat(784) + "0\n";
     repeated("ragged", "", row.as_bytes(), 150_000_000 / row.len(), "0,0\n");
-    let mut file = BufWriter::new(File::create(folder.path("words")).unwrap());
-    (0..3_000_000).for_each(|word| writeln!(file, "w{word:x}").unwrap());
-    file.write_all(b"w,w\n").unwrap();
-    file.flush().unwrap();
     repeated("commas", "", &[b','; 1 << 20], 100, "");
     repeated("open quote", "1,\"", &[b'\n'; 1 << 20], 100, "");
     // The widest rows: the offsets of their fields take more memory than the rows.
@@ -198,12 +162,9 @@ fn bad_csv_files_cost_no_more_memory_than_their_size_and_64_mb() {
 
     for case in [
         ["images", "ragged", "", "found 2 fields, expected 785"],
-        ["table", "ragged", "", "found 2 fields, expected 785"],
-        ["table", "words", "", "line 3000001: found 2 fields"],
         ["images", "commas", "", "a row of more than"],
-        ["table", "commas", "", "a row of more than"],
-        ["table", "open quote", "", "a row of more than"],
-        ["table", "wide", "", "found 2 fields, expected 1048575"],
+        ["images", "open quote", "", "a row of more than"],
+        ["images", "wide", "", "found an empty field"],
     ] {
         assert_refused_cheaply(&folder, case);
     }

@@ -26,10 +26,12 @@ pub struct Trained {
     pub chart: Option<Chart>,
 }
 
-/// Trains for `epochs` epochs. `measure`, if given, is called up to a hundred times for a chart.
+/// Trains for `epochs` epochs, at least one. With `plot` a chart is drawn, for which `measure`, if given, is called up to a
+/// hundred times.
 pub fn train(
     trainer: &mut Trainer,
     epochs: u64,
+    plot: bool,
     mut measure: Option<impl FnMut() -> wgrad::Result<Measured>>,
 ) -> Result<Trained, Box<dyn Error>> {
     let bar = progress::bar(epochs, "{pos}/{len} epochs, {rate} epochs/s, {eta} left, loss {msg}")?;
@@ -37,8 +39,8 @@ pub fn train(
     let mut held_out_losses = Series::new("loss on rows held out");
     let mut accuracies = Series::new("accuracy on rows held out");
     // Training in several calls gives the same bits; it is split only for a chart.
-    let epochs_per_call = if measure.is_some() { epochs.div_ceil(PLOTTED).max(1) } else { epochs.max(1) };
-    let (mut done, mut loss, mut seconds) = (0, f32::NAN, 0.0);
+    let epochs_per_call = if plot { epochs.div_ceil(PLOTTED).max(1) } else { epochs.max(1) };
+    let (mut done, mut loss, mut seconds) = (0, 0.0, 0.0);
     while done < epochs {
         let start = Instant::now();
         trainer.train(epochs_per_call.min(epochs - done), |progress| {
@@ -48,16 +50,16 @@ pub fn train(
         })?;
         seconds += start.elapsed().as_secs_f64();
         done += epochs_per_call.min(epochs - done);
+        losses.points.push((done as f64, f64::from(loss)));
         if let Some(measure) = &mut measure {
             let measured = measure()?;
-            losses.points.push((done as f64, f64::from(loss)));
             held_out_losses.points.push((done as f64, measured.loss));
             accuracies.points.extend(measured.accuracy.map(|accuracy| (done as f64, accuracy)));
         }
     }
     bar.finish_and_clear();
-    let accuracies = if accuracies.points.is_empty() { Vec::new() } else { vec![accuracies] };
+    let drawn = |series: Vec<Series>| series.into_iter().filter(|series| !series.points.is_empty()).collect();
     let (title, x) = (trainer.network().mlp().to_string(), "epochs".to_owned());
-    let chart = measure.map(|_| Chart { title, x, losses: vec![losses, held_out_losses], accuracies });
-    Ok(Trained { loss, seconds, chart })
+    let chart = Chart { title, x, losses: drawn(vec![losses, held_out_losses]), accuracies: drawn(vec![accuracies]) };
+    Ok(Trained { loss, seconds, chart: plot.then_some(chart) })
 }

@@ -27,14 +27,15 @@ pub fn outputs_of(network: &Network, inputs: &[f32]) -> wgrad::Result<Vec<f32>> 
     Ok(outputs)
 }
 
-/// Writes a header and one line per row: a class and the output for each class, a probability if the network ends with a
-/// softmax; or a number.
-pub fn write(scaling: &Scaling, outputs: &[f32], to: impl Write) -> csv::Result<()> {
+/// Writes a header and one line per row: a class and the output for each class, which is its probability p if the network
+/// ends with a softmax; or a number.
+pub fn write(scaling: &Scaling, are_probabilities: bool, outputs: &[f32], to: impl Write) -> csv::Result<()> {
     let mut writer = csv::Writer::from_writer(to);
     let name = scaling.target.name.clone();
     match &scaling.target.answers {
         Answers::Classes(classes) => {
-            writer.write_record([name].into_iter().chain(classes.iter().map(|class| format!("p({class})"))))?;
+            let output = if are_probabilities { "p" } else { "output" };
+            writer.write_record([name].into_iter().chain(classes.iter().map(|class| format!("{output}({class})"))))?;
             for outputs in outputs.chunks_exact(classes.len()) {
                 let answer = classes[class_of(outputs)].clone();
                 writer.write_record([answer].into_iter().chain(outputs.iter().map(f32::to_string)))?;
@@ -43,8 +44,7 @@ pub fn write(scaling: &Scaling, outputs: &[f32], to: impl Write) -> csv::Result<
         Answers::Numbers(units) => {
             writer.write_record([name])?;
             for &output in outputs {
-                // The outputs have no more digits than an f32.
-                writer.write_record([(units.number_of(output) as f32).to_string()])?;
+                writer.write_record([rounded(units.number_of(output), units.resolution())])?;
             }
         }
     }
@@ -52,16 +52,30 @@ pub fn write(scaling: &Scaling, outputs: &[f32], to: impl Write) -> csv::Result<
     Ok(())
 }
 
+/// A number without the digits below `resolution`.
+fn rounded(number: f64, resolution: f64) -> String {
+    let decimals = if resolution > 0.0 { (-resolution.log10()).ceil().clamp(0.0, 300.0) as usize } else { 0 };
+    let text = format!("{number:.decimals$}");
+    let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
+    if text == "-0" { "0".to_owned() } else { text.to_owned() }
+}
+
 #[cfg(test)]
 mod tests {
+    use crate::problem::Missing;
     use crate::scaling::{Target, Units};
 
     use super::*;
 
     fn written(name: &str, answers: Answers, outputs: &[f32]) -> String {
-        let scaling = Scaling { named: true, inputs: Vec::new(), target: Target { name: name.to_owned(), answers } };
+        let scaling = Scaling {
+            named: true,
+            missing: Missing::default(),
+            inputs: Vec::new(),
+            target: Target { name: name.to_owned(), answers },
+        };
         let mut text = Vec::new();
-        write(&scaling, outputs, &mut text).unwrap();
+        write(&scaling, true, outputs, &mut text).unwrap();
         String::from_utf8(text).unwrap()
     }
 
@@ -79,5 +93,21 @@ mod tests {
         assert_eq!(text, "price\n100\n200\n300\n");
         let standard = Units::Standard { mean: 200.0, deviation: 50.0 };
         assert_eq!(written("price", Answers::Numbers(standard), &[-2.0, 0.0, 4.0]), "price\n100\n200\n400\n");
+        // Seconds since 1970: an f32 of them would be 64 off.
+        let seconds = Units::Standard { mean: 1_700_000_049.75, deviation: 28.0 };
+        assert_eq!(written("t", Answers::Numbers(seconds), &[0.0, 0.5]), "t\n1700000049.75\n1700000063.75\n");
+    }
+
+    #[test]
+    fn numbers_have_the_digits_that_mean_something() {
+        for (number, resolution, text) in [
+            (0.1 + 0.2, 1e-7, "0.3"),
+            (-0.000_000_01, 1e-7, "0"),
+            (1_234.567_89, 0.5, "1234.6"),
+            (120_000.0, 1e3, "120000"),
+            (1.25e-12, 1e-19, "0.00000000000125"),
+        ] {
+            assert_eq!(rounded(number, resolution), text);
+        }
     }
 }

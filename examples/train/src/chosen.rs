@@ -2,9 +2,9 @@
 
 use wgrad::{Activation, Loss, Mlp, Optimizer, TrainConfig};
 
-use crate::Options;
+use crate::column::Column;
 use crate::common::choices::{class_targets, last_activation, layers};
-use crate::problem::Column;
+use crate::options::Options;
 use crate::scaling::Scaling;
 
 /// The learning rates that suit gradient descent by batches, and Adam.
@@ -85,11 +85,12 @@ mod tests {
     use clap::Parser;
 
     use super::*;
+    use crate::problem::Missing;
     use crate::scaling::{Answers, Encoding, Input, Target};
 
     fn column(words: bool) -> Column {
         let words = words.then(|| ["a", "b", "c"].map(str::to_owned).to_vec());
-        Column { name: "t".to_owned(), words, cells: vec![0.0, 1.0, 2.0] }
+        Column { name: "t".to_owned(), words, cells: [0.0, 1.0, 2.0].map(Some).to_vec() }
     }
 
     fn chosen(arguments: &str, of_words: bool) -> Result<Chosen, String> {
@@ -127,7 +128,8 @@ mod tests {
         let number = |i: usize| Input { name: i.to_string(), encoding: Encoding::Number { mean: 0.0, deviation: 1.0 } };
         let answers = Answers::Classes((0..3).map(|class| class.to_string()).collect());
         let target = Target { name: "t".to_owned(), answers };
-        let scaling = Scaling { named: true, inputs: (0..4).map(number).collect(), target };
+        let scaling =
+            Scaling { named: true, missing: Missing::default(), inputs: (0..4).map(number).collect(), target };
         let notebook = chosen("--notebook", true).unwrap();
         let built = |widths: &[usize]| {
             let (mlp, about) = notebook.network(&scaling, widths);

@@ -6,7 +6,7 @@ use rand::SeedableRng;
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::seq::SliceRandom;
 
-/// The number of rows held out.
+/// The number of rows held out: none only as a number.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Test {
     /// This fraction of all rows, between 0 and 1.
@@ -21,7 +21,6 @@ impl FromStr for Test {
     fn from_str(text: &str) -> Result<Self, String> {
         let fraction = || text.parse::<f64>().ok().filter(|fraction| *fraction > 0.0 && *fraction < 1.0);
         match text.parse::<usize>() {
-            Ok(0) => Err("something must be held out, or nothing is known of the network".to_owned()),
             Ok(rows) => Ok(Test::Rows(rows)),
             Err(_) => fraction()
                 .map(Test::Fraction)
@@ -33,10 +32,12 @@ impl FromStr for Test {
 /// The rows to train on and those held out, each in random order. The same seed gives the same rows.
 ///
 /// # Errors
-/// If either would be empty.
+/// If there would be none to train on; or, unless none are to be held out, none of these.
 pub fn split(rows: usize, test: Test, seed: u64) -> Result<[Vec<usize>; 2], String> {
-    if rows < 2 {
-        return Err(format!("the table has {rows} row: there must be some to train on and some to hold out"));
+    if rows < 2 && test != Test::Rows(0) {
+        return Err(format!(
+            "the table has {rows} row: there must be some to train on and some to hold out (--test 0 holds out none)"
+        ));
     }
     let held_out = match test {
         Test::Fraction(fraction) => ((rows as f64 * fraction).round() as usize).clamp(1, rows - 1),
@@ -62,6 +63,8 @@ mod tests {
             (10, Test::Rows(3), 3),
             (2, Test::Fraction(0.01), 1),
             (2, Test::Fraction(0.99), 1),
+            (4, Test::Rows(0), 0),
+            (1, Test::Rows(0), 0),
             (1_000, Test::Fraction(0.25), 250),
         ] {
             let [training, held_out] = split(rows, test, 1).unwrap();
@@ -81,16 +84,16 @@ mod tests {
     }
 
     #[test]
-    fn refuses_to_train_on_nothing_or_to_hold_out_nothing() {
-        for (rows, test) in [(0, Test::Fraction(0.2)), (1, Test::Fraction(0.2)), (5, Test::Rows(5)), (5, Test::Rows(6))]
-        {
+    fn refuses_to_train_on_nothing_or_to_hold_out_nothing_unasked() {
+        let fifth = Test::Fraction(0.2);
+        for (rows, test) in [(0, fifth), (1, fifth), (0, Test::Rows(0)), (5, Test::Rows(5)), (5, Test::Rows(6))] {
             assert!(split(rows, test, 1).is_err(), "{rows} {test:?}");
         }
         assert_eq!(
-            ["0.2", "1", "30"].map(str::parse),
-            [Ok(Test::Fraction(0.2)), Ok(Test::Rows(1)), Ok(Test::Rows(30))]
+            ["0.2", "0", "30"].map(str::parse),
+            [Ok(Test::Fraction(0.2)), Ok(Test::Rows(0)), Ok(Test::Rows(30))]
         );
-        for text in ["0", "0.0", "1.0", "-1", "1.5", "NaN", "a fifth", ""] {
+        for text in ["0.0", "1.0", "-1", "1.5", "NaN", "a fifth", ""] {
             assert!(text.parse::<Test>().is_err(), "{text}");
         }
     }

@@ -6,10 +6,10 @@ use std::path::Path;
 use clap::Parser;
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt, SeedableRng};
-use wgrad::datasets::Header;
 
+use crate::options::Options;
 use crate::score::Score;
-use crate::{Options, headless, note, predict, train};
+use crate::{Learned, finish, headless, learn, note, predict};
 
 fn options(table: &Path, network: &Path, more: &str) -> Options {
     let paths = [table, network].map(|path| path.display().to_string());
@@ -17,19 +17,33 @@ fn options(table: &Path, network: &Path, more: &str) -> Options {
     Options::try_parse_from(arguments.into_iter().chain(more.split_whitespace())).unwrap()
 }
 
+/// Options that predict the rows of a file.
+fn asking(more: &str) -> Options {
+    let arguments = ["train", "--load", "n", "--predict", "r"];
+    Options::try_parse_from(arguments.into_iter().chain(more.split_whitespace())).unwrap()
+}
+
+/// Trains and saves a network.
+fn train(table: &Path, network: &Path, more: &str) -> Result<Learned, String> {
+    let options = options(table, network, more);
+    let learned = learn(&options, table).map_err(|error| error.to_string())?;
+    note::save(&learned.network, &learned.scaling, network).unwrap();
+    Ok(learned)
+}
+
 /// Trains on a table, and predicts its rows before and after saving.
 fn train_and_ask(table: &str, more: &str) -> (Score, Vec<String>) {
     let folder = tempfile::tempdir().unwrap();
     let [path, network_path] = ["table.csv", "net.safetensors"].map(|name| folder.path().join(name));
     std::fs::write(&path, table).unwrap();
-    let (network, scaling, score) = train(&options(&path, &network_path, more), &path).unwrap();
+    let Learned { network, scaling, score, .. } = train(&path, &network_path, more).unwrap();
     let mut answers = Vec::new();
-    predict(&network, &scaling, &path, Header::Auto, &mut answers).unwrap();
+    predict(&network, &scaling, &path, &asking(""), &mut answers).unwrap();
 
     let (loaded, loaded_scaling) = note::load(&headless().unwrap(), &network_path).unwrap();
     assert_eq!(loaded_scaling, scaling);
     let mut loaded_answers = Vec::new();
-    predict(&loaded, &loaded_scaling, &path, Header::Auto, &mut loaded_answers).unwrap();
+    predict(&loaded, &loaded_scaling, &path, &asking(""), &mut loaded_answers).unwrap();
     let answers = String::from_utf8(answers).unwrap();
     assert_eq!(answers, String::from_utf8(loaded_answers).unwrap());
     (score, answers.lines().map(str::to_owned).collect())
@@ -59,8 +73,9 @@ fn classes_are_learned_and_a_saved_network_answers_the_same() {
 fn classes_are_learned(table: &str, more: &str) {
     let (score, answers) = train_and_ask(table, more);
     assert_eq!(train_and_ask(table, more), (score.clone(), answers.clone()), "a seed means the same answers");
-    assert!(score.accuracy().is_some_and(|accuracy| accuracy >= 0.85), "{}", score.report());
-    assert_eq!(answers[0], "kind,\"p(far, right)\",p(other),p(red)");
+    assert!(score.accuracy().is_some_and(|accuracy| accuracy >= 0.85), "{}", score.report("held out"));
+    let output = if more.contains("notebook") { "output" } else { "p" };
+    assert_eq!(answers[0], format!("kind,\"{output}(far, right)\",{output}(other),{output}(red)"));
     let right = answers.iter().zip(table.lines()).skip(1).filter(|(answer, row)| {
         let kind = ["\"far, right\"", "other", "red"].iter().position(|kind| answer.starts_with(kind));
         let expected = ["\"far, right\"", "\"other\"", "\"red\""].iter().position(|kind| row.contains(kind));
@@ -94,9 +109,13 @@ fn numbers_are_learned(table: &str, more: &str, price: impl Fn(&[f64; 2]) -> f64
     let folder = tempfile::tempdir().unwrap();
     let [path, network_path] = ["table.csv", "net.safetensors"].map(|name| folder.path().join(name));
     std::fs::write(&path, table).unwrap();
-    let (network, scaling, score) = train(&options(&path, &network_path, more), &path).unwrap();
+    let Learned { network, scaling, score, .. } = train(&path, &network_path, more).unwrap();
     let Score::Numbers { network: fit, baseline, .. } = score else { panic!("{score:?}") };
-    assert!(fit.r_squared > 0.85 && fit.error < 450.0 && baseline.error > 800.0, "{}", score.report());
+    assert!(
+        fit.r_squared.unwrap() > 0.85 && fit.error < 450.0 && baseline.error > 800.0,
+        "{}",
+        score.report("held out")
+    );
 
     // Columns by position, without the target; the loaded network answers the same.
     let rows = folder.path().join("rows.csv");
@@ -106,7 +125,7 @@ fn numbers_are_learned(table: &str, more: &str, price: impl Fn(&[f64; 2]) -> f64
     let (loaded, loaded_scaling) = note::load(&headless().unwrap(), &network_path).unwrap();
     let asked = |network, scaling, rows| {
         let mut answers = Vec::new();
-        predict(network, scaling, rows, Header::Auto, &mut answers).unwrap();
+        predict(network, scaling, rows, &asking(""), &mut answers).unwrap();
         String::from_utf8(answers).unwrap()
     };
     let text = asked(&network, &scaling, &rows);
@@ -127,7 +146,7 @@ fn tables_with_nothing_to_learn_are_refused_in_one_line_and_leave_no_file() {
     let [path, network_path] = ["table.csv", "net.safetensors"].map(|name| folder.path().join(name));
     let refused = |table: &str, more: &str| {
         std::fs::write(&path, table).unwrap();
-        let error = train(&options(&path, &network_path, more), &path).map(drop).unwrap_err().to_string();
+        let error = train(&path, &network_path, more).map(drop).unwrap_err();
         assert!(!error.contains('\n') && !network_path.exists(), "{error}");
         error
     };
@@ -136,11 +155,95 @@ fn tables_with_nothing_to_learn_are_refused_in_one_line_and_leave_no_file() {
     assert!(refused("a,b\n1,2\n2,2\n3,2\n", "--kind number").contains("\"b\" is 2 in all 2 training rows"));
     assert!(refused("a,b\n1,x\n2,x\n3,x\n", "").contains("\"b\" is \"x\" in all 2 training rows"));
     assert!(refused("a,b\n1,2\n2,3\n", "--target c").contains("no column \"c\""));
-    assert!(refused("a,b\n1,2\n2,\n", "").contains("line 3, column \"b\""));
+    assert!(refused("a,b\n1,2\n2,\n", "").contains("the first in line 3"));
     let number = "a,b\n1,2.5\n2,3.5\n3,1.5\n";
     assert!(refused(number, "--loss cross_entropy").contains("the target \"b\" is a number"));
     assert!(refused(number, "--activation softmax").contains("only the last layer can have a softmax"));
     assert!(refused(number, "--learning-rate inf").contains("finite"));
     assert!(refused(number, "--optimizer adam(1,0.999,1e-8)").contains("β₁"));
     assert!(refused(number, "--loss huber(-1)").contains("delta"));
+}
+
+/// Text in which one column is the number of a row, as `format` writes it, and the last is twice that.
+fn twice(rows: usize, header: &str, format: impl Fn(usize, f64) -> String) -> String {
+    let rows = (0..rows).map(|row| format(row, ((row * 37) % 50) as f64 / 2.0) + "\n");
+    rows.fold(header.to_owned() + "\n", |text, row| text + &row)
+}
+
+#[test]
+fn the_same_table_gives_the_same_network_in_every_dialect() {
+    let comma = |number: f64| number.to_string().replace('.', ",");
+    let plain = twice(60, "x,kind,y", |row, x| format!("{x},{},{}", ["a", "b"][row % 2], 2.0 * x));
+    let (score, answers) = train_and_ask(&plain, "");
+    assert!(matches!(score, Score::Numbers { network, .. } if network.r_squared > Some(0.98)), "{score:?}");
+    for text in [
+        twice(60, "x;kind;y", |row, x| format!("{};{};{}", comma(x), ["a", "b"][row % 2], comma(2.0 * x))),
+        twice(60, "x  kind\t y", |row, x| format!("{x}   {}\t{}", ["a", "b"][row % 2], 2.0 * x)),
+        plain.replace(',', "\t"),
+        plain.replace('\n', "\r"),
+        plain.replace('\n', "\r\n\r\n"),
+    ] {
+        assert_eq!(train_and_ask(&text, ""), (score.clone(), answers.clone()), "{}", &text[..30]);
+    }
+}
+
+#[test]
+fn missing_cells_are_left_out_or_get_means_and_so_do_those_of_rows_to_predict() {
+    let text = twice(60, "x,kind,y", |row, x| match row {
+        0 => format!("NA,a,{}", 2.0 * x),
+        7 => format!("{x},,{}", 2.0 * x),
+        9 => format!("{x},b,NA"),
+        _ => format!("{x},{},{}", ["a", "b"][row % 2], 2.0 * x),
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let [path, network_path, rows] = ["t.csv", "n.safetensors", "r.csv"].map(|name| folder.path().join(name));
+    std::fs::write(&path, text).unwrap();
+    std::fs::write(&rows, "x,kind\n,a\n3,NA\n").unwrap();
+    let error = train(&path, &network_path, "--missing NA").map(drop).unwrap_err();
+    assert!(error.contains("3 of 60 rows") && error.contains("\"x\", \"kind\", \"y\""), "{error}");
+    for (more, kept, is_filled) in [("drop", 57, false), ("mean", 59, true)] {
+        let more = format!("--missing NA --test 9 --missing-rows {more}");
+        let Learned { network, scaling, score, .. } = train(&path, &network_path, &more).unwrap();
+        let Score::Numbers { rows: 9, network: fit, .. } = score else { panic!("{score:?}") };
+        assert!(fit.r_squared > Some(0.9), "{kept} {fit:?}");
+        let mut answers = Vec::new();
+        let asked = predict(&network, &scaling, &rows, &asking(""), &mut answers);
+        assert_eq!(asked.is_ok(), is_filled, "{asked:?}");
+        let asked = predict(&network, &scaling, &rows, &asking("--missing-rows mean"), &mut answers);
+        assert_eq!(asked.unwrap(), 2);
+        assert!(predict(&network, &scaling, &rows, &asking("--missing-rows drop"), &mut answers).is_err());
+    }
+}
+
+#[test]
+fn all_rows_can_be_trained_on_and_are_then_scored_themselves() {
+    let folder = tempfile::tempdir().unwrap();
+    let [path, network_path] = ["xor.csv", "n.safetensors"].map(|name| folder.path().join(name));
+    std::fs::write(&path, "0,0,0\n0,1,1\n1,0,1\n1,1,0\n").unwrap();
+    let learned = train(&path, &network_path, "--test 0 --kind class").unwrap();
+    assert_eq!((learned.score.accuracy(), learned.about), (Some(1.0), "trained on all"));
+    let Score::Numbers { network, rows: 4, .. } = train(&path, &network_path, "--test 0").unwrap().score else {
+        panic!()
+    };
+    assert!(network.r_squared > Some(0.99), "{network:?}");
+}
+
+#[test]
+fn what_cannot_be_written_is_found_before_the_training_and_nothing_else_is_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    let [path, network_path] = ["xor.csv", "n.safetensors"].map(|name| folder.path().join(name));
+    std::fs::write(&path, "0,0,0\n0,1,1\n1,0,1\n1,1,0\n").unwrap();
+    for wrong in ["", "no/such/folder.svg"] {
+        let plot = folder.path().join(wrong).display().to_string();
+        let error = learn(&options(&path, &network_path, &format!("--test 0 --plot {plot}")), &path).map(drop);
+        assert!(error.unwrap_err().to_string().contains("cannot be written"));
+    }
+    let chart = folder.path().join("c.svg");
+    let options = options(&path, &network_path, &format!("--test 0 --plot {}", chart.display()));
+    let learned = learn(&options, &path).unwrap();
+    assert!(!chart.exists() && !network_path.exists());
+    // Meanwhile something else took the chart's place.
+    std::fs::create_dir(&chart).unwrap();
+    assert!(finish(&options, learned).is_err());
+    assert!(network_path.exists());
 }

@@ -34,20 +34,20 @@ pub enum Score {
 pub struct Fit {
     /// The root mean square error, in the target's units.
     pub error: f64,
-    /// 1 minus the ratio of the squared errors to the squared differences from the mean: at best 1, NaN if all targets
+    /// 1 minus the ratio of the squared errors to the squared differences from the mean: at best 1, `None` if all targets
     /// are equal.
-    pub r_squared: f64,
+    pub r_squared: Option<f64>,
 }
 
 impl Score {
-    /// The score of `outputs` for rows with the targets `held_out`, where the training rows have the targets
+    /// The score of `outputs` for rows with the targets `scored`, at least one, where the training rows have the targets
     /// `training`.
-    pub fn new(scaling: &Scaling, outputs: &[f32], held_out: &[f32], training: &[f32]) -> Self {
+    pub fn new(scaling: &Scaling, outputs: &[f32], scored: &[f64], training: &[f64]) -> Self {
         match &scaling.target.answers {
             Answers::Classes(names) => {
                 let classes = names.len();
                 let mut counts = vec![0; classes * classes];
-                for (outputs, &class) in outputs.chunks_exact(classes).zip(held_out) {
+                for (outputs, &class) in outputs.chunks_exact(classes).zip(scored) {
                     counts[class as usize * classes + class_of(outputs)] += 1;
                 }
                 let mut frequencies = vec![0u64; classes];
@@ -58,9 +58,9 @@ impl Score {
             }
             Answers::Numbers(units) => {
                 let mean = mean(training);
-                let network = Fit::new(outputs.iter().map(|&output| units.number_of(output)), held_out);
-                let rows = held_out.len();
-                Score::Numbers { rows, network, mean, baseline: Fit::new(held_out.iter().map(|_| mean), held_out) }
+                let network = Fit::new(outputs.iter().map(|&output| units.number_of(output)), scored);
+                let rows = scored.len();
+                Score::Numbers { rows, network, mean, baseline: Fit::new(scored.iter().map(|_| mean), scored) }
             }
         }
     }
@@ -72,8 +72,8 @@ impl Score {
         Some(right as f64 / counts.iter().sum::<u64>() as f64)
     }
 
-    /// Several lines; the last is for scripts.
-    pub fn report(&self) -> String {
+    /// Several lines; the last is for scripts. `about` says which rows were scored.
+    pub fn report(&self, about: &str) -> String {
         let mut report = String::new();
         // Writing to a string cannot fail.
         match self {
@@ -86,23 +86,23 @@ impl Score {
                 let baseline_accuracy =
                     counts[baseline * classes..][..classes].iter().sum::<u64>() as f64 / rows as f64;
                 let name = &names[*baseline];
-                _ = writeln!(report, "held out {rows} rows");
+                _ = writeln!(report, "{about} {rows} rows");
                 _ = writeln!(
                     report,
                     "baseline accuracy {baseline_accuracy:.4}: always {name:?}, the most frequent of the training rows"
                 );
-                _ = write!(report, "accuracy {:.4}", self.accuracy().unwrap_or(f64::NAN));
+                _ = write!(report, "accuracy {:.4}", self.accuracy().unwrap_or_default());
             }
             Score::Numbers { rows, network, mean, baseline } => {
                 let [error, baseline_error, mean] = [network.error, baseline.error, *mean].map(figures);
-                let r_squared = baseline.r_squared;
-                _ = writeln!(report, "held out {rows} rows");
+                _ = writeln!(report, "{about} {rows} rows");
                 _ = writeln!(
                     report,
-                    "baseline root mean square error {baseline_error}, R² {r_squared:.4}: always {mean}, the training rows' mean"
+                    "baseline root mean square error {baseline_error}, R² {}: always {mean}, the training rows' mean",
+                    baseline.r_squared_text()
                 );
                 _ = writeln!(report, "network  root mean square error {error}");
-                _ = write!(report, "R² {:.4}", network.r_squared);
+                _ = write!(report, "R² {}", network.r_squared_text());
             }
         }
         report
@@ -110,18 +110,22 @@ impl Score {
 }
 
 impl Fit {
-    fn new(answers: impl Iterator<Item = f64>, targets: &[f32]) -> Self {
+    fn new(answers: impl Iterator<Item = f64>, targets: &[f64]) -> Self {
         let count = targets.len() as f64;
         let mean = mean(targets);
-        let squares = answers.zip(targets).map(|(answer, &target)| (answer - f64::from(target)).powi(2)).sum::<f64>();
-        let variation = targets.iter().map(|&target| (f64::from(target) - mean).powi(2)).sum::<f64>();
-        let r_squared = if variation > 0.0 { 1.0 - squares / variation } else { f64::NAN };
+        let squares = answers.zip(targets).map(|(answer, &target)| (answer - target).powi(2)).sum::<f64>();
+        let variation = targets.iter().map(|&target| (target - mean).powi(2)).sum::<f64>();
+        let r_squared = (variation > 0.0).then(|| 1.0 - squares / variation);
         Fit { error: (squares / count).sqrt(), r_squared }
+    }
+
+    fn r_squared_text(&self) -> String {
+        self.r_squared.map_or("none: all these rows have one target".to_owned(), |r_squared| format!("{r_squared:.4}"))
     }
 }
 
-fn mean(numbers: &[f32]) -> f64 {
-    numbers.iter().copied().map(f64::from).sum::<f64>() / numbers.len() as f64
+fn mean(numbers: &[f64]) -> f64 {
+    numbers.iter().sum::<f64>() / numbers.len() as f64
 }
 
 /// The same loss as the training's, of a network that ends with the activation `last`: the mean over the rows.
@@ -139,10 +143,16 @@ pub fn figures(number: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::problem::Missing;
     use crate::scaling::{Target, Units};
 
     fn scaling(answers: Answers) -> Scaling {
-        Scaling { named: true, inputs: Vec::new(), target: Target { name: "t".to_owned(), answers } }
+        Scaling {
+            named: true,
+            missing: Missing::default(),
+            inputs: Vec::new(),
+            target: Target { name: "t".to_owned(), answers },
+        }
     }
 
     #[test]
@@ -155,7 +165,7 @@ mod tests {
             Score::Classes { names: vec!["a".into(), "b".into()], counts: vec![1, 0, 1, 2], baseline: 0 }
         );
         assert_eq!(score.accuracy(), Some(0.75));
-        let report = score.report();
+        let report = score.report("held out");
         assert!(report.contains("\nbaseline accuracy 0.2500: always \"a\""), "{report}");
         assert!(report.ends_with("\naccuracy 0.7500"), "{report}");
     }
@@ -167,10 +177,21 @@ mod tests {
         let score = Score::new(&scaling, &[0.108, 0.5, 0.892], &[12.0, 48.0, 92.0], &[0.0, 100.0]);
         let Score::Numbers { network, mean, baseline, .. } = score else { panic!("{score:?}") };
         assert!((network.error - 2.0).abs() < 1e-4, "{network:?}");
-        assert!((network.r_squared - (1.0 - 12.0 / 3_210.666_666)).abs() < 1e-6, "{network:?}");
+        assert!((network.r_squared.unwrap() - (1.0 - 12.0 / 3_210.666_666)).abs() < 1e-6, "{network:?}");
         assert_eq!(mean, 50.0);
-        assert!(baseline.r_squared < 0.0 && baseline.error > 30.0, "{baseline:?}");
-        assert!(score.report().ends_with("\nnetwork  root mean square error 2.000\nR² 0.9963"), "{}", score.report());
+        assert!(baseline.r_squared.unwrap() < 0.0 && baseline.error > 30.0, "{baseline:?}");
+        assert!(
+            score.report("held out").ends_with("\nnetwork  root mean square error 2.000\nR² 0.9963"),
+            "{}",
+            score.report("held out")
+        );
+    }
+
+    #[test]
+    fn no_score_is_nan() {
+        let scaling = scaling(Answers::Numbers(Units::Range { low: 0.0, high: 100.0 }));
+        let report = Score::new(&scaling, &[0.5], &[48.0], &[0.0, 100.0]).report("held out");
+        assert!(report.ends_with("\nR² none: all these rows have one target") && !report.contains("NaN"), "{report}");
     }
 
     #[test]

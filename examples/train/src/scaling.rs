@@ -3,13 +3,15 @@
 //! - A number becomes `(number - mean) / deviation` with the mean and standard deviation of the training rows, or 0 if
 //!   its column is constant there.
 //! - A word becomes one input per word of its column: 1 for the word itself, 0 for the others.
+//! - A missing cell becomes the mean of these inputs in the training rows: 0 for a number, and each word's share.
 //! - A class becomes one output per class: 1 for the class itself and 0 for the others where outputs are probabilities,
 //!   otherwise 0.99 and 0.01. The answer is the class with the highest output.
 //! - A numeric target becomes one output: standardised as inputs are, for a network that can give any number; for one that
 //!   ends in a sigmoid or tanh, from 0.01 for the lowest of the training rows to 0.99 for the highest. Then answers
 //!   of a sigmoid exceed this range by at most about a hundredth of it.
 
-use crate::problem::{Column, Problem};
+use crate::column::Column;
+use crate::problem::{Missing, Problem};
 
 /// A sigmoid never reaches 0 or 1.
 const LOW: f64 = 0.01;
@@ -19,6 +21,7 @@ const HIGH: f64 = 0.99;
 pub struct Scaling {
     /// Whether the columns have names of their own.
     pub named: bool,
+    pub missing: Missing,
     pub inputs: Vec<Input>,
     pub target: Target,
 }
@@ -33,8 +36,8 @@ pub struct Input {
 pub enum Encoding {
     /// The deviation of a constant column is 0.
     Number { mean: f64, deviation: f64 },
-    /// The column's different words.
-    Words(Vec<String>),
+    /// The column's different words, and the share that each has in the training rows.
+    Words { words: Vec<String>, shares: Vec<f64> },
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -60,13 +63,21 @@ pub enum Units {
 
 impl Units {
     /// The output for a number.
-    fn output_of(self, number: f32) -> f32 {
-        let number = f64::from(number);
+    fn output_of(self, number: f64) -> f32 {
         let output = match self {
             Units::Range { low, high } => LOW + (HIGH - LOW) * (number - low) / (high - low),
             Units::Standard { mean, deviation } => (number - mean) / deviation,
         };
         output as f32
+    }
+
+    /// The least difference between numbers that outputs tell apart: outputs are of about 1, and an f32 has 24 bits.
+    pub fn resolution(self) -> f64 {
+        let unit = match self {
+            Units::Range { low, high } => (high - low).abs(),
+            Units::Standard { deviation, .. } => deviation,
+        };
+        unit / f64::from(1 << 24)
     }
 
     /// The number that an output stands for.
@@ -109,7 +120,7 @@ impl Scaling {
             }
         };
         let target = Target { name: target.name.clone(), answers };
-        Ok(Scaling { named: problem.named, inputs: inputs.collect(), target })
+        Ok(Scaling { named: problem.named, missing: problem.missing.clone(), inputs: inputs.collect(), target })
     }
 
     /// The network's inputs per row.
@@ -125,8 +136,8 @@ impl Scaling {
         }
     }
 
-    /// The network's inputs for these rows; `columns` has the cells of each input.
-    pub fn inputs_of(&self, columns: &[&[f32]], rows: &[usize]) -> Vec<f32> {
+    /// The network's inputs for these rows; `columns` has the cells of each input, `None` for a missing one.
+    pub fn inputs_of(&self, columns: &[&[Option<f64>]], rows: &[usize]) -> Vec<f32> {
         let mut inputs = Vec::with_capacity(rows.len() * self.input_width());
         for &row in rows {
             for (input, cells) in self.inputs.iter().zip(columns) {
@@ -138,12 +149,12 @@ impl Scaling {
 
     /// The target outputs for these rows; `cells` has the target of each row. `others` and `own` are those of a class that
     /// is not the row's, and of its own.
-    pub fn targets_of(&self, cells: &[f32], rows: &[usize], [others, own]: [f32; 2]) -> Vec<f32> {
+    pub fn targets_of(&self, cells: &[f64], rows: &[usize], [others, own]: [f32; 2]) -> Vec<f32> {
         let targets = rows.iter().map(|&row| cells[row]);
         match &self.target.answers {
             Answers::Classes(classes) => {
                 let one_hot =
-                    |class: f32| (0..classes.len()).map(move |i| if i == class as usize { own } else { others });
+                    |class: f64| (0..classes.len()).map(move |i| if i == class as usize { own } else { others });
                 targets.flat_map(one_hot).collect()
             }
             Answers::Numbers(units) => targets.map(|number| units.output_of(number)).collect(),
@@ -153,46 +164,62 @@ impl Scaling {
 
 impl Encoding {
     fn of(column: &Column, training: &[usize]) -> Self {
-        if let Some(words) = &column.words {
-            return Encoding::Words(words.clone());
-        }
-        let [mean, deviation] = mean_and_deviation(column, training);
-        Encoding::Number { mean, deviation }
+        let Some(words) = &column.words else {
+            let [mean, deviation] = mean_and_deviation(column, training);
+            return Encoding::Number { mean, deviation };
+        };
+        let mut shares = vec![0.0; words.len()];
+        cells(column, training).for_each(|word| shares[word as usize] += 1.0);
+        let count = shares.iter().sum::<f64>().max(1.0);
+        shares.iter_mut().for_each(|share| *share /= count);
+        Encoding::Words { words: words.clone(), shares }
     }
 
     fn width(&self) -> usize {
         match self {
             Encoding::Number { .. } => 1,
-            Encoding::Words(words) => words.len(),
+            Encoding::Words { words, .. } => words.len(),
         }
     }
 
-    fn push(&self, cell: f32, inputs: &mut Vec<f32>) {
-        match self {
-            Encoding::Number { deviation: 0.0, .. } => inputs.push(0.0),
-            Encoding::Number { mean, deviation } => inputs.push(((f64::from(cell) - mean) / deviation) as f32),
-            Encoding::Words(words) => inputs.extend((0..words.len()).map(|i| f32::from(i == cell as usize))),
+    fn push(&self, cell: Option<f64>, inputs: &mut Vec<f32>) {
+        match (self, cell) {
+            (Encoding::Number { mean, deviation }, Some(number)) if *deviation != 0.0 => {
+                inputs.push(((number - mean) / deviation) as f32);
+            }
+            (Encoding::Number { .. }, _) => inputs.push(0.0),
+            (Encoding::Words { words, .. }, Some(word)) => {
+                inputs.extend((0..words.len()).map(|i| f32::from(i == word as usize)));
+            }
+            (Encoding::Words { shares, .. }, None) => inputs.extend(shares.iter().map(|&share| share as f32)),
         }
     }
+}
+
+/// The cells of these rows that are not missing.
+fn cells(column: &Column, rows: &[usize]) -> impl Iterator<Item = f64> + Clone {
+    rows.iter().filter_map(|&row| column.cells[row])
 }
 
 /// The lowest and the highest cell of these rows.
 fn range(column: &Column, rows: &[usize]) -> [f64; 2] {
-    let cells = || rows.iter().map(|&row| f64::from(column.cells[row]));
-    [cells().fold(f64::INFINITY, f64::min), cells().fold(f64::NEG_INFINITY, f64::max)]
+    let cells = cells(column, rows);
+    [cells.clone().fold(f64::INFINITY, f64::min), cells.fold(f64::NEG_INFINITY, f64::max)]
 }
 
-/// The mean of these rows' cells, and their standard deviation.
+/// The mean of these rows' cells, and their standard deviation; 0 and 0 if all are missing.
 fn mean_and_deviation(column: &Column, rows: &[usize]) -> [f64; 2] {
-    let numbers = || rows.iter().map(|&row| f64::from(column.cells[row]));
-    let count = rows.len() as f64;
-    let mean = numbers().sum::<f64>() / count;
+    let numbers = cells(column, rows);
+    let count = numbers.clone().count().max(1) as f64;
+    // Differences from one of the numbers keep the digits of large numbers that are close to each other.
+    let origin = numbers.clone().next().unwrap_or_default();
+    let mean = origin + numbers.clone().map(|number| number - origin).sum::<f64>() / count;
     let [low, high] = range(column, rows);
     // Rounding would leave a constant column some deviation.
-    if low == high {
+    if low >= high {
         return [mean, 0.0];
     }
-    [mean, (numbers().map(|number| (number - mean).powi(2)).sum::<f64>() / count).sqrt()]
+    [mean, (numbers.map(|number| (number - mean).powi(2)).sum::<f64>() / count).sqrt()]
 }
 
 #[cfg(test)]
@@ -201,9 +228,9 @@ mod tests {
 
     const TARGETS: [f32; 2] = [0.01, 0.99];
 
-    fn column(name: &str, words: &[&str], cells: &[f32]) -> Column {
+    fn column(name: &str, words: &[&str], cells: &[f64]) -> Column {
         let words = (!words.is_empty()).then(|| words.iter().map(|&word| word.to_owned()).collect());
-        Column { name: name.to_owned(), words, cells: cells.to_vec() }
+        Column { name: name.to_owned(), words, cells: cells.iter().copied().map(Some).collect() }
     }
 
     fn problem(target: Column) -> Problem {
@@ -212,7 +239,7 @@ mod tests {
             column("colour", &["red", "green"], &[1.0, 0.0, 0.0]),
             column("constant", &[], &[0.1, 0.1, 7.0]),
         ];
-        Problem { named: true, inputs, target, rows: 3 }
+        Problem { named: true, inputs, target, rows: 3, missing: Missing::default(), notes: Vec::new() }
     }
 
     #[test]
@@ -222,6 +249,8 @@ mod tests {
         assert_eq!(scaling.inputs[0].encoding, Encoding::Number { mean: 2.0, deviation: 1.0 });
         let columns = problem.inputs.iter().map(|column| column.cells.as_slice()).collect::<Vec<_>>();
         assert_eq!(scaling.inputs_of(&columns, &[1, 0]), [1.0, 1.0, 0.0, 0.0, -1.0, 0.0, 1.0, 0.0]);
+        // Missing cells get the training rows' means: of these, half is green.
+        assert_eq!(scaling.inputs_of(&[&[None], &[None], &[None]], &[0]), [0.0, 0.5, 0.5, 0.0]);
         // The row held out, with another number in the constant column.
         assert_eq!(scaling.inputs_of(&columns, &[2]), [98.0, 1.0, 0.0, 0.0]);
         assert_eq!((scaling.input_width(), scaling.output_width()), (4, 1));
@@ -243,9 +272,21 @@ mod tests {
             // Also beyond the training rows' range.
             for (target, cell) in targets.into_iter().zip(cells) {
                 let back = units.number_of(target);
-                assert!((back - f64::from(cell)).abs() < 1e-4, "{back} {cell}");
+                assert!((back - cell).abs() < 1e-4, "{back} {cell}");
             }
         }
+    }
+
+    #[test]
+    fn large_numbers_keep_their_differences() {
+        let seconds = (0..200).map(|i| 1_700_000_000.0 + f64::from(i) / 2.0).collect::<Vec<_>>();
+        let time = column("time", &[], &seconds);
+        let rows = (0..200).collect::<Vec<_>>();
+        let [mean, deviation] = mean_and_deviation(&time, &rows);
+        assert_eq!(mean, 1_700_000_049.75);
+        let mut inputs = Vec::new();
+        rows.iter().for_each(|&row| Encoding::Number { mean, deviation }.push(time.cells[row], &mut inputs));
+        assert!(inputs.windows(2).all(|pair| pair[1] - pair[0] > 0.01), "{inputs:?}");
     }
 
     #[test]
