@@ -38,9 +38,13 @@ impl Kernel<'_> {
             bind_group_layouts: &[Some(&layout)],
             immediate_size: 0,
         });
+        #[cfg(test)]
+        let source = &poison::with_poison(self.entry_point, self.source);
+        #[cfg(not(test))]
+        let source = self.source;
         let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
             label,
-            source: wgpu::ShaderSource::Wgsl(self.source.into()),
+            source: wgpu::ShaderSource::Wgsl(source.into()),
         });
         let constants = self.workgroup.map(|workgroup| ("WORKGROUP", f64::from(workgroup)));
         let pipeline = device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
@@ -50,10 +54,44 @@ impl Kernel<'_> {
             entry_point: Some(self.entry_point),
             compilation_options: wgpu::PipelineCompilationOptions {
                 constants: constants.as_slice(),
-                ..Default::default()
+                // Every kernel writes workgroup memory before it reads it. By OpenGL wgpu sets it to zero by an expression
+                // as long as the memory, with which a driver compiles for seconds.
+                zero_initialize_workgroup_memory: false,
             },
             cache: None,
         });
         Pipeline { pipeline, layout }
+    }
+}
+
+/// Kernels of the crate's own tests begin with workgroup memory full of NaN: they show it if they read what they have not
+/// written.
+#[cfg(test)]
+mod poison {
+    /// The source with a beginning of the entry point that fills arrays in workgroup memory.
+    pub fn with_poison(entry_point: &str, source: &str) -> String {
+        let arrays = source.lines().filter_map(|line| line.trim().strip_prefix("var<workgroup> ")?.strip_suffix(">;"));
+        let fills = arrays.filter_map(|array| {
+            let (name, array) = array.split_once(": array<")?;
+            let (ty, count) = array.rsplit_once(", ")?;
+            let value = if ty == "u32" { "poison".to_owned() } else { format!("{ty}(bitcast<f32>(poison))") };
+            Some(format!("    for (var i = 0u; i < u32({count}); i++) {{ {name}[i] = {value}; }}\n"))
+        });
+        let fills = fills.collect::<String>();
+        if fills.is_empty() {
+            return source.to_owned();
+        }
+        let (before, rest) = source.split_once(&format!("fn {entry_point}(")).expect("the entry point");
+        let (parameters, body) = rest.split_once(") {").expect("its body");
+        let index = "@builtin(local_invocation_index)";
+        let (parameters, invocation) = match parameters.split_once(index) {
+            Some((_, after)) => (parameters.to_owned(), after.trim().split_once(':').expect("its type").0),
+            None => (format!("{index} poisoner: u32, {parameters}"), "poisoner"),
+        };
+        // A variable, since a constant must not be NaN.
+        format!(
+            "{before}fn {entry_point}({parameters}) {{\n    var poison = 0x7fc00000u;\n    if {invocation} == 0u {{\n{fills}    }}\n\
+             workgroupBarrier();\n{body}"
+        )
     }
 }
