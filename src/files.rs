@@ -7,23 +7,25 @@
 //! file. A new file is written beside the one that it replaces, and renamed only when it is complete and on disk.
 
 mod contents;
+mod format;
 
-use std::collections::{BTreeMap, HashMap};
-use std::fs::{self, File};
-use std::io::Write;
+use std::collections::BTreeMap;
 use std::path::Path;
 
-use safetensors::tensor::{Dtype, TensorView};
+use safetensors::tensor::Dtype;
 
 use crate::activation::Activation;
 use crate::data::Dataset;
-use crate::error::{Error, Result};
+#[cfg(doc)]
+use crate::error::Error;
+use crate::error::Result;
 use crate::gpu::{Gpu, words_as_bytes};
 use crate::mlp::Mlp;
 use crate::network::Network;
 use crate::rows::check_finite;
 use crate::trainer::Trainer;
 use contents::Contents;
+use format::{bytes_of, read, write};
 
 /// The version of the metadata's format, and those that can be read: version 1 knew plain descent on the squared error.
 const VERSION: &str = "2";
@@ -55,6 +57,9 @@ const LEARNING_RATES: &str = "training.learning_rates";
 const WEIGHT_DECAYS: &str = "training.weight_decays";
 const MOMENTS: &str = "training.moments";
 
+/// The name of bytes in errors.
+const MEMORY: &str = "bytes in memory";
+
 /// Replaces the checksum while it is computed.
 const NO_CHECKSUM: &str = "00000000";
 
@@ -78,10 +83,22 @@ impl Network {
         self.save_for("Network::save_with_notes", path.as_ref(), notes)
     }
 
+    /// What [`Network::save_with_notes`] writes to a file, as bytes: for a bundle of assets, or a place of the app's own.
+    ///
+    /// # Errors
+    /// Those of [`Network::save_with_notes`].
+    pub fn to_bytes(&self, notes: &BTreeMap<String, String>) -> Result<Vec<u8>> {
+        self.bytes_for("Network::to_bytes", Path::new(MEMORY), notes)
+    }
+
     fn save_for(&self, operation: &'static str, path: &Path, notes: &BTreeMap<String, String>) -> Result<()> {
+        write(path, &self.bytes_for(operation, path, notes)?)
+    }
+
+    fn bytes_for(&self, operation: &'static str, path: &Path, notes: &BTreeMap<String, String>) -> Result<Vec<u8>> {
         let tensors = parameter_tensors(self, operation)?;
         let notes = notes.iter().map(|(name, text)| (format!("{NOTE}{name}"), text.clone()));
-        write(path, tensors, notes.chain([(MLP.to_owned(), self.mlp().to_string())]).collect())
+        bytes_of(path, &tensors, notes.chain([(MLP.to_owned(), self.mlp().to_string())]).collect())
     }
 
     /// Loads a network, or a population, from a file that [`Network::save`] or [`Trainer::save`] wrote.
@@ -89,8 +106,7 @@ impl Network {
     /// # Errors
     /// [`Error::File`], [`Error::Malformed`]; those of [`Network::from_parameters`].
     pub fn load(gpu: &Gpu, path: impl AsRef<Path>) -> Result<Self> {
-        let bytes = read(path.as_ref())?;
-        Contents::new(path.as_ref(), &bytes)?.network(gpu)
+        Ok(Self::load_with_notes(gpu, path)?.0)
     }
 
     /// Loads a network as [`Network::load`] does, and the notes that were saved with it, if any.
@@ -98,8 +114,34 @@ impl Network {
     /// # Errors
     /// Those of [`Network::load`].
     pub fn load_with_notes(gpu: &Gpu, path: impl AsRef<Path>) -> Result<(Self, BTreeMap<String, String>)> {
-        let bytes = read(path.as_ref())?;
-        let contents = Contents::new(path.as_ref(), &bytes)?;
+        Self::load_from(gpu, path.as_ref(), &read(path.as_ref())?)
+    }
+
+    /// Loads a network, and the notes that were saved with it, from bytes that [`Network::to_bytes`] or [`Trainer::to_bytes`]
+    /// returned, or from those of a file.
+    ///
+    /// ```
+    /// # use std::collections::BTreeMap;
+    /// # use wgrad::{Gpu, Mlp, Network};
+    /// # fn main() -> wgrad::Result<()> {
+    /// # let gpu = Gpu::headless()?;
+    /// let network = Network::new(&gpu, &Mlp::widths(&[2, 8, 1]), 1)?;
+    /// let bytes = network.to_bytes(&BTreeMap::new())?;
+    /// // In the app, with `include_bytes!` or what the web server sent:
+    /// let (same, _) = Network::from_bytes(&gpu, &bytes)?;
+    /// assert_eq!(same.predict(&[0.5, -1.0])?, network.predict(&[0.5, -1.0])?);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Malformed`]; those of [`Network::from_parameters`].
+    pub fn from_bytes(gpu: &Gpu, bytes: &[u8]) -> Result<(Self, BTreeMap<String, String>)> {
+        Self::load_from(gpu, Path::new(MEMORY), bytes)
+    }
+
+    fn load_from(gpu: &Gpu, path: &Path, bytes: &[u8]) -> Result<(Self, BTreeMap<String, String>)> {
+        let contents = Contents::new(path, bytes)?;
         Ok((contents.network(gpu)?, contents.notes()))
     }
 
@@ -126,8 +168,19 @@ impl Network {
     /// # Errors
     /// Those of [`Network::restore`].
     pub fn restore_named(&self, path: impl AsRef<Path>, name_in_file: impl Fn(&str) -> String) -> Result<()> {
-        let bytes = read(path.as_ref())?;
-        let contents = Contents::new(path.as_ref(), &bytes)?;
+        self.restore_from(path.as_ref(), &read(path.as_ref())?, &name_in_file)
+    }
+
+    /// Restores as [`Network::restore_named`] does, from the bytes of such a file.
+    ///
+    /// # Errors
+    /// Those of [`Network::restore`], but for reading a file.
+    pub fn restore_from_bytes(&self, bytes: &[u8], name_in_file: impl Fn(&str) -> String) -> Result<()> {
+        self.restore_from(Path::new(MEMORY), bytes, &name_in_file)
+    }
+
+    fn restore_from(&self, path: &Path, bytes: &[u8], name_in_file: &dyn Fn(&str) -> String) -> Result<()> {
+        let contents = Contents::new(path, bytes)?;
         if contents.is_from_wgrad() {
             let (found, count) = (contents.mlp()?, contents.count()?);
             if found != *self.mlp() || count != self.count() {
@@ -138,7 +191,7 @@ impl Network {
                 ));
             }
         }
-        self.write_parameters(&contents.parameters(self.mlp(), self.count(), &name_in_file)?)
+        self.write_parameters(&contents.parameters(self.mlp(), self.count(), name_in_file)?)
     }
 }
 
@@ -149,17 +202,29 @@ impl Trainer {
     /// # Errors
     /// Those of [`Network::save`].
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        write(path.as_ref(), &self.bytes_for("Trainer::save", path.as_ref())?)
+    }
+
+    /// What [`Trainer::save`] writes to a file, as bytes.
+    ///
+    /// # Errors
+    /// Those of [`Trainer::save`].
+    pub fn to_bytes(&self) -> Result<Vec<u8>> {
+        self.bytes_for("Trainer::to_bytes", Path::new(MEMORY))
+    }
+
+    fn bytes_for(&self, operation: &'static str, path: &Path) -> Result<Vec<u8>> {
         let (network, config) = (self.network(), self.config());
-        let mut tensors = parameter_tensors(network, "Trainer::save")?;
-        let state = self.read_state("Trainer::save")?;
-        let [learning_rates, weight_decays] = self.read_rates("Trainer::save")?;
+        let mut tensors = parameter_tensors(network, operation)?;
+        let state = self.read_state(operation)?;
+        let [learning_rates, weight_decays] = self.read_rates(operation)?;
         let count = network.count();
         let words = state.len() / count;
         tensors.push((STATE.to_owned(), Dtype::U32, vec![count, words], words_as_bytes(&state).to_vec()));
         for (name, rates) in [(LEARNING_RATES, learning_rates), (WEIGHT_DECAYS, weight_decays)] {
             tensors.push((name.to_owned(), Dtype::F32, vec![count], bytemuck::cast_slice(&rates).to_vec()));
         }
-        if let Some((kept, moments)) = self.read_moments("Trainer::save")? {
+        if let Some((kept, moments)) = self.read_moments(operation)? {
             let shape = vec![count, kept, network.mlp().parameter_count()];
             tensors.push((MOMENTS.to_owned(), Dtype::F32, shape, bytemuck::cast_slice(&moments).to_vec()));
         }
@@ -179,7 +244,7 @@ impl Trainer {
         let clip_norm = config.clip_norm.map(|norm| (CLIP_NORM, norm.to_string()));
         let average = config.average.map(|factor| (AVERAGE, factor.to_string()));
         let metadata = metadata.into_iter().chain(clip_norm).chain(average);
-        write(path.as_ref(), tensors, metadata.map(|(key, value)| (key.to_owned(), value)).collect())
+        bytes_of(path, &tensors, metadata.map(|(key, value)| (key.to_owned(), value)).collect())
     }
 
     /// Resumes a training run that [`Trainer::save`] wrote, on the same data set. On the same device and build, the
@@ -189,8 +254,19 @@ impl Trainer {
     /// [`Error::File`]; [`Error::Malformed`], also for a data set with another number of samples; those of
     /// [`Trainer::new`].
     pub fn resume(data: &Dataset, path: impl AsRef<Path>) -> Result<(Network, Self)> {
-        let bytes = read(path.as_ref())?;
-        let contents = Contents::new(path.as_ref(), &bytes)?;
+        Self::resume_from(data, path.as_ref(), &read(path.as_ref())?)
+    }
+
+    /// Resumes as [`Trainer::resume`] does, from bytes that [`Trainer::to_bytes`] returned.
+    ///
+    /// # Errors
+    /// Those of [`Trainer::resume`], but for reading a file.
+    pub fn resume_from_bytes(data: &Dataset, bytes: &[u8]) -> Result<(Network, Self)> {
+        Self::resume_from(data, Path::new(MEMORY), bytes)
+    }
+
+    fn resume_from(data: &Dataset, path: &Path, bytes: &[u8]) -> Result<(Network, Self)> {
+        let contents = Contents::new(path, bytes)?;
         let network = contents.network(data.gpu())?;
         let config = contents.config()?;
         let count = network.count();
@@ -262,53 +338,4 @@ fn parameter_tensors(network: &Network, operation: &'static str) -> Result<Vec<T
         }
     }
     Ok(tensors)
-}
-
-fn file_error(action: &'static str, path: &Path, reason: impl ToString) -> Error {
-    Error::File { action, path: path.display().to_string(), reason: reason.to_string() }
-}
-
-fn read(path: &Path) -> Result<Vec<u8>> {
-    fs::read(path).map_err(|error| file_error("read", path, error))
-}
-
-/// Writes a file with its checksum, atomically.
-fn write(path: &Path, tensors: Vec<Tensor>, mut metadata: HashMap<String, String>) -> Result<()> {
-    // The rename would replace a device or a socket, too.
-    if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
-        return Err(file_error("write", path, "it is not a regular file"));
-    }
-    metadata.insert(WGRAD.to_owned(), VERSION.to_owned());
-    metadata.insert(CHECKSUM.to_owned(), NO_CHECKSUM.to_owned());
-    let refused = |error: safetensors::SafeTensorError| file_error("write", path, error);
-    let views =
-        tensors.iter().map(|(name, dtype, shape, bytes)| Ok((name, TensorView::new(*dtype, shape.clone(), bytes)?)));
-    let views = views.collect::<Result<Vec<_>, safetensors::SafeTensorError>>().map_err(refused)?;
-    let mut bytes = safetensors::serialize(views, Some(metadata)).map_err(refused)?;
-    let offset =
-        checksum_offset(&bytes, NO_CHECKSUM).ok_or_else(|| file_error("write", path, "no room for a checksum"))?;
-    let checksum = format!("{:08x}", crc32fast::hash(&bytes));
-    bytes[offset..offset + checksum.len()].copy_from_slice(checksum.as_bytes());
-
-    let failed = |error: std::io::Error| file_error("write", path, error);
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    // In the same folder, since a rename is atomic only within a file system.
-    let mut file = tempfile::Builder::new().prefix(".wgrad-").tempfile_in(folder).map_err(failed)?;
-    file.write_all(&bytes).and_then(|()| file.as_file().sync_all()).map_err(failed)?;
-    file.persist(path).map_err(|error| failed(error.error))?;
-    // The new name is on disk once the folder is. Not every system can open a folder.
-    if let Ok(folder) = File::open(folder) {
-        _ = folder.sync_all();
-    }
-    Ok(())
-}
-
-/// The offset of a checksum's digits in a file.
-fn checksum_offset(bytes: &[u8], checksum: &str) -> Option<usize> {
-    let before = format!("\"{CHECKSUM}\":\"");
-    let entry = format!("{before}{checksum}\"");
-    bytes.windows(entry.len()).position(|window| window == entry.as_bytes()).map(|start| start + before.len())
 }

@@ -6,6 +6,7 @@
 mod adapter;
 mod pipeline;
 mod timestamps;
+mod turn;
 mod wait;
 
 use std::collections::HashMap;

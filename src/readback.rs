@@ -121,6 +121,7 @@ impl Ring {
     /// noticed (an upper bound).
     pub fn latest(&mut self, mut on_timing: impl FnMut(u64, Duration)) -> Result<Option<Vec<u32>>> {
         self.gpu.poll_once()?;
+        let _turn = self.gpu.turn();
         // Loaded before the slots are checked: every step that it counts has arrived in a slot.
         let confirmed = self.confirmed_steps();
         let mut latest = None;

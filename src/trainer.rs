@@ -282,8 +282,16 @@ impl Trainer {
     /// time-out](Gpu::with_wait_timeout). The first may take six times as long: some drivers compile a shader only when
     /// it first runs.
     pub fn train(&mut self, epochs: u64, mut progress: impl FnMut(Progress)) -> Result<()> {
-        let first = self.read_loss()?.map_or(0, |report| report.step);
+        self.read()?;
         let steps_per_epoch = self.steps_per_epoch();
+        let first = self.latest.as_ref().map_or(0, |report| report.step);
+        // Losses of a training that diverged count until an epoch begins: the app may have written other parameters since.
+        let sure_from = match &self.latest {
+            Some(report) if report.together().is_err() => {
+                report.epoch + 1 + u64::from(!first.is_multiple_of(steps_per_epoch))
+            }
+            _ => 0,
+        };
         let last = first.saturating_add(epochs.saturating_mul(steps_per_epoch));
         if first == last {
             return Ok(());
@@ -306,7 +314,9 @@ impl Trainer {
             last_done = Instant::now();
             let most = self.steps.most_per_submission();
             self.steps_per_submission = adapted(self.steps_per_submission, steps, took).min(most);
-            if let Some(report) = self.latest_loss()?.filter(|report| report.step < last) {
+            self.poll()?;
+            let report = self.latest.as_ref().filter(|report| report.step < last && report.epoch >= sure_from);
+            if let Some(report) = report.map(Report::together).transpose()? {
                 let epoch = report.step.saturating_sub(first) / steps_per_epoch;
                 progress(Progress { epoch, epochs, report });
             }
@@ -322,13 +332,16 @@ impl Trainer {
         if let Some((submission, _)) = in_flight {
             gpu.wait(&submission, || true)?;
         }
-        match self.read_loss()? {
-            Some(report) if report.step >= last => progress(Progress { epoch: epochs, epochs, report }),
-            report => {
-                return Err(steps_dropped("Trainer::train", last, report.map_or(0, |report| report.step)));
+        self.read()?;
+        match &self.latest {
+            Some(report) if report.step >= last => {
+                let unsure = report.each().first().copied().filter(|_| report.epoch < sure_from);
+                let report = report.together().or_else(|diverged| unsure.ok_or(diverged))?;
+                progress(Progress { epoch: epochs, epochs, report });
+                Ok(())
             }
+            report => Err(steps_dropped("Trainer::train", last, report.as_ref().map_or(0, |report| report.step))),
         }
-        Ok(())
     }
 
     /// The device, with a longer time-out before this trainer's first steps: some drivers compile a shader only when it

@@ -1,5 +1,7 @@
 //! Saved files are loaded bit by bit, damage is detected, and a failed save leaves the old file.
 
+#[path = "files/bytes.rs"]
+mod bytes;
 mod common;
 #[path = "files/naming.rs"]
 mod naming;

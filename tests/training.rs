@@ -200,6 +200,24 @@ fn training_that_diverges_is_reported() {
     assert_eq!(network.read_parameters().unwrap(), saved);
     Trainer::new(&network, &data, TrainConfig::default()).unwrap().train(50, |_| ()).unwrap();
 
+    // Or the same trainer, at a lower rate: its account of losses is clean again from the next epoch on.
+    for (plan, more) in plans().into_iter().flat_map(|plan| [(plan, 0), (plan, 3)]) {
+        let config = TrainConfig { learning_rate: 1e6, plan, ..Default::default() };
+        let mut trainer = Trainer::new(&network, &data, config).unwrap();
+        assert!(matches!(trainer.train(50, |_| ()), Err(Error::Diverged { .. })), "{plan}");
+        record(&mut trainer, more);
+        network.write_parameters(&saved).unwrap();
+        trainer.write_learning_rate(0.1).unwrap();
+        trainer.train(1, |_| ()).unwrap();
+        let mut losses = Vec::new();
+        trainer.train(2, |progress| losses.push(progress.report.loss)).unwrap();
+        assert!(!losses.is_empty() && losses.iter().all(|loss| loss.is_finite()), "{plan}: {losses:?}");
+        // What diverges again is reported again.
+        trainer.write_learning_rate(1e6).unwrap();
+        assert!(matches!(trainer.train(50, |_| ()), Err(Error::Diverged { .. })), "{plan}");
+        network.write_parameters(&saved).unwrap();
+    }
+
     // Divergence is reported at once, not at the end of an epoch.
     let mut trainer = Trainer::new(&network, &data, TrainConfig::default()).unwrap();
     record(&mut trainer, 4);

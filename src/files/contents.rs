@@ -7,7 +7,7 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
 use super::{
     AVERAGE, BATCH_SIZE, CHECKSUM, CLIP_NORM, FROZEN, LOSS, MLP, NO_CHECKSUM, NOTE, OPTIMIZER, PLAN, SCHEDULE, SEED,
-    SHUFFLE, STATE, VERSION, VERSIONS, WEIGHT_DECAY, WGRAD, checksum_offset, linear_layers, shape,
+    SHUFFLE, STATE, VERSION, VERSIONS, WEIGHT_DECAY, WGRAD, format::checksum_offset, linear_layers, shape,
 };
 use crate::activation::Activation;
 use crate::error::{Error, Result};

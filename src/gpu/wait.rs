@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
+use super::turn::Turn;
 use super::{Gpu, values, words_as_bytes};
 use crate::error::{Error, Result};
 
@@ -46,16 +47,23 @@ impl Gpu {
     /// Runs `action` and returns the error that wgpu reports for it, if any, instead of leaving it to the app's
     /// handler.
     pub(super) fn checked<T>(&self, what: &str, action: impl FnOnce() -> T) -> Result<T> {
-        let scopes = self.begin_check()?;
+        let (turn, scopes) = self.begin_check()?;
         let output = action();
         self.end_check(what, scopes)?;
+        drop(turn);
         Ok(output)
     }
 
     #[inline(never)]
-    fn begin_check(&self) -> Result<[wgpu::ErrorScopeGuard; 3]> {
+    fn begin_check(&self) -> Result<(Turn, [wgpu::ErrorScopeGuard; 3])> {
         self.check_lost()?;
-        Ok(self.push_error_scopes())
+        Ok((self.turn(), self.push_error_scopes()))
+    }
+
+    /// This thread's turn to use the driver.
+    #[inline(never)]
+    pub(crate) fn turn(&self) -> Turn {
+        Turn::wait(self.shared.adapter_info.backend)
     }
 
     /// The error of wgpu since the check began, if any.
@@ -83,6 +91,7 @@ impl Gpu {
         let usage = wgpu::BufferUsages::MAP_WRITE | wgpu::BufferUsages::COPY_SRC;
         let descriptor =
             wgpu::BufferDescriptor { label: Some("wgrad probe"), size: 4, usage, mapped_at_creation: true };
+        let _turn = self.turn();
         let scopes = self.push_error_scopes();
         let mapped = self.device().create_buffer(&descriptor).get_mapped_range(..).is_ok();
         if pop_error_scopes(scopes).is_some() || mapped { Ok(()) } else { Err(self.mark_lost(DESTROYED)) }
@@ -174,6 +183,7 @@ impl Gpu {
     /// driver reports a lost device into an error; a panic of a callback of the app is resumed.
     pub(crate) fn poll_once(&self) -> Result<bool> {
         self.check_lost()?;
+        let _turn = self.turn();
         match catch_unwind(AssertUnwindSafe(|| self.device().poll(wgpu::PollType::Poll))) {
             Ok(Ok(status)) => Ok(status.is_queue_empty()),
             Ok(Err(error)) => {
@@ -236,6 +246,7 @@ impl Gpu {
 
     /// The words of a mapped buffer.
     pub(crate) fn mapped_words(&self, buffer: &wgpu::Buffer) -> Result<Vec<u32>> {
+        let _turn = self.turn();
         let view = buffer.get_mapped_range(..).map_err(|error| self.mark_lost(&error.to_string()))?;
         Ok(values(&view))
     }

@@ -20,7 +20,7 @@ pub struct LossReport {
 #[derive(Clone, Debug)]
 pub(super) struct Report {
     pub step: u64,
-    epoch: u64,
+    pub epoch: u64,
     losses: Vec<f32>,
 }
 

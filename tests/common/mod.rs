@@ -3,8 +3,9 @@
 
 pub mod case;
 
+use std::cell::Cell;
 use std::io::Write;
-use std::sync::OnceLock;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt, SeedableRng};
@@ -19,13 +20,27 @@ pub const EPSILON: f64 = f32::EPSILON as f64;
 pub const POISON: u32 = 0x7fc0_dead;
 
 /// The device of a test file. Panics with instructions if there is no adapter.
+///
+/// By OpenGL the tests of a file run one after another: they use the device as apps do, whose threads may not wait for it
+/// for more than 6 s, and a kernel may take longer to compile.
 pub fn gpu() -> &'static Gpu {
     static GPU: OnceLock<Gpu> = OnceLock::new();
-    GPU.get_or_init(|| {
+    static TURN: Mutex<()> = Mutex::new(());
+    thread_local! {
+        /// Until the test ends, and with it its thread.
+        static TAKEN: Cell<Option<MutexGuard<'static, ()>>> = const { Cell::new(None) };
+    }
+    let gpu = GPU.get_or_init(|| {
         let gpu = Gpu::headless().unwrap_or_else(|error| panic!("the tests need an adapter: {error}"));
         say(&format!("running on {}", gpu.description()));
         gpu
-    })
+    });
+    if gpu.adapter_info().backend == wgpu::Backend::Gl {
+        TAKEN.with(|taken| {
+            taken.set(taken.take().or_else(|| Some(TURN.lock().unwrap_or_else(PoisonError::into_inner))));
+        });
+    }
+    gpu
 }
 
 /// Whether the device has subgroups of one known size. If so, every plan must be possible.
