@@ -7,11 +7,13 @@ mod common;
 use std::error::Error;
 use std::process::ExitCode;
 
+use clap::Parser;
 use wgrad::kernels::{activation, activation_backward};
 use wgrad::reference::{self, ActivationLayer, Layer, Linear, Matrix, NeuralNetwork};
 use wgrad::{Activation, Dataset, Gpu, Mlp, Network, Rows, TrainConfig, Trainer, wgpu};
 
 use crate::common::exit::exit;
+use crate::common::say::say;
 
 const X: [f32; 2] = [0.3, 0.5];
 const D_Y: [f32; 3] = [0.1, 0.2, -0.3];
@@ -21,13 +23,19 @@ const LEARNING_RATE: f32 = 0.1;
 /// The largest difference from the reference allowed, also for the outputs after 10,000 steps.
 const TOLERANCE: f64 = 1e-5;
 
+/// The notebook "Python neural networks", cell by cell: a linear layer, a sigmoid network in training, the derivative of
+/// the sigmoid. Each value is computed on the GPU and by the reference in f64.
+#[derive(Parser)]
+struct Options {}
+
 fn main() -> ExitCode {
+    Options::parse();
     exit(run())
 }
 
 fn run() -> Result<(), Box<dyn Error>> {
     let gpu = Gpu::headless()?;
-    println!("adapter: {}\n", gpu.description());
+    say!("adapter: {}\n", gpu.description())?;
     linear_layer(&gpu)?;
     sigmoid_network(&gpu)?;
     derivative(&gpu)
@@ -51,11 +59,11 @@ fn linear_layer(gpu: &Gpu) -> Result<(), Box<dyn Error>> {
     let expected_y = layer.forward(&row(&X)?)?;
     let expected_d_x = layer.backward(&row(&D_Y)?)?;
 
-    println!("a linear layer, 2 inputs and 3 outputs");
-    println!("w                 {}", listed(&weights));
-    println!("x                 {}", listed(&X));
+    say!("a linear layer, 2 inputs and 3 outputs")?;
+    say!("w                 {}", listed(&weights))?;
+    say!("x                 {}", listed(&X))?;
     show("y = x · w", &y.read(gpu)?, expected_y.as_slice())?;
-    println!("dy                {}", listed(&D_Y));
+    say!("dy                {}", listed(&D_Y))?;
     show("dx = dy · wᵀ", &d_x.read(gpu)?, expected_d_x.as_slice())?;
     let expected_d_w = layer.d_parameters().map_or(&[][..], Matrix::as_slice);
     show("dw = xᵀ · dy", &backward.read_d_parameters()?, expected_d_w)?;
@@ -73,7 +81,7 @@ fn sigmoid_network(gpu: &Gpu) -> Result<(), Box<dyn Error>> {
     let linear = Linear::new(Matrix::from_f32(2, 3, &weights)?);
     let mut expected = NeuralNetwork::new(vec![Box::new(linear), Box::new(ActivationLayer::new(Activation::Sigmoid))]);
 
-    println!("\na linear and a sigmoid layer, driven from y to {}", listed(&TARGETS));
+    say!("\na linear and a sigmoid layer, driven from y to {}", listed(&TARGETS))?;
     let mut steps = 0;
     for goal in [0, 1, 10, 100, 1_000, 10_000] {
         trainer.train(goal - steps, |_| ())?;
@@ -107,22 +115,25 @@ fn derivative(gpu: &Gpu) -> Result<(), Box<dyn Error>> {
     let (above, below) = (sigmoid_at(H)?, sigmoid_at(-H)?);
     let numerical = above.as_slice().iter().zip(below.as_slice()).map(|(above, below)| (above - below) / (2.0 * H));
 
-    println!("\nthe derivative of the sigmoid");
-    println!("x                 {}", listed(&x));
+    say!("\nthe derivative of the sigmoid")?;
+    say!("x                 {}", listed(&x))?;
     show("y · (1 - y)", &d_x.read(gpu)?, expected.as_slice())?;
-    println!("numerical         {}", listed(&numerical.map(|value| value as f32).collect::<Vec<_>>()));
+    say!("numerical         {}", listed(&numerical.map(|value| value as f32).collect::<Vec<_>>()))?;
     Ok(())
 }
 
 /// Prints the values of the GPU and, below them, those of the reference. Returns an error if they differ too much.
-fn show(name: &str, gpu: &[f32], reference: &[f64]) -> Result<(), String> {
+fn show(name: &str, gpu: &[f32], reference: &[f64]) -> Result<(), Box<dyn Error>> {
     let differences = gpu.iter().zip(reference).map(|(&gpu, reference)| (f64::from(gpu) - reference).abs());
     let worst = differences.max_by(f64::total_cmp).unwrap_or(f64::NAN);
-    println!("{name:17} {}  GPU", listed(gpu));
+    say!("{name:17} {}  GPU", listed(gpu))?;
     let reference = reference.iter().map(|&value| value as f32).collect::<Vec<_>>();
-    println!("{:17} {}  reference, at most {worst:.0e} away", "", listed(&reference));
+    say!("{:17} {}  reference, at most {worst:.0e} away", "", listed(&reference))?;
     // Written so that NaN fails.
-    if worst <= TOLERANCE { Ok(()) } else { Err(format!("{name} is more than {TOLERANCE:.0e} from the reference")) }
+    match worst <= TOLERANCE {
+        true => Ok(()),
+        false => Err(format!("{name} is more than {TOLERANCE:.0e} from the reference").into()),
+    }
 }
 
 fn listed(values: &[f32]) -> String {

@@ -5,6 +5,7 @@
 mod common;
 
 use std::error::Error;
+use std::io;
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -13,6 +14,7 @@ use wgrad::{Dataset, Gpu, Loss, Mlp, Network, Optimizer, Trainer};
 
 use crate::common::choices::Descent;
 use crate::common::exit::exit;
+use crate::common::say::say;
 use crate::common::{choices, progress, xor};
 
 /// A network with a lower loss has learned XOR. One misclassified sample alone gives a higher loss: ½ · 2 · 0.49² / 4
@@ -60,53 +62,52 @@ fn main() -> ExitCode {
 
 fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     let gpu = Gpu::headless()?;
-    println!("adapter  {}", gpu.description());
-    println!("each     {} networks, {} epochs of 4 steps", options.count, options.epochs);
+    say!("adapter  {}", gpu.description())?;
+    say!("each     {} networks, {} epochs of 4 steps", options.count, options.epochs)?;
     let config = options.descent.config(Optimizer::adam(), RATES);
-    println!("training {}\n", choices::described(&config));
+    say!("training {}\n", choices::described(&config))?;
 
-    println!("network   learned         median loss");
+    say!("network   learned         median loss")?;
     let widest = usize::from(options.widest);
     for hidden in 2..=widest {
         let rates = vec![config.learning_rate; options.count];
         let mut losses = train(&gpu, options, hidden, &rates)?.losses;
-        print_line(&format!("2-{hidden}-2"), &mut losses);
+        print_line(&format!("2-{hidden}-2"), &mut losses)?;
     }
 
     try_learning_rates(&gpu, options, config.learning_rate)?;
 
-    println!("\na population of {} networks 2-{widest}-2", options.large);
+    say!("\na population of {} networks 2-{widest}-2", options.large)?;
     let Trained { losses, plan, seconds } = train(&gpu, options, widest, &vec![config.learning_rate; options.large])?;
-    println!("{plan}");
-    println!("learned  {} of {}", count_learned(&losses), losses.len());
+    say!("{plan}")?;
+    say!("learned  {} of {}", count_learned(&losses), losses.len())?;
     let steps = options.epochs * xor::INPUTS.len() as u64;
     let network_steps = losses.len() as f64 * steps as f64;
-    println!("seconds  {seconds:.2}, {:.4} µs per network-step\n", seconds * 1e6 / network_steps);
-    print_histogram(&losses);
-    Ok(())
+    say!("seconds  {seconds:.2}, {:.4} µs per network-step\n", seconds * 1e6 / network_steps)?;
+    Ok(print_histogram(&losses)?)
 }
 
 /// Trains networks of the widest kind, each at a learning rate of its own, and prints which rates are the best.
 fn try_learning_rates(gpu: &Gpu, options: &Options, usual: f32) -> Result<(), Box<dyn Error>> {
     let (count, widest) = (options.rates as usize, usize::from(options.widest));
-    println!("\na population of {count} networks 2-{widest}-2, each with its own learning rate");
+    say!("\na population of {count} networks 2-{widest}-2, each with its own learning rate")?;
     let rates = learning_rates(usual, count);
     let losses = train(gpu, options, widest, &rates)?.losses;
 
-    println!("rate from   learned        median loss");
+    say!("rate from   learned        median loss")?;
     let per_line = count.div_ceil(RATE_LINES);
     let mut lines = Vec::new();
     for (rates, losses) in rates.chunks(per_line).zip(losses.chunks(per_line)) {
         let mut losses = losses.to_vec();
-        print_line(&format!("{:.2e}", rates[0]), &mut losses);
+        print_line(&format!("{:.2e}", rates[0]), &mut losses)?;
         lines.push((count_learned(&losses), losses[losses.len() / 2], [rates[0], rates[rates.len() - 1]]));
     }
     // In the total order NaN, the loss of a network that has diverged, is the largest.
     let best_line = lines.iter().max_by(|a, b| a.0.cmp(&b.0).then(b.1.total_cmp(&a.1))).map(|line| line.2);
     let best = losses.iter().zip(&rates).min_by(|a, b| a.0.total_cmp(b.0));
     if let (Some([from, to]), Some((loss, rate))) = (best_line, best) {
-        println!("best     from {from:.2e} to {to:.2e}: the most have learned, and then the lowest median");
-        println!("         the lowest loss of a single network, {loss:.1e}, at {rate:.2e}");
+        say!("best     from {from:.2e} to {to:.2e}: the most have learned, and then the lowest median")?;
+        say!("         the lowest loss of a single network, {loss:.1e}, at {rate:.2e}")?;
     }
     Ok(())
 }
@@ -118,13 +119,13 @@ fn learning_rates(usual: f32, count: usize) -> Vec<f32> {
 }
 
 /// Prints how many of the networks with these losses have learned, and the median loss; sorts the losses.
-fn print_line(name: &str, losses: &mut [f32]) {
+fn print_line(name: &str, losses: &mut [f32]) -> io::Result<()> {
     losses.sort_by(f32::total_cmp);
     let learned = count_learned(losses);
     let fraction = learned as f64 / losses.len() as f64;
     let bar = "█".repeat((fraction * 30.0).round() as usize);
     let median = losses[losses.len() / 2];
-    println!("{name:8}  {learned:4} of {:4}  {median:8.2e}     {bar} {:.0} %", losses.len(), fraction * 100.0);
+    say!("{name:8}  {learned:4} of {:4}  {median:8.2e}     {bar} {:.0} %", losses.len(), fraction * 100.0)
 }
 
 fn count_learned(losses: &[f32]) -> usize {
@@ -159,21 +160,21 @@ fn train(gpu: &Gpu, options: &Options, hidden: usize, rates: &[f32]) -> Result<T
 }
 
 /// Prints a histogram of the losses; a bin is half a power of ten.
-fn print_histogram(losses: &[f32]) {
+fn print_histogram(losses: &[f32]) -> io::Result<()> {
     let bin = |loss: f32| (2.0 * loss.max(1e-9).log10()).floor() as i32;
     let bins = losses.iter().filter(|loss| loss.is_finite()).map(|&loss| bin(loss));
     let (Some(first), Some(last)) = (bins.clone().min(), bins.clone().max()) else {
-        println!("no loss is finite");
-        return;
+        return say!("no loss is finite");
     };
     let counts = (first..=last).map(|bin| bins.clone().filter(|&other| other == bin).count()).collect::<Vec<_>>();
     let most = counts.iter().copied().max().unwrap_or(1).max(1);
-    println!("loss from       networks");
+    say!("loss from       networks")?;
     for (bin, count) in (first..).zip(counts) {
         // Rounded up, so that a single network is visible.
         let bar = "█".repeat((count * 50).div_ceil(most));
-        println!("{:10.2e}  {count:8}  {bar}", 10f64.powf(f64::from(bin) / 2.0));
+        say!("{:10.2e}  {count:8}  {bar}", 10f64.powf(f64::from(bin) / 2.0))?;
     }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 mod common;
 
 use std::error::Error;
+use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -15,6 +16,7 @@ use wgrad::{Activation, Dataset, Gpu, Loss, Mlp, Network, Optimizer, Plan, Train
 use crate::common::chart::{Chart, Series};
 use crate::common::choices::{self, Choices};
 use crate::common::exit::exit;
+use crate::common::say::say;
 use crate::common::{options, progress, xor};
 
 /// The notebook's number of epochs, and the seconds that they took on its author's machine.
@@ -68,14 +70,14 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     let data = Dataset::new(&gpu, &xor::INPUTS, &targets)?;
     let is_notebook = mlp == Mlp::widths(&[2, 30, 2]) && config == notebook(options);
     let mut trainer = Trainer::new(&network, &data, config)?;
-    println!("adapter  {}", gpu.description());
-    println!("network  {mlp}, {} parameters", mlp.parameter_count());
-    println!("plan     {}", trainer.plan());
+    say!("adapter  {}", gpu.description())?;
+    say!("network  {mlp}, {} parameters", mlp.parameter_count())?;
+    say!("plan     {}", trainer.plan())?;
     if !is_notebook {
-        println!("training {}", choices::described(trainer.config()));
+        say!("training {}", choices::described(trainer.config()))?;
     }
 
-    println!("\nbefore training");
+    say!("\nbefore training")?;
     print_table(&network, &targets)?;
     let (losses, seconds) = train(&mut trainer, options)?;
     if let Some(path) = &options.plot {
@@ -83,15 +85,15 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
         Chart { title, x, losses: vec![losses], accuracies: Vec::new() }.save(path)?;
     }
 
-    println!("\nafter {} epochs", options.epochs);
+    say!("\nafter {} epochs", options.epochs)?;
     let (missed, farthest) = print_table(&network, &targets)?;
     if let Some(report) = trainer.latest_loss()? {
-        println!("loss     {:.6}", report.loss);
+        say!("loss     {:.6}", report.loss)?;
     }
-    print_time(options.epochs, trainer.steps_per_epoch(), seconds, is_notebook);
+    print_time(options.epochs, trainer.steps_per_epoch(), seconds, is_notebook)?;
     if missed > 0 {
         let all = xor::INPUTS.len();
-        let way_out = "train for more epochs, or choose another activation or learning rate";
+        let way_out = "another learning rate may suit, more epochs, or another activation";
         return Err(format!("{missed} of {all} classes are wrong: {way_out}").into());
     }
     if is_notebook && options.epochs >= NOTEBOOK_EPOCHS && farthest.total_cmp(&TOLERANCE).is_gt() {
@@ -139,29 +141,30 @@ fn train(trainer: &mut Trainer, options: &Options) -> Result<(Series, f64), Box<
 }
 
 /// Prints how long the steps took, compared with the notebook's author's time.
-fn print_time(epochs: u64, steps_per_epoch: u64, seconds: f64, is_notebook: bool) {
+fn print_time(epochs: u64, steps_per_epoch: u64, seconds: f64, is_notebook: bool) -> io::Result<()> {
     let steps = epochs * steps_per_epoch;
-    println!("seconds  {seconds:.3}, including the driver's compiling of the shader; BENCHMARKS.md excludes it");
+    say!("seconds  {seconds:.3}, including the driver's compiling of the shader; BENCHMARKS.md excludes it")?;
     if epochs == NOTEBOOK_EPOCHS && is_notebook {
         let times = NOTEBOOK_SECONDS / seconds;
-        println!("the notebook's author took {NOTEBOOK_SECONDS} s in NumPy: {times:.0} times as long");
+        say!("the notebook's author took {NOTEBOOK_SECONDS} s in NumPy: {times:.0} times as long")?;
     }
     if steps > 0 {
-        println!("{steps} steps, {:.2} µs/step", seconds * 1e6 / steps as f64);
+        say!("{steps} steps, {:.2} µs/step", seconds * 1e6 / steps as f64)?;
     }
+    Ok(())
 }
 
 /// Prints each input, the network's outputs, their class, and the class wanted. Returns the number of wrong classes,
 /// and the largest distance of an output from its target.
-fn print_table(network: &Network, targets: &[[f32; 2]; 4]) -> wgrad::Result<(usize, f32)> {
-    println!("input     outputs             class  wanted");
+fn print_table(network: &Network, targets: &[[f32; 2]; 4]) -> Result<(usize, f32), Box<dyn Error>> {
+    say!("input     outputs             class  wanted")?;
     let outputs = network.predict(xor::INPUTS.as_flattened())?;
     let mut missed = 0;
     let mut farthest = 0f32;
     for ((input, output), target) in xor::INPUTS.iter().zip(outputs.chunks_exact(2)).zip(targets) {
         let (class, wanted) = (class_of(output), class_of(target));
         let [first, second] = input;
-        println!("[{first}, {second}] → [{:.4}, {:.4}]  {class:5}  {wanted:6}", output[0], output[1]);
+        say!("[{first}, {second}] → [{:.4}, {:.4}]  {class:5}  {wanted:6}", output[0], output[1])?;
         missed += usize::from(class != wanted);
         // In the total order NaN is the largest.
         let distances = output.iter().zip(target).map(|(y, t)| (y - t).abs());

@@ -22,3 +22,16 @@ pub fn exit(result: Result<(), Box<dyn Error>>) -> ExitCode {
 fn is_closed_pipe(error: &(dyn Error + 'static)) -> bool {
     error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_closed_pipe_is_no_error() {
+        let is_closed = |kind: io::ErrorKind| is_closed_pipe(&*Box::<dyn Error>::from(io::Error::from(kind)));
+        assert!(is_closed(io::ErrorKind::BrokenPipe));
+        assert!(!is_closed(io::ErrorKind::StorageFull));
+        assert!(!is_closed_pipe(&*Box::<dyn Error>::from("another error")));
+    }
+}

@@ -14,6 +14,7 @@ mod panel;
 mod points;
 
 use std::error::Error;
+use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -23,6 +24,7 @@ use wgrad::{Gpu, Mlp, TrainConfig, wgpu};
 
 use crate::canvas::Canvas;
 use crate::common::exit::exit;
+use crate::common::say::say;
 use crate::common::{device, progress};
 use crate::movie::Movie;
 use crate::panel::{Panel, Problem};
@@ -63,7 +65,7 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     // With timestamps `steps_within` measures how long steps take; nothing else here needs a feature.
     let (device, queue) = device::open(wgpu::Features::TIMESTAMP_QUERY)?;
     let gpu = Gpu::from_wgpu(&device, &queue)?;
-    println!("adapter  {}", gpu.description());
+    say!("adapter  {}", gpu.description())?;
 
     let gap = options.size / 32;
     let (width, height) = (2 * options.size + gap, options.size);
@@ -71,7 +73,7 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
         Panel::new(&gpu, xor(), options.seed, [0, options.size])?,
         Panel::new(&gpu, spirals(options.seed), options.seed, [options.size + gap, options.size])?,
     ];
-    panels.iter().for_each(describe);
+    panels.iter().try_for_each(describe)?;
     let mut canvas = Canvas::new(&device, width, height);
     let mut movie = Movie::new(width, height);
 
@@ -108,18 +110,18 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     bar.finish_and_clear();
 
     let learned = report(&mut panels)?;
-    println!("frames   {} in {seconds:.1} s, including the driver's compiling of the shaders", options.frames);
+    say!("frames   {} in {seconds:.1} s, including the driver's compiling of the shaders", options.frames)?;
     let [moving, still] = ["surface.png", "last.png"].map(|name| options.out.join(name));
     movie.save(&moving, &still)?;
-    println!("written  {} and {}", moving.display(), still.display());
+    say!("written  {} and {}", moving.display(), still.display())?;
     if !learned && options.milliseconds.is_none() && options.steps >= STEPS {
         return Err(format!("not all points are on the right side, and after {STEPS} steps they should be").into());
     }
     Ok(())
 }
 
-fn describe(panel: &Panel) {
-    println!("{:8} {}\n         {}", panel.problem.name, panel.problem.mlp, panel.trainer.plan());
+fn describe(panel: &Panel) -> io::Result<()> {
+    say!("{:8} {}\n         {}", panel.problem.name, panel.problem.mlp, panel.trainer.plan())
 }
 
 fn xor() -> Problem {
@@ -166,22 +168,22 @@ fn losses(panels: &mut [Panel]) -> wgrad::Result<String> {
 }
 
 /// Prints how well each network does at the end. Returns whether all training points are on the right side of one half.
-fn report(panels: &mut [Panel]) -> wgrad::Result<bool> {
+fn report(panels: &mut [Panel]) -> Result<bool, Box<dyn Error>> {
     let mut learned = true;
     for Panel { problem, network, trainer, .. } in panels {
         let points = &problem.points;
         let right = points.right(&network.predict(points.points.as_flattened())?);
         learned &= right == points.points.len();
-        print!("{:8} {right} of {} points on the right side", problem.name, points.points.len());
+        let mut line = format!("{:8} {right} of {} points on the right side", problem.name, points.points.len());
         let unseen = &problem.unseen;
         if !unseen.points.is_empty() {
             let right = unseen.right(&network.predict(unseen.points.as_flattened())?);
-            print!(", and {right} of {} between them, not trained on", unseen.points.len());
+            line += &format!(", and {right} of {} between them, not trained on", unseen.points.len());
         }
         if let Some(report) = trainer.read_loss()? {
-            print!(", loss {:.6} after {} steps", report.loss, report.step);
+            line += &format!(", loss {:.6} after {} steps", report.loss, report.step);
         }
-        println!();
+        say!("{line}")?;
     }
     Ok(learned)
 }
