@@ -60,7 +60,8 @@ impl Column {
                 if (1..present).contains(&numbers) {
                     let example = cells().flatten().find(|cell| number(cell).is_some()).unwrap_or_default();
                     note = Some(format!(
-                        "column {name:?} is of words, though {numbers} of {present} cells are numbers, such as {example:?} (--numbers {name:?} takes the others as missing)"
+                        "column {name:?} is of words, though {numbers} of {present} cells are numbers, such as {example:?} \
+                         (--numbers {name:?} takes the others as missing)"
                     ));
                 }
                 numbers == present
@@ -139,7 +140,10 @@ impl Column {
             let is_name = rows >= FEWEST && 2 * words.len() > rows;
             let different = words.len();
             return is_name.then(|| {
-                format!("column {name:?} has {different} different words in {rows} rows, from which nothing can be learned: --leave-out {name:?}")
+                format!(
+                    "column {name:?} has {different} different words in {rows} rows, from which nothing can be \
+                     learned: --leave-out {name:?}"
+                )
             });
         }
         let different = self.different();
@@ -147,7 +151,10 @@ impl Column {
         let is_counting =
             different.len() == rows && rows >= FEWEST && different.iter().all(|number| number.fract() == 0.0);
         (is_counting && last - first == (rows - 1) as f64).then(|| {
-            format!("column {name:?} numbers the rows, from {first} to {last}: if it says nothing of them, --leave-out {name:?}")
+            format!(
+                "column {name:?} numbers the rows, from {first} to {last}: if it says nothing of them, \
+                 --leave-out {name:?}"
+            )
         })
     }
 }

@@ -118,8 +118,8 @@ impl Problem {
         let dropped = match choice {
             None => {
                 return Err(format!(
-                    "{}: {count} of {} rows have no value in some column ({named}), the first in line {}: --missing-rows drop leaves \
-                     these rows out, --missing-rows mean takes the column's mean there",
+                    "{}: {count} of {} rows have no value in some column ({named}), the first in line {}: --missing-rows \
+                     drop leaves these rows out, --missing-rows mean takes the column's mean there",
                     table.path,
                     self.rows,
                     table.line(first)

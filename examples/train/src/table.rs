@@ -139,7 +139,10 @@ impl Table {
             Evidence::Clear(decimal) => decimal,
             // Such a cell was quoted, or the comma would have separated it.
             Evidence::Doubtful(cell) if self.separator == Separator::Character(b',') => {
-                self.notes.push(format!("{cell:?} is taken as a number with a comma after the thousands; --decimal comma if that is a decimal comma"));
+                self.notes.push(format!(
+                    "{cell:?} is taken as a number with a comma after the thousands; --decimal comma if that is a \
+                     decimal comma"
+                ));
                 Decimal::Point
             }
             Evidence::Doubtful(cell) => {
