@@ -276,6 +276,9 @@ impl Trainer {
     /// Trains `epochs` more epochs and waits for them. Each submission has as many steps as take just below 100 ms.
     /// `progress` is called when a submission is done, and at the end with all epochs done.
     ///
+    /// After [`Error::Diverged`] it goes on once the app has written good parameters ([`Network::write_parameters`]) and a lower
+    /// learning rate; an optimizer that keeps moments has kept what diverged, and needs a new trainer.
+    ///
     /// # Errors
     /// Those of [`Trainer::read_loss`]; [`Error::Buffer`] for a data set in a buffer that the app has mapped or
     /// destroyed since. [`Error::Timeout`] if a submission takes longer than the [wait
