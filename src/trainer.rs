@@ -288,13 +288,7 @@ impl Trainer {
         self.read()?;
         let steps_per_epoch = self.steps_per_epoch();
         let first = self.latest.as_ref().map_or(0, |report| report.step);
-        // Losses of a training that diverged count until an epoch begins: the app may have written other parameters since.
-        let sure_from = match &self.latest {
-            Some(report) if report.together().is_err() => {
-                report.epoch + 1 + u64::from(!first.is_multiple_of(steps_per_epoch))
-            }
-            _ => 0,
-        };
+        let sure_from = self.latest.as_ref().map_or(0, |report| report.sure_from(steps_per_epoch));
         let last = first.saturating_add(epochs.saturating_mul(steps_per_epoch));
         if first == last {
             return Ok(());

@@ -40,9 +40,12 @@ pub fn rehearse(path: &Path, write: impl FnOnce(&Path) -> Result<(), Box<dyn Err
     write(&beside.path().join(path.file_name().unwrap_or_default())).map_err(|error| refused(&error).into())
 }
 
-/// [`rehearse`]s a file of at most `bytes` bytes.
+/// The most bytes that [`rehearse_bytes`] writes.
+const MOST_BYTES: usize = 1 << 24;
+
+/// [`rehearse`]s a file of at most `bytes` bytes; of a larger one only the first 16 MiB.
 pub fn rehearse_bytes(path: &Path, bytes: usize) -> Result<(), Box<dyn Error>> {
-    rehearse(path, |beside| Ok(std::fs::write(beside, vec![0; bytes])?))
+    rehearse(path, |beside| Ok(std::fs::write(beside, vec![0; bytes.min(MOST_BYTES)])?))
 }
 
 #[cfg(test)]
@@ -56,6 +59,7 @@ mod tests {
         std::fs::write(&path, "of an earlier training").unwrap();
         rehearse_bytes(&path, 1_000).unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "of an earlier training");
+        rehearse_bytes(&path, usize::MAX).unwrap();
         let refused = |path: &Path| rehearse_bytes(path, 1_000).unwrap_err().to_string();
         assert!(refused(folder.path()).contains("it is a folder"));
         assert!(refused(&folder.path().join("new/")).contains("it names a folder"));

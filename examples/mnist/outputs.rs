@@ -89,10 +89,12 @@ pub fn rehearse_save(network: &Network, path: &Path) -> Result<(), Box<dyn Error
 /// Saves the network. One that has diverged would replace another that has not, and could not be loaded.
 #[cfg(feature = "files")]
 pub fn save(network: &Network, path: &Path) -> Result<(), Box<dyn Error>> {
-    if network.read_parameters()?.iter().any(|parameter| !parameter.is_finite()) {
-        return Err(format!("{}: the network's parameters are not numbers any more", path.display()).into());
-    }
-    network.save(path)?;
+    network.save(path).map_err(|error| match error {
+        wgrad::Error::NotFinite { .. } => {
+            format!("{}: the network's parameters are not numbers any more", path.display())
+        }
+        other => other.to_string(),
+    })?;
     _ = say!("written  {}", path.display());
     Ok(())
 }

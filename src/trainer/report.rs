@@ -41,6 +41,15 @@ impl Report {
         Ok(LossReport { step: self.step, epoch: self.epoch, loss: (sum / f64::from(count)) as f32 })
     }
 
+    /// The first count of epochs whose losses are of the parameters as they are now. If the training has diverged, the app may
+    /// have written other parameters since: then an epoch that begins from now on must be complete.
+    pub fn sure_from(&self, steps_per_epoch: u64) -> u64 {
+        match self.together() {
+            Ok(_) => 0,
+            Err(_) => self.epoch + 1 + u64::from(!self.step.is_multiple_of(steps_per_epoch)),
+        }
+    }
+
     /// One report per network.
     pub fn each(&self) -> Vec<LossReport> {
         self.losses.iter().map(|&loss| LossReport { step: self.step, epoch: self.epoch, loss }).collect()

@@ -1,6 +1,6 @@
 //! A network's answers as CSV.
 
-use std::io::Write;
+use std::io::{self, Write};
 
 use wgrad::{Network, class_of};
 
@@ -29,22 +29,29 @@ pub fn outputs_of(network: &Network, inputs: &[f32]) -> wgrad::Result<Vec<f32>> 
 
 /// Writes a header and one line per row: a class and the output for each class, which is its probability p if the network
 /// ends with a softmax; or a number.
-pub fn write(scaling: &Scaling, are_probabilities: bool, outputs: &[f32], to: impl Write) -> csv::Result<()> {
+pub fn write(scaling: &Scaling, are_probabilities: bool, outputs: &[f32], to: impl Write) -> io::Result<()> {
     let mut writer = csv::Writer::from_writer(to);
+    // By `io::Error::from` a closed pipe would be any error.
+    let mut write_line = |fields: Vec<String>| {
+        writer.write_record(fields).map_err(|error| match error.into_kind() {
+            csv::ErrorKind::Io(error) => error,
+            other => io::Error::other(format!("{other:?}")),
+        })
+    };
     let name = scaling.target.name.clone();
     match &scaling.target.answers {
         Answers::Classes(classes) => {
             let output = if are_probabilities { "p" } else { "output" };
-            writer.write_record([name].into_iter().chain(classes.iter().map(|class| format!("{output}({class})"))))?;
+            write_line([name].into_iter().chain(classes.iter().map(|class| format!("{output}({class})"))).collect())?;
             for outputs in outputs.chunks_exact(classes.len()) {
                 let answer = classes[class_of(outputs)].clone();
-                writer.write_record([answer].into_iter().chain(outputs.iter().map(f32::to_string)))?;
+                write_line([answer].into_iter().chain(outputs.iter().map(f32::to_string)).collect())?;
             }
         }
         Answers::Numbers(units) => {
-            writer.write_record([name])?;
+            write_line(vec![name])?;
             for &output in outputs {
-                writer.write_record([rounded(units.number_of(output), units.resolution())])?;
+                write_line(vec![rounded(units.number_of(output), units.resolution())])?;
             }
         }
     }

@@ -103,7 +103,7 @@ impl Column {
             let number = table.decimal.parse(cell).filter(|number| numbers && number.abs() <= LARGEST_EXACT);
             // 0 and -0 are one number.
             let key = number.map_or_else(|| cell.to_owned(), |number| (number + 0.0).to_string());
-            classes.entry(key.clone()).or_insert((number, cell));
+            classes.entry(key.clone()).or_insert(cell);
             Some(key)
         });
         let keys = keys.collect::<Vec<_>>();
@@ -113,11 +113,11 @@ impl Column {
         check_words(&name, classes.len())?;
         let value = |cell: &str| table.decimal.parse(cell).unwrap_or_default();
         let mut sorted = classes.into_iter().collect::<Vec<_>>();
-        sorted.sort_by(|(_, (_, a)), (_, (_, b))| match numbers {
+        sorted.sort_by(|(_, a), (_, b)| match numbers {
             true => value(a).total_cmp(&value(b)).then(a.cmp(b)),
             false => a.cmp(b),
         });
-        let words = sorted.iter().map(|(_, (_, cell))| (*cell).to_owned()).collect();
+        let words = sorted.iter().map(|(_, cell)| (*cell).to_owned()).collect();
         let indices = sorted.into_iter().enumerate().map(|(index, (key, _))| (key, index as f64));
         let indices = indices.collect::<HashMap<_, _>>();
         let cells = keys.iter().map(|key| key.as_ref().map(|key| indices[key])).collect();

@@ -89,8 +89,11 @@ fn finish(options: &Options, learned: Learned) -> Result<(), Box<dyn Error>> {
     let saved = options.save.as_ref().map(|path| note::save(&learned.network, &learned.scaling, path));
     let scored = say!("\n{}", learned.score.report(learned.about));
     let drawn = options.plot.as_ref().zip(learned.chart).map(|(path, chart)| chart.save(path));
-    saved.transpose()?;
-    drawn.transpose()?;
+    let mut failures = saved.and_then(Result::err).map(|error| error.to_string()).into_iter().collect::<Vec<_>>();
+    failures.extend(drawn.and_then(Result::err).map(|error| error.to_string()));
+    if !failures.is_empty() {
+        return Err(failures.join("\nerror: ").into());
+    }
     scored?;
     for path in [&options.save, &options.plot].into_iter().flatten() {
         note(format_args!("written  {}", path.display()));

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::scaling::{Encoding, Input, Scaling};
-use crate::table::{Format, Header, Table, listed};
+use crate::table::{Format, Header, Table, fields, listed, numbered};
 
 /// The rows of a file: the cells of each input's column, in the order of the inputs. `None` is a missing cell.
 ///
@@ -74,13 +74,12 @@ fn field_indices(table: &Table, has_header: bool, scaling: &Scaling) -> Result<V
             return Ok((0..inputs.len()).collect());
         }
         let names = listed(inputs.iter().map(|input| input.name.as_str()));
-        let found = format!("{} field{}", table.columns(), if table.columns() == 1 { "" } else { "s" });
-        return Err(malformed(found, format!("{}, without the target: {names}", inputs.len())));
+        return Err(malformed(fields(table.columns()), format!("{}, without the target: {names}", inputs.len())));
     }
     let index_of = |Input { name, .. }: &Input| {
         // A column without a name is known by its number.
         let named = |(index, field): (usize, &str)| {
-            (field == name || field.is_empty() && *name == format!("column {}", index + 1)).then_some(index)
+            (field == name || field.is_empty() && *name == numbered(index)).then_some(index)
         };
         let mut found = table.first_row().enumerate().filter_map(named);
         match (found.next(), found.next()) {

@@ -122,7 +122,7 @@ impl Table {
         let Some(first) = self.records.first() else { return Err(format!("{} has no rows", self.path)) };
         let Some(other) = self.records.iter().find(|record| record.len() != first.len()) else { return Ok(()) };
         let line = self.line_of(other);
-        let found = format!("{} field{}", other.len(), if other.len() == 1 { "" } else { "s" });
+        let found = fields(other.len());
         let [found_line, first_line] =
             [other, first].map(|record| shown(self.text[self.start_of(record)..].lines().next().unwrap_or_default()));
         Err(format!(
@@ -185,7 +185,7 @@ impl Table {
         self.skip_header()?;
         let header = &self.records[0];
         let names = (0..header.len()).map(|column| match header[column].trim() {
-            "" => format!("column {}", column + 1),
+            "" => numbered(column),
             name => name.to_owned(),
         });
         let names = names.collect::<Vec<_>>();
@@ -213,7 +213,7 @@ impl Table {
 
     /// A column's name: without a header "column 1", "column 2" and so on.
     pub fn column_name(&self, column: usize) -> String {
-        self.names.as_ref().map_or_else(|| format!("column {}", column + 1), |names| names[column].clone())
+        self.names.as_ref().map_or_else(|| numbered(column), |names| names[column].clone())
     }
 
     /// The number of rows of data.
@@ -263,6 +263,16 @@ impl Table {
         let ends = |i: usize| before[i] == b'\r' || before[i] == b'\n' && (i == 0 || before[i - 1] != b'\r');
         1 + (0..before.len()).filter(|&i| ends(i)).count()
     }
+}
+
+/// The name of a column that has none.
+pub fn numbered(column: usize) -> String {
+    format!("column {}", column + 1)
+}
+
+/// "1 field", "2 fields".
+pub fn fields(count: usize) -> String {
+    format!("{count} field{}", if count == 1 { "" } else { "s" })
 }
 
 /// The beginning of a text.
