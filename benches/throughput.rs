@@ -17,7 +17,7 @@ use crate::common::{Outcome, choices, join, median, options, progress, xor};
 /// Measures training on this machine's adapter, and prints the table as Markdown.
 ///
 /// Each figure is the median of several runs after a warm-up. Without options, a list of jobs is measured; with
-/// --network, that one.
+/// --network, that one, in each of the batch sizes by each of the plans.
 #[derive(Parser)]
 struct Options {
     /// Prints JSON instead
@@ -29,20 +29,23 @@ struct Options {
     /// The approximate seconds per run, unless --steps is given
     #[arg(long, default_value_t = 0.2)]
     seconds: f64,
-    /// One network to measure, by its widths: 2-30-2. Linear layers without bias, an activation after each
+    /// One network to measure, by its widths: 2-30-2. Linear layers, an activation after each
     #[arg(long)]
     network: Option<String>,
-    /// The samples per step
-    #[arg(long, default_value_t = 1, requires = "network")]
-    batch_size: usize,
+    /// Its linear layers have biases
+    #[arg(long, requires = "network")]
+    bias: bool,
+    /// The samples per step: one number, or several with commas between them
+    #[arg(long, default_value = "1", value_delimiter = ',', requires = "network")]
+    batch_size: Vec<usize>,
     /// The number of networks that train at once
     #[arg(long, default_value_t = 1, requires = "network")]
     networks: usize,
     /// The steps per run
     #[arg(long, requires = "network", value_parser = clap::value_parser!(u64).range(1..))]
     steps: Option<u64>,
-    #[arg(long, default_value_t = Plan::Auto, help = options::PLANS, requires = "network")]
-    plan: Plan,
+    #[arg(long, default_values_t = [Plan::Auto], value_delimiter = ',', help = options::PLANS, requires = "network")]
+    plan: Vec<Plan>,
     /// The activation of the hidden layers; of the last layer what suits the loss
     #[arg(long, default_value_t = Activation::Sigmoid, requires = "network")]
     activation: Activation,
@@ -62,6 +65,7 @@ const XOR_LEARNED: f32 = 0.06;
 /// What is measured.
 struct Job {
     widths: Vec<usize>,
+    bias: bool,
     batch_size: usize,
     networks: usize,
     plan: Plan,
@@ -86,8 +90,8 @@ const NOTEBOOK: Training =
     Training { activation: Activation::Sigmoid, loss: Loss::SquaredError, optimizer: Optimizer::Sgd };
 
 impl Training {
-    fn mlp(self, widths: &[usize]) -> Mlp {
-        choices::layers(widths, self.activation, choices::last_activation(self.activation, self.loss), false)
+    fn mlp(self, widths: &[usize], bias: bool) -> Mlp {
+        choices::layers(widths, self.activation, choices::last_activation(self.activation, self.loss), bias)
     }
 
     fn name(self) -> String {
@@ -97,7 +101,7 @@ impl Training {
 
 impl Job {
     fn new(widths: &[usize], batch_size: usize, networks: usize, plan: Plan) -> Self {
-        Job { widths: widths.to_vec(), batch_size, networks, plan, steps: None, training: NOTEBOOK }
+        Job { widths: widths.to_vec(), bias: false, batch_size, networks, plan, steps: None, training: NOTEBOOK }
     }
 
     fn by_adam(self) -> Self {
@@ -105,7 +109,7 @@ impl Job {
     }
 
     fn name(&self) -> String {
-        join(&self.widths)
+        join(&self.widths) + if self.bias { " with bias" } else { "" }
     }
 }
 
@@ -154,31 +158,49 @@ fn run(options: &Options) -> Outcome {
     let gpu = Gpu::headless()?;
     let jobs = match &options.network {
         None => jobs(),
-        Some(network) => {
-            let widths = widths_of(network)?;
-            let Options { activation, loss, optimizer, .. } = *options;
-            let training = Training { activation, loss, optimizer };
-            let job = Job::new(&widths, options.batch_size, options.networks, options.plan);
-            vec![Job { steps: options.steps, training, ..job }]
-        }
+        Some(network) => chosen(options, &widths_of(network)?),
     };
 
     let bar = progress::bar(jobs.len() as u64, "{pos}/{len} {msg}")?;
+    if !options.json {
+        print_head(&gpu);
+    }
     let mut rows = Vec::new();
     for job in &jobs {
         bar.set_message(format!("{} by {}, {} networks, {}", job.name(), job.batch_size, job.networks, job.plan));
         match measure(&gpu, job, options) {
-            Ok(figures) => rows.push(figures.row(job)),
+            Ok(figures) => {
+                let row = figures.row(job);
+                if !options.json {
+                    bar.suspend(|| print_row(&row));
+                }
+                rows.push(row);
+            }
             // A plan that this device cannot run does not fail the table.
-            Err(error) if options.network.is_none() && is_unavailable(&*error) => {
-                bar.suspend(|| eprintln!("{} by {}, {}: {error}", job.name(), job.batch_size, job.plan));
+            Err(error) if jobs.len() > 1 && is_unavailable(&*error) => {
+                let job = format!("{} by {}, {} networks", job.name(), job.batch_size, job.networks);
+                bar.suspend(|| eprintln!("left out, {job}: {error}"));
             }
             Err(error) => return Err(error),
         }
         bar.inc(1);
     }
     bar.finish_and_clear();
-    if options.json { print_json(&gpu, &rows) } else { print_table(&gpu, &rows) }
+    if options.json { print_json(&gpu, &rows) } else { Ok(()) }
+}
+
+/// The jobs that the options choose.
+fn chosen(options: &Options, widths: &[usize]) -> Vec<Job> {
+    let Options { activation, loss, optimizer, bias, steps, .. } = *options;
+    let training = Training { activation, loss, optimizer };
+    let job = |plan: Plan, batch_size: usize| Job {
+        bias,
+        steps,
+        training,
+        ..Job::new(widths, batch_size, options.networks, plan)
+    };
+    let of_plan = |&plan: &Plan| options.batch_size.iter().map(move |&batch_size| job(plan, batch_size));
+    options.plan.iter().flat_map(of_plan).collect()
 }
 
 /// The widths of a network such as `2-30-2`.
@@ -194,6 +216,10 @@ fn widths_of(network: &str) -> Result<Vec<usize>, String> {
 /// What was measured.
 struct Figures {
     plan: String,
+    /// The library's estimate of a step's time, by which it chooses among plans; `plain` has none.
+    estimated_microseconds: Option<f64>,
+    /// Until the first epoch was trained: what the shaders take to compile.
+    seconds_to_begin: f64,
     steps: u64,
     /// The median over the runs.
     seconds: f64,
@@ -201,7 +227,7 @@ struct Figures {
 
 impl Figures {
     fn row(self, job: &Job) -> Value {
-        let Figures { plan, steps, seconds } = self;
+        let Figures { plan, estimated_microseconds, seconds_to_begin, steps, seconds } = self;
         let per_step = seconds * 1e6 / steps as f64;
         json!({
             "network": job.name(),
@@ -209,8 +235,10 @@ impl Figures {
             "networks": job.networks,
             "training": job.training.name(),
             "plan": plan,
+            "seconds_to_begin": seconds_to_begin,
             "steps": steps,
             "microseconds_per_step": per_step,
+            "estimated_microseconds_per_step": estimated_microseconds,
             "microseconds_per_network_step": per_step / job.networks as f64,
             "network_steps_per_second": job.networks as f64 * steps as f64 / seconds,
         })
@@ -219,7 +247,7 @@ impl Figures {
 
 fn measure(gpu: &Gpu, job: &Job, options: &Options) -> Outcome<Figures> {
     let training = job.training;
-    let mlp = training.mlp(&job.widths);
+    let mlp = training.mlp(&job.widths, job.bias);
     let network = match job.networks {
         1 => Network::new(gpu, &mlp, 1)?,
         networks => Network::population(gpu, &mlp, networks, 1)?,
@@ -230,7 +258,9 @@ fn measure(gpu: &Gpu, job: &Job, options: &Options) -> Outcome<Figures> {
         plan: job.plan,
         ..choices::Descent::default().config(training.optimizer, RATES)
     };
-    let mut trainer = Trainer::new(&network, &data(gpu, job)?, config)?;
+    let data = data(gpu, job)?;
+    let start = Instant::now();
+    let mut trainer = Trainer::new(&network, &data, config)?;
     let per_epoch = trainer.steps_per_epoch();
     let mut run = |epochs: u64| -> wgrad::Result<f64> {
         let start = Instant::now();
@@ -240,6 +270,7 @@ fn measure(gpu: &Gpu, job: &Job, options: &Options) -> Outcome<Figures> {
 
     // The warm-up compiles the shaders, and finds the steps per submission and the length of a run.
     run(1)?;
+    let seconds_to_begin = start.elapsed().as_secs_f64();
     let epochs = match job.steps.or(options.steps) {
         Some(steps) => {
             run(steps.div_ceil(per_epoch))?;
@@ -257,9 +288,18 @@ fn measure(gpu: &Gpu, job: &Job, options: &Options) -> Outcome<Figures> {
     };
     let mut seconds = (0..options.runs).map(|_| run(epochs)).collect::<Result<Vec<_>, _>>()?;
     check_learned(job, &mut trainer)?;
-    let plan = trainer.plan();
-    let plan = plan.split([',', ':']).next().unwrap_or_default().to_owned();
-    Ok(Figures { plan, steps: epochs * per_epoch, seconds: median(&mut seconds) })
+    let description = trainer.plan();
+    let plan = description.split([',', ':', ';']).next().unwrap_or_default().to_owned();
+    let estimate = description.split("; estimated at ").nth(1).and_then(|text| text.split(' ').next());
+    let nanoseconds = estimate.and_then(|number| number.parse::<f64>().ok());
+    let estimated_microseconds = nanoseconds.map(|nanoseconds| nanoseconds / 1e3);
+    Ok(Figures {
+        plan,
+        estimated_microseconds,
+        seconds_to_begin,
+        steps: epochs * per_epoch,
+        seconds: median(&mut seconds),
+    })
 }
 
 /// Whether a job's network has XOR's two inputs and two outputs.
@@ -307,29 +347,32 @@ fn print_json(gpu: &Gpu, rows: &[Value]) -> Outcome {
     Ok(())
 }
 
-fn print_table(gpu: &Gpu, rows: &[Value]) -> Outcome {
+/// The head of the table.
+fn print_head(gpu: &Gpu) {
     println!("### {}, wgpu {}\n", gpu.description(), wgpu_version());
     println!(
-        "| network | batch | networks | training | plan | steps | µs per step | µs per network-step | network-steps per second |"
+        "| network | batch | networks | training | plan | seconds to begin | steps | µs per step | estimated | µs per network-step | network-steps per second |"
     );
-    println!("| --- | ---: | ---: | --- | --- | ---: | ---: | ---: | ---: |");
-    for row in rows {
-        let number = |name: &str| row[name].as_f64().unwrap_or_default();
-        let text = |name: &str| row[name].as_str().map_or_else(|| Value::to_string(&row[name]), str::to_owned);
-        println!(
-            "| {} | {} | {} | {} | {} | {} | {} | {} | {:.2e} |",
-            text("network"),
-            text("batch_size"),
-            text("networks"),
-            text("training"),
-            text("plan"),
-            text("steps"),
-            significant(number("microseconds_per_step")),
-            significant(number("microseconds_per_network_step")),
-            number("network_steps_per_second"),
-        );
-    }
-    Ok(())
+    println!("| --- | ---: | ---: | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |");
+}
+
+fn print_row(row: &Value) {
+    let number = |name: &str| row[name].as_f64().unwrap_or_default();
+    let text = |name: &str| row[name].as_str().map_or_else(|| Value::to_string(&row[name]), str::to_owned);
+    println!(
+        "| {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {:.2e} |",
+        text("network"),
+        text("batch_size"),
+        text("networks"),
+        text("training"),
+        text("plan"),
+        significant(number("seconds_to_begin")),
+        text("steps"),
+        significant(number("microseconds_per_step")),
+        row["estimated_microseconds_per_step"].as_f64().map_or_else(|| "–".to_owned(), significant),
+        significant(number("microseconds_per_network_step")),
+        number("network_steps_per_second"),
+    );
 }
 
 /// Whether the device or the network does not allow the plan.

@@ -2,6 +2,7 @@
 
 mod choose;
 mod config;
+mod cost;
 mod gradients;
 mod layered;
 mod moments;

@@ -12,16 +12,43 @@ use super::source::Source;
 use super::spec::{Layer, PersistentSpec};
 use super::vectors::{Chunk, chunks, plus};
 
-/// The 32-bit registers of a lane: its shard of the parameters, for batches of several samples the gradients, and the
-/// activations.
+/// The 32-bit registers of a lane: its shard of the parameters and of what is kept of each, for batches of several samples the
+/// gradients, and the activations.
 pub(crate) fn count(spec: &PersistentSpec, lanes: u32) -> u64 {
+    registers(spec, lanes, spec.copies())
+}
+
+/// Those of a batch of one sample, which needs no sums of gradients.
+pub(crate) fn count_without_sums(spec: &PersistentSpec, lanes: u32) -> u64 {
+    registers(spec, lanes, 1 + spec.kept().len() as u64)
+}
+
+/// Those that a sample is computed with: a lane's shard of the parameters, and the activations.
+pub(crate) fn values(spec: &PersistentSpec, lanes: u32) -> u64 {
+    registers(spec, lanes, 1)
+}
+
+/// The sums over the lanes that a sample takes, of up to four values each.
+pub(crate) fn sums_over_lanes(spec: &PersistentSpec, lanes: u32) -> u32 {
+    let registers = Registers { spec, lanes };
+    let layers = spec.layers.iter().enumerate();
+    let sums = layers.map(|(l, layer)| match (registers.sums_over_lanes(l), registers.is_sharded(l)) {
+        (true, _) => layer.outputs.div_ceil(4),
+        (_, true) if l > 0 => layer.inputs.div_ceil(4),
+        _ => 0,
+    });
+    sums.sum()
+}
+
+/// The registers of a lane that has so many copies of its shard of the parameters.
+fn registers(spec: &PersistentSpec, lanes: u32, copies: u64) -> u64 {
     let registers = Registers { spec, lanes };
     let layers = (0..spec.layers.len()).map(|l| {
         let layer = &spec.layers[l];
         let outputs = u64::from(if registers.is_sharded(l) { registers.shard(layer.outputs) } else { layer.outputs });
         let rows = u64::from(registers.input_width(l)) + u64::from(layer.bias);
         let values = if spec.trains() && layer.activation.keeps_derivative() { 2 } else { 1 };
-        (spec.copies() * rows + values) * outputs
+        (copies * rows + values) * outputs
     });
     // The lanes of a subgroup read the targets only when they are needed.
     let targets = if lanes == 1 { spec.outputs() } else { 0 };

@@ -1,10 +1,11 @@
 //! From a configuration to a plan with its GPU objects: the candidates are tried in order.
 
+use super::cost::{Cost, in_words};
 use super::layered::Layered;
 use super::persistent::{self, Persistent};
 use super::plain::Plain;
 use super::plan::{is_refusal, reason};
-use super::{Job, Plan, TrainConfig};
+use super::{Job, Plan};
 use crate::error::{Error, Result};
 
 /// The most dispatches per submission; for a plan with several dispatches per step, the most steps.
@@ -24,18 +25,14 @@ enum Made {
     Persistent(Persistent),
 }
 
-/// The plans that a configuration allows: those to try first, in order, and the last; and why a better one was left out.
-fn candidates(job: Job<'_>) -> (&'static [Plan], Plan, String) {
-    let TrainConfig { plan, batch_size, .. } = *job.config;
-    match plan {
-        Plan::Plain | Plan::Layered => (&[], plan, String::new()),
-        Plan::Auto if job.network.count() == 1 && persistent::suits(job.network.gpu(), batch_size) => {
-            (&[Plan::Persistent, Plan::Layered], Plan::Plain, String::new())
-        }
-        Plan::Auto if job.network.count() == 1 => {
-            (&[Plan::Layered], Plan::Plain, format!("; a batch of {batch_size} has work for many workgroups"))
-        }
-        _ => (&[], Plan::Persistent, String::new()),
+/// The plans that a configuration allows, in the order in which they are tried. Auto stands for the persistent plan, if its
+/// steps are estimated to take no longer than the layered plan's.
+fn candidates(job: Job<'_>) -> &'static [Plan] {
+    match job.config.plan {
+        Plan::Plain => &[Plan::Plain],
+        Plan::Layered => &[Plan::Layered],
+        Plan::Auto if job.network.count() == 1 => &[Plan::Auto, Plan::Layered, Plan::Persistent, Plan::Plain],
+        _ => &[Plan::Persistent],
     }
 }
 
@@ -53,11 +50,12 @@ fn make(plan: Plan, job: Job<'_>) -> Result<(Made, String)> {
         }
         Plan::Layered => {
             let layered = Layered::new(job)?;
-            let description = layered.description();
+            let microseconds = Cost::on(job.network.gpu()).layered(&persistent::spec(job));
+            let description = format!("{}; {}", layered.description(), in_words(microseconds));
             (Made::Layered(layered), description)
         }
         _ => {
-            let (persistent, description) = Persistent::new(job)?;
+            let (persistent, description) = Persistent::new(job, plan == Plan::Auto)?;
             (Made::Persistent(persistent), description)
         }
     })
@@ -69,18 +67,18 @@ impl Steps {
     /// # Errors
     /// The last candidate's refusal if none is possible; any other error, such as [`Error::OutOfMemory`].
     pub fn new(job: Job<'_>) -> Result<Self> {
-        let (first, last, mut why) = candidates(job);
-        for &plan in first {
+        let mut candidates = candidates(job).iter();
+        let mut why = String::new();
+        loop {
+            let plan = candidates.next().copied().unwrap_or(Plan::Plain);
             match make(plan, job) {
-                Err(refusal) if is_refusal(&refusal) => why += &format!("; not {plan}: {}", reason(&refusal)),
-                made => return made.map(|made| Steps::of(made, &why)),
+                Err(refusal) if is_refusal(&refusal) && candidates.len() > 0 => {
+                    let plan = if plan == Plan::Auto { Plan::Persistent } else { plan };
+                    why += &format!("; not {plan}: {}", reason(&refusal));
+                }
+                made => return made.map(|(plan, description)| Steps { plan, description: description + &why }),
             }
         }
-        make(last, job).map(|made| Steps::of(made, &why))
-    }
-
-    fn of((plan, description): (Made, String), why: &str) -> Self {
-        Steps { plan, description: description + why }
     }
 
     pub fn record(&self, pass: &mut wgpu::ComputePass<'_>, steps: u64) {

@@ -5,17 +5,22 @@
 mod tests;
 mod variants;
 
-use super::Job;
+use super::cost::{Cost, in_words, nanoseconds};
+use super::{Job, Plan};
 use crate::codegen::{PersistentSpec, Work};
 use crate::error::{Error, Result};
-use crate::gpu::Gpu;
 use crate::kernels::{self, Dispatch};
 use crate::samples::Encoding;
 use variants::Fit;
 
-/// The largest batch that [`Plan::Auto`](super::Plan::Auto) gives to one workgroup of a GPU; larger batches have work for
-/// many workgroups. An estimate, not measured. On a processor the persistent plan is faster for every batch.
-const LARGEST_BATCH_OF_A_GPU: usize = 256;
+/// What a job's steps compute.
+#[inline(never)]
+pub(super) fn spec(job: Job<'_>) -> PersistentSpec {
+    let Job { network, config, work, .. } = job;
+    // The batch fits in 32 bits, since the data set's samples do.
+    let spec = PersistentSpec::new(network.mlp(), config.loss, config.batch_size as u32, config.shuffle, work);
+    PersistentSpec { descent: config.descent(), frozen: config.frozen.clone(), ..spec }
+}
 
 /// Training steps, many per dispatch.
 #[derive(Debug)]
@@ -29,8 +34,8 @@ impl Persistent {
     /// why no better one.
     ///
     /// # Errors
-    /// [`Error::PlanUnavailable`] or [`Error::TooLarge`] if none is possible.
-    pub fn new(job: Job<'_>) -> Result<(Self, String)> {
+    /// [`Error::PlanUnavailable`] or [`Error::TooLarge`] if none is possible, or none that is estimated `as_fast_as_layered`.
+    pub fn new(job: Job<'_>, as_fast_as_layered: bool) -> Result<(Self, String)> {
         let Job { network, data, state, moments, config, work } = job;
         let operation = work.operation();
         let gpu = network.gpu();
@@ -58,19 +63,21 @@ impl Persistent {
                 return Err(Error::aliased(operation, operand.what(), "the parameters"));
             }
         }
-        // The batch fits in 32 bits, since the data set's samples do.
-        let spec = PersistentSpec::new(network.mlp(), config.loss, config.batch_size as u32, config.shuffle, work);
-        let (descent, frozen) = (config.descent(), config.frozen.clone());
-        let spec = PersistentSpec { descent, frozen, ..spec };
-        let spec = PersistentSpec { load_widths: [inputs.load_width(), targets.load_width()], ..spec };
+        let spec = PersistentSpec { load_widths: [inputs.load_width(), targets.load_width()], ..spec(job) };
         let grows = data.samples() < inputs.rows as usize;
         let fit = Fit { gpu, spec: &spec, networks: state.networks(), samples: inputs.rows, grows };
         let (candidate, refusals) = fit.choose(config.plan)?;
+        let layered = Cost::on(gpu).layered(&spec);
+        if as_fast_as_layered && candidate.microseconds > layered {
+            let reason = format!("{}, the layered plan at {}", in_words(candidate.microseconds), nanoseconds(layered));
+            return Err(Error::PlanUnavailable { plan: Plan::Persistent.name(), reason, way_out: "choose another" });
+        }
         let refusals = refusals.iter().map(|refusal| format!("; not {refusal}"));
         let description = format!(
-            "{}: the loop over the steps runs inside the shader, up to {} per dispatch{}",
+            "{}: the loop over the steps runs inside the shader, up to {} per dispatch; {}{}",
             candidate.description,
             candidate.kernel.most_steps,
+            in_words(candidate.microseconds),
             refusals.collect::<String>()
         );
         let samples = [&inputs, &targets];
@@ -96,9 +103,4 @@ impl Persistent {
             }
         }
     }
-}
-
-/// Whether [`Plan::Auto`](super::Plan::Auto) gives batches of this size to the persistent plan.
-pub(super) fn suits(gpu: &Gpu, batch_size: usize) -> bool {
-    gpu.is_cpu() || batch_size <= LARGEST_BATCH_OF_A_GPU
 }

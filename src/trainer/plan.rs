@@ -9,9 +9,9 @@ use crate::error::{Error, Result};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Plan {
-    /// The persistent plan where the network and the device allow it, otherwise the layered one, otherwise the plain one. On
-    /// a GPU, batches above 256 have work for many workgroups and go to the layered plan. Populations are trained by the
-    /// persistent plan alone.
+    /// The persistent plan where the network and the device allow it and its steps are estimated to take no longer than the
+    /// layered plan's; otherwise the layered one, otherwise the plain one. Populations are trained by the persistent plan
+    /// alone. [`Trainer::plan`](crate::Trainer::plan) tells the estimate.
     #[default]
     Auto,
     /// Each kernel is a dispatch: for any size, readable, and what every other plan is compared with.
@@ -19,7 +19,8 @@ pub enum Plan {
     /// Each layer is a dispatch forward and one backward, with the elementwise operations fused in: for networks and batches
     /// of real size.
     Layered,
-    /// The loop over the steps runs inside the shader: the best variant that the network and the device allow.
+    /// The loop over the steps runs inside the shader: of the variants that the network and the device allow, the one that is
+    /// estimated to be the fastest.
     Persistent,
     /// Persistent, one subgroup per network, everything in registers: for devices with the feature `SUBGROUP` whose
     /// subgroups have one size.

@@ -10,7 +10,7 @@ use crate::loss::Loss;
 use crate::mlp::Mlp;
 use crate::network::Network;
 use crate::reference;
-use crate::trainer::TrainConfig;
+use crate::trainer::{Plan, TrainConfig};
 
 /// Trains 45 steps by a kernel of one's own.
 fn train(gpu: &Gpu, mlp: &Mlp, config: &TrainConfig, kernel: &PersistentKernel) -> (Vec<u32>, Vec<u32>) {
@@ -124,4 +124,26 @@ fn walks_of_a_permutation_are_no_longer_than_planned() {
     assert_eq!(walk_iterations(4, 8_192), 8_192);
     assert_eq!(walk_iterations(60_000, 16_384), 16_384 + 2 * 5_536);
     assert_eq!(walk_iterations(33_000, 500), 64 * 500);
+}
+
+/// What people build: it would be slow for whoever takes two samples instead of one if the sums of gradients cost the plan.
+#[test]
+fn two_hidden_layers_of_32_stay_in_registers_for_batches_of_any_size() {
+    let gpu = Gpu::headless().unwrap();
+    // The narrow subgroups of some drivers hold less of it.
+    let lanes = gpu.adapter_info().subgroup_min_size;
+    if !gpu.is_cpu() || !gpu.device().features().contains(wgpu::Features::SUBGROUP) || lanes < 8 {
+        return;
+    }
+    for bias in [false, true] {
+        let layer = |mlp: Mlp, width| if bias { mlp.linear(width).bias() } else { mlp.linear(width) };
+        let mlp = layer(layer(layer(Mlp::inputs(2), 32).sigmoid(), 32).sigmoid(), 3).sigmoid();
+        for batch_size in (0..=14).map(|bits| 1 << bits) {
+            let spec = PersistentSpec::new(&mlp, Loss::SquaredError, batch_size, false, Work::Train);
+            let fit = Fit { gpu: &gpu, spec: &spec, networks: 1, samples: 16_384, grows: false };
+            let (candidate, _) = fit.choose(Plan::Auto).unwrap();
+            let plan = Plan::PersistentSubgroup.name();
+            assert!(candidate.description.starts_with(plan), "batches of {batch_size}: {}", candidate.description);
+        }
+    }
 }

@@ -5,17 +5,18 @@ use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::kernels::PersistentKernel;
 use crate::trainer::Plan;
+use crate::trainer::cost::Cost;
 use crate::trainer::plan::reason;
 
 /// The most 32-bit registers of a subgroup's lane, and of a single invocation. Most GPUs have 255 per invocation and spill
-/// the rest to nearby memory; but a driver's compile time grows faster than the source. With Mesa 22.3 on an idle machine,
-/// 150 registers of an invocation take 0.5 s, 1,400 a minute; a lane's 200 take 0.3 s, 450 about 3 s.
+/// the rest to nearby memory; but a driver's compile time grows faster than the source: BENCHMARKS.md has the figures.
 const REGISTERS_OF_A_LANE: u64 = 448;
 const REGISTERS_OF_AN_INVOCATION: u64 = 400;
 
-/// The subgroups that a large GPU runs at once. With at least as many networks as these have lanes, one lane per network keeps
-/// the GPU busy; with fewer, one subgroup per network is better. An estimate, not measured.
-const SUBGROUPS_OF_A_GPU: u32 = 64;
+/// On a processor, registers that spill lie in its cache, and what counts is the compile time: that of the weights' code. The
+/// sums of gradients, which batches need, add up to a third, with Mesa 25 more. A network with so few registers without
+/// these sums may have them in batches of any size.
+const REGISTERS_WITHOUT_SUMS: u64 = 320;
 
 /// What trains a network.
 #[derive(Clone, Copy, Debug)]
@@ -45,10 +46,11 @@ impl Variant {
     }
 }
 
-/// A variant that can run, and its description.
+/// A variant that can run, its description, and the estimated time of a step.
 pub(super) struct Candidate {
     pub kernel: PersistentKernel,
     pub description: String,
+    pub microseconds: f32,
 }
 
 /// What a variant must fit.
@@ -66,9 +68,16 @@ pub(super) struct Fit<'a> {
 impl Fit<'_> {
     /// The first possible variant of a plan, and why those before it are not possible.
     pub fn choose(self, plan: Plan) -> Result<(Candidate, Vec<String>)> {
-        let variants = self.variants(plan);
+        let mut variants = self.variants(plan);
+        let is_only = variants.len() == 1;
         let mut refusals = Vec::new();
-        for &variant in variants {
+        // The fastest by the estimates first.
+        let fastest = |variants: &[Variant]| {
+            (0..variants.len())
+                .reduce(|i, j| if self.microseconds(variants[j]) < self.microseconds(variants[i]) { j } else { i })
+        };
+        while let Some(i) = fastest(&variants) {
+            let variant = variants.remove(i);
             let candidate = match variant {
                 Variant::Subgroup => self.subgroup(),
                 Variant::Invocation => self.invocation(),
@@ -76,7 +85,7 @@ impl Fit<'_> {
             };
             match candidate {
                 Ok(candidate) => return Ok((candidate, refusals)),
-                Err(refusal) if variants.len() == 1 => return Err(refusal),
+                Err(refusal) if is_only => return Err(refusal),
                 Err(refusal) => refusals.push(format!("{}: {}", variant.plan(), reason(&refusal))),
             }
         }
@@ -84,21 +93,30 @@ impl Fit<'_> {
         Err(Error::PlanUnavailable { plan, reason: refusals.join("; "), way_out: self.way_out() })
     }
 
-    /// The variants that a plan allows, in the order in which they are tried.
+    /// The variants that a plan allows.
     ///
     /// Many networks run best with one lane each, which does no work twice; few with one subgroup each, which has more lanes
     /// at work. Networks that outgrow registers use workgroup memory. A single evaluation does not: it would compile another
     /// source for each size of a data set, which the layered plan need not.
-    fn variants(self, plan: Plan) -> &'static [Variant] {
+    fn variants(self, plan: Plan) -> Vec<Variant> {
         use Variant::{Invocation, Subgroup, Workgroup};
-        let many = self.lanes() * if self.gpu.is_cpu() { 1 } else { SUBGROUPS_OF_A_GPU };
         match plan {
-            Plan::PersistentSubgroup => &[Subgroup],
-            Plan::PersistentInvocation => &[Invocation],
-            Plan::PersistentWorkgroup => &[Workgroup],
-            _ if self.networks >= many => &[Invocation, Subgroup, Workgroup],
-            _ if self.networks == 1 && self.spec.work == Work::Evaluate => &[Subgroup, Invocation],
-            _ => &[Subgroup, Invocation, Workgroup],
+            Plan::PersistentSubgroup => vec![Subgroup],
+            Plan::PersistentInvocation => vec![Invocation],
+            Plan::PersistentWorkgroup => vec![Workgroup],
+            _ if self.networks == 1 && self.spec.work == Work::Evaluate => vec![Subgroup, Invocation],
+            _ => vec![Subgroup, Invocation, Workgroup],
+        }
+    }
+
+    /// The estimated time of a step.
+    #[inline(never)]
+    fn microseconds(self, variant: Variant) -> f32 {
+        let cost = Cost::on(self.gpu);
+        match variant {
+            Variant::Subgroup => cost.registers(self.spec, self.networks, self.lanes(), 1),
+            Variant::Invocation => cost.registers(self.spec, self.networks, 1, self.lanes()),
+            Variant::Workgroup => cost.workgroup(self.spec, self.networks),
         }
     }
 
@@ -120,14 +138,14 @@ impl Fit<'_> {
             }
         }
         let what = "a lane's share of the network and its batch";
-        self.check_registers(what, registers::count(self.spec, min), REGISTERS_OF_A_LANE)?;
+        self.check_registers(what, min, REGISTERS_OF_A_LANE)?;
         let description = format!("{}, {min} lanes train a network in registers", Plan::PersistentSubgroup);
         self.in_registers(Variant::Subgroup, min, min, description)
     }
 
     fn invocation(self) -> Result<Candidate> {
         let what = "the network with its batch";
-        self.check_registers(what, registers::count(self.spec, 1), REGISTERS_OF_AN_INVOCATION)?;
+        self.check_registers(what, 1, REGISTERS_OF_AN_INVOCATION)?;
         let description = format!("{}, each invocation trains a network in registers", Plan::PersistentInvocation);
         self.in_registers(Variant::Invocation, 1, self.lanes(), description)
     }
@@ -135,10 +153,7 @@ impl Fit<'_> {
     /// A variant in which `lanes` lanes have a network in their registers.
     fn in_registers(self, variant: Variant, lanes: u32, workgroup: u32, description: String) -> Result<Candidate> {
         let most_steps = self.most_steps(variant)?;
-        let source = registers::source(self.spec, lanes);
-        let spec = self.spec.clone();
-        let kernel = PersistentKernel { spec, source, workgroup, invocations_per_network: lanes, most_steps };
-        Ok(Candidate { kernel, description })
+        Ok(self.candidate(variant, description, registers::source(self.spec, lanes), [workgroup, lanes, most_steps]))
     }
 
     fn workgroup(self) -> Result<Candidate> {
@@ -166,18 +181,21 @@ impl Fit<'_> {
             "{}, {invocations} invocations train a network in {needed} bytes of workgroup memory",
             Plan::PersistentWorkgroup
         );
-        let source = kernel.source;
-        let (workgroup, invocations_per_network) = (invocations, invocations);
-        Ok(Candidate {
-            kernel: PersistentKernel {
-                spec: self.spec.clone(),
-                source,
-                workgroup,
-                invocations_per_network,
-                most_steps,
-            },
-            description,
-        })
+        Ok(self.candidate(Variant::Workgroup, description, kernel.source, [invocations, invocations, most_steps]))
+    }
+
+    /// A candidate of `workgroup` invocations per workgroup, of which each network has some.
+    #[inline(never)]
+    fn candidate(
+        self,
+        variant: Variant,
+        description: String,
+        source: String,
+        [workgroup, invocations_per_network, most_steps]: [u32; 3],
+    ) -> Candidate {
+        let spec = self.spec.clone();
+        let kernel = PersistentKernel { spec, source, workgroup, invocations_per_network, most_steps };
+        Candidate { kernel, description, microseconds: self.microseconds(variant) }
     }
 
     /// The lanes of a subgroup, if the device reports them; a workgroup of this size wastes none.
@@ -188,8 +206,10 @@ impl Fit<'_> {
         }
     }
 
-    fn check_registers(self, what: &'static str, registers: u64, allowed: u64) -> Result<()> {
-        if registers <= allowed {
+    fn check_registers(self, what: &'static str, lanes: u32, allowed: u64) -> Result<()> {
+        let registers = registers::count(self.spec, lanes);
+        let without_sums = registers::count_without_sums(self.spec, lanes);
+        if registers <= allowed || self.gpu.is_cpu() && without_sums <= REGISTERS_WITHOUT_SUMS {
             return Ok(());
         }
         Err(Error::TooLarge {
