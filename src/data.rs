@@ -80,7 +80,7 @@ impl Dataset {
             Ok(width)
         };
         let widths = [width_of("inputs", inputs)?, width_of("targets", targets)?];
-        let data = Dataset::floats(operation, gpu, samples, samples, widths)?;
+        let data = Dataset::floats(operation, gpu, samples, widths, SampleCount::fixed)?;
         gpu.upload(data.inputs.rows.buffer(), 0, bytemuck::cast_slice(inputs))?;
         gpu.upload(data.targets.rows.buffer(), 0, bytemuck::cast_slice(targets))?;
         Ok(data)
@@ -89,17 +89,17 @@ impl Dataset {
     fn floats(
         operation: &'static str,
         gpu: &Gpu,
-        samples: usize,
         capacity: usize,
         [inputs, targets]: [usize; 2],
+        count: impl FnOnce(&'static str, &Gpu, u32) -> Result<SampleCount>,
     ) -> Result<Self> {
         let create = |what: &'static str, width: usize| {
             let rows = Rows::create(gpu, operation, what, capacity as u64, width as u64).map_err(suggest_bytes)?;
             Ok(EncodedRows { rows, encoding: Encoding::Floats, width })
         };
         let (inputs, targets) = (create("inputs", inputs)?, create("targets", targets)?);
-        // Both counts fit in 32 bits, since the rows' sizes in bytes do.
-        let samples = SampleCount::new(operation, gpu, samples as u32, capacity as u32)?;
+        // It fits in 32 bits, since the rows' sizes in bytes do.
+        let samples = count(operation, gpu, capacity as u32)?;
         Ok(Dataset { gpu: gpu.clone(), inputs, targets, samples })
     }
 
@@ -154,7 +154,7 @@ impl Dataset {
         gpu.upload(rows.buffer(), 0, words_as_bytes(&classes))?;
         let [off, on] = config.targets;
         let targets = EncodedRows { rows, encoding: Encoding::Class { off, on }, width: config.classes };
-        let samples = SampleCount::new(operation, gpu, samples as u32, samples as u32)?;
+        let samples = SampleCount::fixed(operation, gpu, samples as u32)?;
         Ok(Dataset { gpu: gpu.clone(), inputs, targets, samples })
     }
 
@@ -168,7 +168,9 @@ impl Dataset {
         let sizes = [("the capacity", capacity), ("the width of the inputs or of the targets", inputs.min(targets))];
         match sizes.into_iter().find(|&(_, size)| size == 0) {
             Some((what, _)) => Err(Error::zero(operation, what)),
-            None => Dataset::floats(operation, gpu, 0, capacity, [inputs, targets]),
+            None => Dataset::floats(operation, gpu, capacity, [inputs, targets], |operation, gpu, capacity| {
+                SampleCount::varying(operation, gpu, 0, capacity)
+            }),
         }
     }
 
@@ -219,17 +221,23 @@ impl Dataset {
     pub fn with_samples(&self, samples: usize) -> Result<Self> {
         let (operation, capacity) = ("Dataset::with_samples", self.samples.capacity);
         let count = check_sample_count(operation, samples, 0, capacity)?;
-        Ok(Dataset { samples: SampleCount::new(operation, &self.gpu, count, capacity)?, ..self.clone() })
+        Ok(Dataset { samples: SampleCount::varying(operation, &self.gpu, count, capacity)?, ..self.clone() })
     }
 
-    /// Raises the number of samples to `samples`, effective from the next submission, after the app's own shaders have
-    /// written the rows. A trainer includes the new samples as after [`Dataset::write_rows`].
+    /// Sets the number of samples, effective from the next submission: more, after the app's own shaders have written the
+    /// rows, or fewer. Rows past the end keep their values.
+    ///
+    /// A trainer includes new samples as after [`Dataset::write_rows`]. Of fewer samples, the first steps that it records
+    /// afterwards take what is left of the current epoch, or begin the next. Steps that were recorded before, and are
+    /// submitted after, may take rows past the end in one batch.
     ///
     /// # Errors
-    /// [`Error::Count`] for fewer samples than now, or more than rows: then nothing is changed.
+    /// [`Error::Count`] for no samples where there are some, for more than rows, or for fewer of a data set that was not made by
+    /// [`Dataset::with_capacity`] or [`Dataset::with_samples`]: then nothing is changed.
     pub fn write_samples(&self, samples: usize) -> Result<()> {
         let mut count = self.samples.lock();
-        let samples = check_sample_count("Dataset::write_samples", samples, *count, self.samples.capacity)?;
+        let least = if self.samples.varies { (*count).min(1) } else { *count };
+        let samples = check_sample_count("Dataset::write_samples", samples, least, self.samples.capacity)?;
         self.samples.write(&self.gpu, &mut count, samples)
     }
 
@@ -248,7 +256,7 @@ impl Dataset {
             inputs.check_fit(operation, &targets, inputs.rows == targets.rows, ONE_ROW_PER_SAMPLE)?;
             inputs.rows
         };
-        let samples = SampleCount::new(operation, gpu, count, count)?;
+        let samples = SampleCount::fixed(operation, gpu, count)?;
         let (inputs, targets) = (EncodedRows::floats(inputs), EncodedRows::floats(targets));
         Ok(Dataset { gpu: gpu.clone(), inputs, targets, samples })
     }
@@ -266,7 +274,7 @@ impl Dataset {
         }
         let part = |start: usize, count: usize| {
             let rows = |all: &EncodedRows| EncodedRows { rows: all.rows.range(start, count), ..all.clone() };
-            let samples = SampleCount::new("Dataset::split_at", &self.gpu, count as u32, count as u32)?;
+            let samples = SampleCount::fixed("Dataset::split_at", &self.gpu, count as u32)?;
             let (inputs, targets) = (rows(&self.inputs), rows(&self.targets));
             Ok(Dataset { gpu: self.gpu.clone(), inputs, targets, samples })
         };

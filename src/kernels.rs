@@ -15,11 +15,13 @@
 //! | [`weight_update`](fn@weight_update) | `w -= learning_rate · d_weights / batch size`; inside the crate, every optimizer |
 //! | [`gather`](fn@gather) | copies the samples of a batch |
 //! | [`step`](fn@step) | ends a training step |
+//! | `fit` | fits the next batch to samples that have become fewer |
 //! | [`confusion`](fn@confusion) | counts the samples per class and predicted class |
 
 mod activation;
 mod confusion;
 mod dispatch;
+mod fit;
 mod gather;
 mod loss;
 mod matmul;
@@ -36,6 +38,7 @@ pub use confusion::confusion;
 pub use dispatch::{Dispatch, Shader};
 pub(crate) use dispatch::{Resource, begin_pass};
 use dispatch::{WORKGROUP, grid, has_bias, matrix, term_ranges};
+pub(crate) use fit::fit;
 pub(crate) use gather::gather_encoded;
 pub use gather::{GatherConfig, gather};
 pub use loss::loss;
@@ -64,6 +67,7 @@ pub fn shaders() -> Vec<Shader<'static>> {
         loss::SUM_PARTIALS,
         outer_product::OUTER_PRODUCT,
         weight_update::SUM_OF_SQUARES,
+        fit::FIT,
         gather::GATHER,
         step::STEP,
         confusion::CONFUSION,

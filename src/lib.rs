@@ -38,4 +38,4 @@ pub use network::{Backward, Forward, Network};
 pub use optimizer::Optimizer;
 pub use rows::Rows;
 pub use schedule::{Decay, Schedule};
-pub use trainer::{GradientTrainer, LossReport, Memory, Plan, Progress, TrainConfig, Trainer};
+pub use trainer::{GradientTrainer, LossReport, Memory, ParametersAt, Plan, Progress, TrainConfig, Trainer};

@@ -1,5 +1,6 @@
 //! Samples on the GPU: encoded rows, and the number of samples.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::error::Result;
@@ -45,20 +46,41 @@ pub(crate) enum Encoding {
     Class { off: f32, on: f32 },
 }
 
-/// The number of samples, on the host and on the GPU: it grows as the app adds rows, up to `capacity`.
+/// The number of samples, on the host and on the GPU: where it varies, the app changes it, up to `capacity`.
 #[derive(Clone, Debug)]
 pub(crate) struct SampleCount {
     buffer: wgpu::Buffer,
     count: Arc<Mutex<u32>>,
+    /// Whether it has ever fallen.
+    has_fallen: Arc<AtomicBool>,
     /// The most samples that fit in the buffers.
     pub capacity: u32,
+    /// Whether the app may change it.
+    pub varies: bool,
 }
 
 impl SampleCount {
-    pub fn new(operation: &'static str, gpu: &Gpu, count: u32, capacity: u32) -> Result<Self> {
+    /// A number that stays as it is.
+    pub fn fixed(operation: &'static str, gpu: &Gpu, count: u32) -> Result<Self> {
+        Self::varying(operation, gpu, count, count).map(|samples| SampleCount { varies: false, ..samples })
+    }
+
+    /// A number that the app may change.
+    pub fn varying(operation: &'static str, gpu: &Gpu, count: u32, capacity: u32) -> Result<Self> {
         let buffer = gpu.storage_buffer(operation, "number of samples", 4)?;
         gpu.write_buffer(&buffer, 0, words_as_bytes(&[count]))?;
-        Ok(SampleCount { buffer, count: Arc::new(Mutex::new(count)), capacity })
+        Ok(SampleCount {
+            buffer,
+            count: Arc::new(Mutex::new(count)),
+            has_fallen: Arc::default(),
+            capacity,
+            varies: true,
+        })
+    }
+
+    /// Whether the number has ever fallen: a training's next batch may then lie past the end.
+    pub fn has_fallen(&self) -> bool {
+        self.has_fallen.load(Ordering::Acquire)
     }
 
     pub fn get(&self) -> u32 {
@@ -77,6 +99,9 @@ impl SampleCount {
     /// Sets the count, effective from the next submission. `count` is the locked count.
     pub fn write(&self, gpu: &Gpu, count: &mut u32, new: u32) -> Result<()> {
         gpu.write_buffer(&self.buffer, 0, words_as_bytes(&[new]))?;
+        if new < *count {
+            self.has_fallen.store(true, Ordering::Release);
+        }
         *count = new;
         Ok(())
     }

@@ -2,6 +2,7 @@
 
 mod choose;
 mod config;
+mod copies;
 mod cost;
 mod gradients;
 mod layered;
@@ -14,6 +15,7 @@ mod rates;
 mod report;
 #[cfg(feature = "files")]
 mod saved;
+mod warm_up;
 
 use std::time::{Duration, Instant};
 
@@ -21,12 +23,14 @@ use crate::codegen::Work;
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::gpu::{COMPILE_TIMEOUT_FACTOR, Gpu, Submission};
-use crate::kernels::TrainingState;
+use crate::kernels::{self, Dispatch, TrainingState};
 use crate::network::Network;
 use crate::readback::{Ring, steps_dropped};
 use choose::Steps;
 use config::Job;
 pub use config::TrainConfig;
+use copies::Copies;
+pub use copies::ParametersAt;
 pub use gradients::GradientTrainer;
 use pace::Pace;
 pub use plan::Plan;
@@ -75,12 +79,15 @@ pub struct Trainer {
     network: Network,
     config: TrainConfig,
     steps: Steps,
+    /// Before the steps, if the number of samples has fallen.
+    fit: Option<Dispatch>,
     /// What is kept of each parameter from step to step, if anything.
     moments: Option<wgpu::Buffer>,
     state: TrainingState,
     ring: Ring,
     pace: Pace,
     latest: Option<Report>,
+    copies: Copies,
     data_bytes: u64,
     steps_per_submission: u64,
     /// The steps that a saved run had done: once there are more, this trainer's shaders have run.
@@ -126,12 +133,14 @@ impl Trainer {
             gpu: gpu.clone(),
             network: network.clone(),
             steps: Steps::new(job)?,
+            fit: samples.varies.then(|| kernels::fit(gpu, &state)).transpose()?,
             moments,
             // A population's reports are large, and nobody looks at those of an evaluation.
             ring: Ring::new(gpu, (work == Work::Train).then_some(&state))?,
             state,
             pace: Pace::default(),
             latest: None,
+            copies: Copies::default(),
             data_bytes: data.bytes(),
             steps_per_submission: 1,
             first_step: 0,
@@ -176,7 +185,12 @@ impl Trainer {
         if steps == 0 || self.state.samples().get() == 0 {
             return;
         }
-        self.ring.record(encoder, &self.state, steps, |pass| self.steps.record(pass, steps));
+        // A run that is resumed may have been saved before its next batch was fitted.
+        let may_be_past = self.state.samples().has_fallen() || self.first_step > 0;
+        self.ring.record(encoder, &self.state, steps, |pass| {
+            self.fit.iter().filter(|_| may_be_past).for_each(|fit| fit.record(pass));
+            self.steps.record(pass, steps);
+        });
     }
 
     /// How many steps take the GPU about `duration`, for [`Trainer::record_steps`]: "about 2 ms this frame". Waits for

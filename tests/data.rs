@@ -298,3 +298,79 @@ fn the_memory_that_training_takes_is_what_it_says() {
     assert!((activations..activations * 11 / 10).contains(&memory.batch), "{memory:?}");
     assert_eq!(memory.total(), memory.data + memory.parameters + memory.batch);
 }
+
+#[test]
+fn a_data_set_shrinks_while_it_is_trained_on() {
+    let mlp = xor_mlp();
+    let (inputs, targets) = (normal(5, 2 * 12), common::case::targets(6, 2 * 12));
+    for plan in plans() {
+        let data = Dataset::with_capacity(gpu(), 12, 2, 2).unwrap();
+        data.write_rows(0, &inputs, &targets).unwrap();
+        let network = Network::new(gpu(), &mlp, 7).unwrap();
+        let config = TrainConfig { batch_size: 3, plan, ..Default::default() };
+        let mut trainer = Trainer::new(&network, &data, config).unwrap();
+        let mut reference = NeuralNetwork::from_parameters(&mlp, &mlp.initial_parameters(7).unwrap()).unwrap();
+        let mut expect = |trainer: &mut Trainer, batches: &[std::ops::Range<usize>]| {
+            for batch in batches {
+                let rows = 2 * batch.start..2 * batch.end;
+                let [x, t] = [&inputs, &targets].map(|values| &values[rows.clone()]);
+                let [x, t] = [x, t].map(|values| Matrix::from_f32(batch.len(), 2, values).unwrap());
+                reference.train_step(&x, &t, f64::from(0.1f32)).unwrap();
+            }
+            record(trainer, batches.len() as u64);
+            assert_l2(&plan.to_string(), &network.read_parameters().unwrap(), &reference.parameters(), 2e-6);
+        };
+        expect(&mut trainer, &[0..3, 3..6]);
+        // The next batch, 6..9, is cut, and the epoch ends there.
+        data.write_samples(8).unwrap();
+        assert_eq!((data.samples(), trainer.steps_per_epoch()), (8, 3));
+        expect(&mut trainer, &[6..8, 0..3, 3..6]);
+        // The next batch, 6..8, is gone: the next epoch begins, and the one that is over has the mean of its six samples.
+        let before = trainer.read_loss().unwrap().unwrap();
+        data.write_samples(5).unwrap();
+        expect(&mut trainer, &[0..3]);
+        let report = trainer.read_loss().unwrap().unwrap();
+        assert_eq!([before.epoch, report.epoch], [1, 2], "{plan}");
+        assert!(report.loss.is_finite() && report.loss != before.loss, "{plan}: {report:?}");
+        // It grows again, as after any other growth.
+        data.write_samples(12).unwrap();
+        expect(&mut trainer, &[3..5, 5..8, 8..11, 11..12, 0..3]);
+        // A recording that is never submitted takes nothing with it.
+        data.write_samples(2).unwrap();
+        let mut encoder = gpu().device().create_command_encoder(&Default::default());
+        trainer.record_steps(&mut encoder, 4);
+        drop(encoder);
+        expect(&mut trainer, &[0..2, 0..2, 0..2]);
+    }
+}
+
+#[test]
+fn each_network_of_a_population_is_fitted_to_fewer_samples() {
+    let (inputs, targets) = (normal(5, 2 * 12), common::case::targets(6, 2 * 12));
+    let data = Dataset::from_slices(gpu(), 12, &inputs, &targets).unwrap().with_samples(12).unwrap();
+    let few = Dataset::from_slices(gpu(), 2, &inputs[..4], &targets[..4]).unwrap();
+    for shuffle in [false, true] {
+        let networks = [(); 2].map(|()| Network::population(gpu(), &xor_mlp(), 70, 7).unwrap());
+        let config = TrainConfig { batch_size: 2, shuffle, ..Default::default() };
+        let mut trainers = [(&networks[0], &data), (&networks[1], &few)]
+            .map(|(network, data)| Trainer::new(network, data, config.clone()).unwrap());
+        data.write_samples(2).unwrap();
+        trainers.iter_mut().for_each(|trainer| record(trainer, 9));
+        let [found, expected] = networks.map(|network| bits(&network.read_parameters().unwrap()));
+        assert_eq!(found, expected, "shuffle {shuffle}");
+        data.write_samples(12).unwrap();
+    }
+}
+
+#[test]
+fn what_cannot_be_fewer_is_refused() {
+    let fixed = Dataset::from_slices(gpu(), 3, &[0.0; 6], &[0.0; 3]).unwrap();
+    let varying = fixed.with_samples(3).unwrap();
+    for (data, samples) in [(&fixed, 2), (&fixed, 4), (&varying, 0), (&varying, 4)] {
+        let refused = data.write_samples(samples).unwrap_err();
+        assert!(matches!(&refused, Error::Count { found, .. } if *found == samples as u64), "{refused:?}");
+        assert_eq!(data.samples(), 3);
+    }
+    varying.write_samples(1).unwrap();
+    assert_eq!((fixed.samples(), varying.samples()), (3, 1));
+}

@@ -2,6 +2,8 @@
 //! it.
 
 mod common;
+#[path = "embedding/frames.rs"]
+mod frames;
 #[path = "embedding/lost_device.rs"]
 mod lost_device;
 

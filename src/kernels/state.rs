@@ -48,7 +48,7 @@ impl TrainingState {
     /// that is not finite.
     pub fn new(gpu: &Gpu, samples: u32, batch_size: u32, learning_rate: f32) -> Result<Self> {
         let operation = "TrainingState::new";
-        let samples = SampleCount::new(operation, gpu, samples, samples)?;
+        let samples = SampleCount::fixed(operation, gpu, samples)?;
         Self::of_population(operation, gpu, 1, &samples, batch_size, learning_rate)
     }
 
@@ -98,10 +98,11 @@ impl TrainingState {
         words.len() == self.networks as usize * WORDS
             && words.chunks_exact(WORDS).all(|words| {
                 let [rows, position] = [ROWS, POSITION].map(|word| words[word]);
-                // A batch may be smaller than the batch size where the data set grew during the epoch. Without samples,
-                // the first batch has one.
+                // A batch may be smaller than the batch size where the data set grew during the epoch, and may end past the
+                // samples where it has just shrunk. Without samples, the first batch has one.
+                let samples = if self.samples.varies { self.samples.capacity } else { self.samples.get() };
                 let end = u64::from(position) + u64::from(rows);
-                (1..=self.batch_size).contains(&rows) && end <= u64::from(self.samples.get().max(1))
+                (1..=self.batch_size).contains(&rows) && end <= u64::from(samples)
             })
     }
 
@@ -220,6 +221,11 @@ impl TrainingState {
     /// The steps that all networks have completed, from the buffer's words.
     pub(crate) fn steps(words: &[u32]) -> u64 {
         words.chunks_exact(WORDS).map(|words| pair(words, STEP_COUNT)).min().unwrap_or(0)
+    }
+
+    /// Whether the words are those of a state: every batch has rows.
+    pub(crate) fn is_written(words: &[u32]) -> bool {
+        words[ROWS] > 0
     }
 
     /// The completed epochs, from the buffer's words.

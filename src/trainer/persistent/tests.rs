@@ -93,14 +93,14 @@ fn a_dispatchs_loops_are_as_long_as_planned() {
     let mlp = Mlp::inputs(2).linear(1).sigmoid();
     for (batch_size, rows) in [(1, 0), (2, 2), (128, 128), (129, 2 + 129), (16_385, 2 + 129 + 16_385)] {
         let spec = PersistentSpec::new(&mlp, Loss::SquaredError, batch_size, false, Work::Train);
-        let fit = Fit { gpu: &gpu, spec: &spec, networks: 1, samples: 30_000, grows: false };
+        let fit = Fit { gpu: &gpu, spec: &spec, networks: 1, samples: 30_000, varies: false };
         assert_eq!(fit.iterations(1), 1 + rows, "batch size {batch_size}");
         assert_eq!(fit.iterations(64), 64 * (1 + rows), "batch size {batch_size}");
         // Shuffled, the walks of a batch's positions are added: where samples may come, the longest.
         let shuffled = PersistentSpec { shuffle: true, ..spec.clone() };
         let fit = Fit { spec: &shuffled, ..fit };
         assert_eq!(fit.iterations(1), 1 + rows + walk_iterations(30_000, batch_size.into()));
-        let fit = Fit { grows: true, ..fit };
+        let fit = Fit { varies: true, ..fit };
         assert_eq!(fit.iterations(1), 1 + rows + LONGEST_WALK * u64::from(batch_size));
     }
 }
@@ -140,7 +140,7 @@ fn two_hidden_layers_of_32_stay_in_registers_for_batches_of_any_size() {
         let mlp = layer(layer(layer(Mlp::inputs(2), 32).sigmoid(), 32).sigmoid(), 3).sigmoid();
         for batch_size in (0..=14).map(|bits| 1 << bits) {
             let spec = PersistentSpec::new(&mlp, Loss::SquaredError, batch_size, false, Work::Train);
-            let fit = Fit { gpu: &gpu, spec: &spec, networks: 1, samples: 16_384, grows: false };
+            let fit = Fit { gpu: &gpu, spec: &spec, networks: 1, samples: 16_384, varies: false };
             let (candidate, _) = fit.choose(Plan::Auto).unwrap();
             let plan = Plan::PersistentSubgroup.name();
             assert!(candidate.description.starts_with(plan), "batches of {batch_size}: {}", candidate.description);

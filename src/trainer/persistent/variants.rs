@@ -9,7 +9,7 @@ use crate::trainer::cost::Cost;
 use crate::trainer::plan::reason;
 
 /// The most 32-bit registers of a subgroup's lane, and of a single invocation. Most GPUs have 255 per invocation and spill
-/// the rest to nearby memory; but a driver's compile time grows faster than the source: BENCHMARKS.md has the figures.
+/// the rest to nearby memory; but a driver's compile time varies faster than the source: BENCHMARKS.md has the figures.
 const REGISTERS_OF_A_LANE: u64 = 448;
 const REGISTERS_OF_AN_INVOCATION: u64 = 400;
 
@@ -61,8 +61,8 @@ pub(super) struct Fit<'a> {
     pub networks: u32,
     /// How many samples there is room for.
     pub samples: u32,
-    /// Whether samples may be added.
-    pub grows: bool,
+    /// Whether the app may change how many there are.
+    pub varies: bool,
 }
 
 impl Fit<'_> {
@@ -243,7 +243,7 @@ impl Fit<'_> {
     #[inline(never)]
     pub fn iterations(self, steps: u64) -> u64 {
         let samples = steps * u64::from(self.spec.batch_size);
-        let walks = match (self.spec.shuffle, self.grows) {
+        let walks = match (self.spec.shuffle, self.varies) {
             (false, _) => 0,
             (true, true) => LONGEST_WALK * samples,
             (true, false) => walk_iterations(self.samples, samples),
