@@ -26,6 +26,9 @@ const NOTEBOOK_SECONDS: f64 = 14.0;
 /// The learning rates that suit gradient descent, the notebook's, and Adam, one sample per step.
 const RATES: [f32; 2] = [0.1, 0.01];
 
+/// An output that is as far from its target is nearer to the other.
+const WRONG_END: f32 = 0.8;
+
 /// The largest distance of an output from its target allowed after the notebook's epochs, trained as there.
 const TOLERANCE: f32 = 0.03;
 
@@ -93,7 +96,10 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     print_time(options.epochs, trainer.steps_per_epoch(), seconds, is_notebook)?;
     if missed > 0 {
         let all = xor::INPUTS.len();
-        let way_out = "another learning rate may suit, more epochs, or another activation";
+        let way_out = match farthest > WRONG_END {
+            true => "an output is at the wrong end, so choose a lower learning rate",
+            false => "train for more epochs, at a higher learning rate, or by another activation",
+        };
         return Err(format!("{missed} of {all} classes are wrong: {way_out}").into());
     }
     if is_notebook && options.epochs >= NOTEBOOK_EPOCHS && farthest.total_cmp(&TOLERANCE).is_gt() {

@@ -162,10 +162,16 @@ impl Network {
         &self.mlp
     }
 
-    /// The buffer of the parameters, for the app to bind read-only: f32 in the order of [`Mlp::parameter_ranges`], layer
+    /// The buffer of the parameters, for the app to bind: f32 in the order of [`Mlp::parameter_ranges`], layer
     /// after layer, each a row-major matrix `[inputs, outputs]`, with a bias `[inputs + 1, outputs]`; for a population,
     /// network after network. The buffer's size is a multiple of 16 bytes, a `vec4`. Usages: `STORAGE`, `COPY_SRC`,
     /// `COPY_DST`.
+    ///
+    /// An app's shader may write it too, as an optimizer of its own does: in a pass that is recorded after what read the
+    /// parameters ([`Forward`], [`Backward`], [`Trainer::record_steps`](crate::Trainer::record_steps)) and before what reads them
+    /// next. wgpu orders the passes of an encoder and the submissions of a queue, so nothing else is needed; only, encoders that
+    /// were recorded by different threads must be submitted in that order. [`Network::write_parameters`] takes effect before the
+    /// next submission, not where it stands among its passes.
     pub fn parameters(&self) -> &wgpu::Buffer {
         &self.parameters
     }

@@ -37,7 +37,8 @@ impl Movie {
         self.frames.push(frame);
     }
 
-    /// Writes all frames to one file and the last to another, each completely or not at all.
+    /// Writes all frames to one file and the last to another, each completely or not at all. Where animations are not shown,
+    /// the first file shows the last frame too.
     pub fn save(&self, moving: &Path, still: &Path) -> Result<(), Box<dyn Error>> {
         let last = &self.frames[self.frames.len().saturating_sub(1)..];
         save(moving, &self.encode(&self.frames)?)?;
@@ -57,10 +58,14 @@ impl Movie {
         let moves = frames.len() > 1;
         if moves {
             encoder.set_animated(frames.len() as u32, 0)?;
+            encoder.set_sep_def_img(true)?;
             encoder.set_frame_delay(1, RATE)?;
             encoder.set_blend_op(png::BlendOp::Over)?;
         }
         let mut writer = encoder.write_header()?;
+        if let Some(last) = frames.last().filter(|_| moves) {
+            writer.write_image_data(&palette.indices(last))?;
+        }
         let mut before = vec![0; self.width as usize * self.height as usize];
         for (i, frame) in frames.iter().enumerate() {
             if moves && i + 1 == frames.len() {
@@ -132,20 +137,23 @@ mod tests {
     const BLUE: Colour = [20, 80, 160, 255];
     const ORANGE: Colour = [220, 110, 10, 255];
 
-    /// What a viewer shows for each frame, and for how long.
+    /// What a viewer shows for each frame, and for how long; what one shows that knows no animations comes before them.
     fn played(bytes: &[u8]) -> Vec<(Vec<Colour>, [u16; 2])> {
         let mut decoder = png::Decoder::new(std::io::Cursor::new(bytes));
         decoder.set_transformations(png::Transformations::EXPAND);
         let mut reader = decoder.read_info().expect("a header");
-        let frames = reader.info().animation_control.map_or(1, |animation| animation.num_frames);
+        let frames = reader.info().animation_control.map_or(1, |animation| 1 + animation.num_frames);
         let mut canvas = vec![TRANSPARENT; reader.info().width as usize * reader.info().height as usize];
         let mut next = || {
             let mut pixels = vec![0; reader.output_buffer_size().expect("a small picture")];
             reader.next_frame(&mut pixels).expect("a frame");
             let changes = bytemuck::cast_slice::<u8, Colour>(&pixels);
+            if reader.info().frame_control.is_none() {
+                return (changes.to_vec(), [0, 1]);
+            }
             canvas.iter_mut().zip(changes).filter(|(_, new)| new[3] > 0).for_each(|(old, new)| *old = *new);
-            let control = reader.info().frame_control;
-            (canvas.clone(), control.map_or([0, 1], |control| [control.delay_num, control.delay_den]))
+            let control = reader.info().frame_control.expect("a frame of an animation");
+            (canvas.clone(), [control.delay_num, control.delay_den])
         };
         (0..frames).map(|_| next()).collect()
     }
@@ -163,8 +171,9 @@ mod tests {
             [BLUE, BLUE, TRANSPARENT, BLUE],
         ];
         let movie = movie(&frames);
-        let played = played(&movie.encode(&movie.frames).expect("frames"));
-        assert_eq!(played.len(), 4);
+        let shown = played(&movie.encode(&movie.frames).expect("frames"));
+        let (still, played) = shown.split_first().expect("frames");
+        assert_eq!((&*still.0, played.len()), (&frames[3][..], 4));
         for ((pixels, delay), (i, frame)) in played.iter().zip(frames.iter().enumerate()) {
             assert_eq!(pixels, frame, "frame {i}");
             assert_eq!(*delay, if i == 3 { [HOLD, 1] } else { [1, RATE] });

@@ -147,6 +147,7 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     _ = say!("digits   {}", source.description);
     if let Some(path) = &options.sheet {
         pictures::write_sheet(path, &source.training)?;
+        _ = say!("sheet    {}, training digits of each class", path.display());
     }
 
     let gpu = Gpu::headless()?;
