@@ -328,7 +328,7 @@ fn a_data_set_shrinks_while_it_is_trained_on() {
         // The next batch, 6..8, is gone: the next epoch begins, and the one that is over has the mean of its six samples.
         let before = trainer.read_loss().unwrap().unwrap();
         data.write_samples(5).unwrap();
-        expect(&mut trainer, &[0..3]);
+        expect(&mut trainer, std::slice::from_ref(&(0..3)));
         let report = trainer.read_loss().unwrap().unwrap();
         assert_eq!([before.epoch, report.epoch], [1, 2], "{plan}");
         assert!(report.loss.is_finite() && report.loss != before.loss, "{plan}: {report:?}");
