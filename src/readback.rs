@@ -60,7 +60,8 @@ enum Status {
     Failed,
 }
 
-fn lock(status: &Mutex<Status>) -> MutexGuard<'_, Status> {
+/// A slot's status, whatever became of the thread that held it last.
+pub(crate) fn lock<T>(status: &Mutex<T>) -> MutexGuard<'_, T> {
     status.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

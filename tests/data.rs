@@ -310,21 +310,24 @@ fn a_data_set_shrinks_while_it_is_trained_on() {
         let config = TrainConfig { batch_size: 3, plan, ..Default::default() };
         let mut trainer = Trainer::new(&network, &data, config).unwrap();
         let mut reference = NeuralNetwork::from_parameters(&mlp, &mlp.initial_parameters(7).unwrap()).unwrap();
+        // Trains these batches, and returns the reference's loss of each.
         let mut expect = |trainer: &mut Trainer, batches: &[std::ops::Range<usize>]| {
+            let mut losses = Vec::new();
             for batch in batches {
                 let rows = 2 * batch.start..2 * batch.end;
                 let [x, t] = [&inputs, &targets].map(|values| &values[rows.clone()]);
                 let [x, t] = [x, t].map(|values| Matrix::from_f32(batch.len(), 2, values).unwrap());
-                reference.train_step(&x, &t, f64::from(0.1f32)).unwrap();
+                losses.push(reference.train_step(&x, &t, f64::from(0.1f32)).unwrap());
             }
             record(trainer, batches.len() as u64);
             assert_l2(&plan.to_string(), &network.read_parameters().unwrap(), &reference.parameters(), 2e-6);
+            losses
         };
         expect(&mut trainer, &[0..3, 3..6]);
         // The next batch, 6..9, is cut, and the epoch ends there.
         data.write_samples(8).unwrap();
         assert_eq!((data.samples(), trainer.steps_per_epoch()), (8, 3));
-        expect(&mut trainer, &[6..8, 0..3, 3..6]);
+        let losses = expect(&mut trainer, &[6..8, 0..3, 3..6]);
         // The next batch, 6..8, is gone: the next epoch begins, and the one that is over has the mean of its six samples.
         let before = trainer.read_loss().unwrap().unwrap();
         data.write_samples(5).unwrap();
@@ -332,6 +335,8 @@ fn a_data_set_shrinks_while_it_is_trained_on() {
         let report = trainer.read_loss().unwrap().unwrap();
         assert_eq!([before.epoch, report.epoch], [1, 2], "{plan}");
         assert!(report.loss.is_finite() && report.loss != before.loss, "{plan}: {report:?}");
+        let mean = (losses[1] + losses[2]) / 2.0;
+        assert_close(&plan.to_string(), &[report.loss], &[mean], |_| 1e-5 * mean);
         // It grows again, as after any other growth.
         data.write_samples(12).unwrap();
         expect(&mut trainer, &[3..5, 5..8, 8..11, 11..12, 0..3]);
@@ -347,18 +352,22 @@ fn a_data_set_shrinks_while_it_is_trained_on() {
 #[test]
 fn each_network_of_a_population_is_fitted_to_fewer_samples() {
     let (inputs, targets) = (normal(5, 2 * 12), common::case::targets(6, 2 * 12));
-    let data = Dataset::from_slices(gpu(), 12, &inputs, &targets).unwrap().with_samples(12).unwrap();
-    let few = Dataset::from_slices(gpu(), 2, &inputs[..4], &targets[..4]).unwrap();
+    let plan = Plan::PersistentInvocation;
     for shuffle in [false, true] {
-        let networks = [(); 2].map(|()| Network::population(gpu(), &xor_mlp(), 70, 7).unwrap());
-        let config = TrainConfig { batch_size: 2, shuffle, ..Default::default() };
-        let mut trainers = [(&networks[0], &data), (&networks[1], &few)]
-            .map(|(network, data)| Trainer::new(network, data, config.clone()).unwrap());
-        data.write_samples(2).unwrap();
+        let data = Dataset::from_slices(gpu(), 12, &inputs, &targets).unwrap().with_samples(12).unwrap();
+        let population = Network::population(gpu(), &xor_mlp(), 70, 7).unwrap();
+        let alone = Network::new(gpu(), &xor_mlp(), 7 + 69).unwrap();
+        let config = TrainConfig { batch_size: 2, shuffle, plan, ..Default::default() };
+        let mut trainers = [&population, &alone].map(|network| Trainer::new(network, &data, config.clone()).unwrap());
+        trainers.iter_mut().for_each(|trainer| record(trainer, 3));
+        // The next batch, 6..8, is gone.
+        data.write_samples(3).unwrap();
         trainers.iter_mut().for_each(|trainer| record(trainer, 9));
-        let [found, expected] = networks.map(|network| bits(&network.read_parameters().unwrap()));
+        let [found, expected] =
+            [&population.extract(69).unwrap(), &alone].map(|network| bits(&network.read_parameters().unwrap()));
         assert_eq!(found, expected, "shuffle {shuffle}");
-        data.write_samples(12).unwrap();
+        let epochs = trainers.map(|mut trainer| trainer.read_losses().unwrap().last().unwrap().epoch);
+        assert_eq!(epochs, [1 + 4, 1 + 4], "shuffle {shuffle}: nine batches of 2 and 1");
     }
 }
 

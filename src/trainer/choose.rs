@@ -25,14 +25,13 @@ enum Made {
     Persistent(Persistent),
 }
 
-/// The plans that a configuration allows, in the order in which they are tried. Auto stands for the persistent plan, if its
-/// steps are estimated to take no longer than the layered plan's.
-fn candidates(job: Job<'_>) -> &'static [Plan] {
+/// The plans that a configuration allows: those to try first, in order, and the last. Auto stands for the persistent plan, if
+/// its steps are estimated to take no longer than the layered plan's.
+fn candidates(job: Job<'_>) -> (&'static [Plan], Plan) {
     match job.config.plan {
-        Plan::Plain => &[Plan::Plain],
-        Plan::Layered => &[Plan::Layered],
-        Plan::Auto if job.network.count() == 1 => &[Plan::Auto, Plan::Layered, Plan::Persistent, Plan::Plain],
-        _ => &[Plan::Persistent],
+        plan @ (Plan::Plain | Plan::Layered) => (&[], plan),
+        Plan::Auto if job.network.count() == 1 => (&[Plan::Auto, Plan::Layered], Plan::Plain),
+        _ => (&[], Plan::Persistent),
     }
 }
 
@@ -67,18 +66,22 @@ impl Steps {
     /// # Errors
     /// The last candidate's refusal if none is possible; any other error, such as [`Error::OutOfMemory`].
     pub fn new(job: Job<'_>) -> Result<Self> {
-        let mut candidates = candidates(job).iter();
+        let (first, last) = candidates(job);
         let mut why = String::new();
-        loop {
-            let plan = candidates.next().copied().unwrap_or(Plan::Plain);
+        for &plan in first {
             match make(plan, job) {
-                Err(refusal) if is_refusal(&refusal) && candidates.len() > 0 => {
+                Err(refusal) if is_refusal(&refusal) => {
                     let plan = if plan == Plan::Auto { Plan::Persistent } else { plan };
                     why += &format!("; not {plan}: {}", reason(&refusal));
                 }
-                made => return made.map(|(plan, description)| Steps { plan, description: description + &why }),
+                made => return made.map(|made| Steps::of(made, &why)),
             }
         }
+        make(last, job).map(|made| Steps::of(made, &why))
+    }
+
+    fn of((plan, description): (Made, String), why: &str) -> Self {
+        Steps { plan, description: description + why }
     }
 
     pub fn record(&self, pass: &mut wgpu::ComputePass<'_>, steps: u64) {

@@ -1,10 +1,11 @@
 //! Parameters during training, read back asynchronously: nothing waits for them.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use super::Trainer;
 use crate::error::Result;
 use crate::kernels::TrainingState;
+use crate::readback::lock;
 
 /// How many copies can be pending: an app that is three frames ahead of the GPU still gets one per frame.
 const MOST_PENDING: usize = 4;
@@ -38,10 +39,6 @@ enum Status {
     Recorded,
     Arrived,
     Failed,
-}
-
-fn lock(status: &Mutex<Status>) -> MutexGuard<'_, Status> {
-    status.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Owned by a recording's callback: frees the copy if the callback never runs.

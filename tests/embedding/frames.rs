@@ -55,6 +55,13 @@ fn parameters_arrive_without_waiting() {
             trainer.record_parameters(&mut encoder).unwrap();
         }
         assert_eq!(trainer.latest_parameters().unwrap(), None, "{plan}");
+        // While four are on their way, no other is recorded.
+        let mut pending = [(); 4].map(|()| gpu().device().create_command_encoder(&Default::default()));
+        pending.iter_mut().for_each(|encoder| trainer.record_parameters(encoder).unwrap());
+        submit(gpu(), |encoder| trainer.record_parameters(encoder).unwrap());
+        network.read_parameters().unwrap();
+        assert_eq!(trainer.latest_parameters().unwrap(), None, "{plan}");
+        drop(pending);
         for steps in [5, 10] {
             submit(gpu(), |encoder| {
                 trainer.record_steps(encoder, 5);

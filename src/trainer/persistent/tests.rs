@@ -10,7 +10,7 @@ use crate::loss::Loss;
 use crate::mlp::Mlp;
 use crate::network::Network;
 use crate::reference;
-use crate::trainer::{Plan, TrainConfig};
+use crate::trainer::{Plan, TrainConfig, Trainer};
 
 /// Trains 45 steps by a kernel of one's own.
 fn train(gpu: &Gpu, mlp: &Mlp, config: &TrainConfig, kernel: &PersistentKernel) -> (Vec<u32>, Vec<u32>) {
@@ -146,4 +146,21 @@ fn two_hidden_layers_of_32_stay_in_registers_for_batches_of_any_size() {
             assert!(candidate.description.starts_with(plan), "batches of {batch_size}: {}", candidate.description);
         }
     }
+}
+
+/// On a GPU a large batch has work for many workgroups.
+#[test]
+fn auto_takes_the_layered_plan_where_it_is_estimated_to_be_faster() {
+    let (device, queue) = wgpu::Device::noop(&wgpu::DeviceDescriptor::default());
+    let gpu = Gpu::from_wgpu(&device, &queue).unwrap().assume_gpu();
+    let mlp = Mlp::inputs(2).linear(30).sigmoid().linear(2).sigmoid();
+    let network = Network::new(&gpu, &mlp, 1).unwrap();
+    let data = Dataset::with_capacity(&gpu, 16_384, 2, 2).unwrap();
+    let plan = |batch_size| {
+        let config = TrainConfig { batch_size, ..TrainConfig::default() };
+        Trainer::new(&network, &data, config).unwrap().plan()
+    };
+    assert!(plan(1).starts_with("persistent-"), "{}", plan(1));
+    let large = plan(16_384);
+    assert!(large.starts_with("layered") && large.contains("; not persistent: "), "{large}");
 }

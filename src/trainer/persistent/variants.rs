@@ -9,7 +9,7 @@ use crate::trainer::cost::Cost;
 use crate::trainer::plan::reason;
 
 /// The most 32-bit registers of a subgroup's lane, and of a single invocation. Most GPUs have 255 per invocation and spill
-/// the rest to nearby memory; but a driver's compile time varies faster than the source: BENCHMARKS.md has the figures.
+/// the rest to nearby memory; but a driver's compile time grows faster than the source: BENCHMARKS.md has the figures.
 const REGISTERS_OF_A_LANE: u64 = 448;
 const REGISTERS_OF_AN_INVOCATION: u64 = 400;
 
