@@ -20,8 +20,8 @@ fn main() -> ExitCode {
     let Options {} = Options::parse();
     match open() {
         Ok(()) => ExitCode::SUCCESS,
-        Err(eframe::Error::WinitEventLoop(error)) => {
-            eprintln!("error: no window opens here, because there is no display: {error}");
+        Err(eframe::Error::WinitEventLoop(_)) => {
+            eprintln!("error: no window opens here: there is no display, such as DISPLAY or WAYLAND_DISPLAY names");
             eprintln!("`tools/with-vulkan cargo run --release --example embed` needs none: it draws to files");
             ExitCode::FAILURE
         }
