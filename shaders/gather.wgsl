@@ -22,8 +22,8 @@ struct Gather {
     seed: vec2<u32>, // low and high word
     inputs_scale: vec2<f32>, // of bytes: factor and offset; of classes: on and off value
     targets_scale: vec2<f32>,
-    inputs_encoding: u32, // FLOATS, BYTES or CLASS
-    targets_encoding: u32,
+    inputs_format: u32, // FLOATS, BYTES or CLASS
+    targets_format: u32,
     shuffle: u32, // 1: a new order each epoch; 0: the data set's order
     batch_size: u32,
     input_width: u32,
@@ -43,19 +43,19 @@ const BYTES = 1u; // four bytes per word, the first the lowest
 const CLASS = 2u; // one class per row, one word
 
 // The index of the word that holds a value.
-fn word_index(encoding: u32, view: vec2<u32>, row: u32, column: u32) -> u32 {
-    if encoding == CLASS {
+fn word_index(format: u32, view: vec2<u32>, row: u32, column: u32) -> u32 {
+    if format == CLASS {
         return at(view, row, 0u);
     }
-    return at(view, row, select(column, column / 4u, encoding == BYTES));
+    return at(view, row, select(column, column / 4u, format == BYTES));
 }
 
 // The value in a word.
-fn decode(encoding: u32, word: u32, column: u32, scale: vec2<f32>) -> f32 {
-    if encoding == FLOATS {
+fn decode(format: u32, word: u32, column: u32, scale: vec2<f32>) -> f32 {
+    if format == FLOATS {
         return bitcast<f32>(word);
     }
-    if encoding == CLASS {
+    if format == CLASS {
         return select(scale.y, scale.x, word == column);
     }
     return f32(extractBits(word, 8u * (column % 4u), 8u)) * scale.x + scale.y;
@@ -80,13 +80,13 @@ fn gather(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups)
     }
 
     if column < p.input_width {
-        let word = inputs[word_index(p.inputs_encoding, p.inputs_view, sample, column)];
-        let value = decode(p.inputs_encoding, word, column, p.inputs_scale);
+        let word = inputs[word_index(p.inputs_format, p.inputs_view, sample, column)];
+        let value = decode(p.inputs_format, word, column, p.inputs_scale);
         x[at(p.x_view, row, column)] = select(0.0, value, in_batch);
     } else {
         let target_column = column - p.input_width;
-        let word = targets[word_index(p.targets_encoding, p.targets_view, sample, target_column)];
-        let value = decode(p.targets_encoding, word, target_column, p.targets_scale);
+        let word = targets[word_index(p.targets_format, p.targets_view, sample, target_column)];
+        let value = decode(p.targets_format, word, target_column, p.targets_scale);
         t[at(p.t_view, row, target_column)] = select(0.0, value, in_batch);
     }
 }

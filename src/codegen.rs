@@ -8,6 +8,7 @@
 //! | `tiles` | a layer's products, tile by tile: forward, backward, update |
 //! | `plain` | the plain kernels with a formula of the tables in them |
 //! | `function` | a network as a function for shaders of the app's own |
+//! | `encoding` | the values of an input encoding |
 //! | `spec`, `bindings` | what they are written for, and what they bind |
 //! | `head` | the last activation and the loss together |
 //! | `descent` | the change of a parameter by its gradient |
@@ -15,6 +16,7 @@
 
 mod bindings;
 pub(crate) mod descent;
+mod encoding;
 pub(crate) mod function;
 mod functions;
 pub(crate) mod head;

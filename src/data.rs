@@ -3,7 +3,7 @@
 use crate::error::{BufferProblem, Error, Result, Shape};
 use crate::gpu::{Gpu, words_as_bytes};
 use crate::rows::{Rows, check_finite};
-use crate::samples::{EncodedRows, Encoding, SampleCount};
+use crate::samples::{Format, SampleCount, SampleRows};
 
 /// Samples in GPU memory: a row of inputs and a row of targets per sample. Cheap to clone: clones are handles to the
 /// same samples.
@@ -12,8 +12,8 @@ use crate::samples::{EncodedRows, Encoding, SampleCount};
 #[derive(Clone, Debug)]
 pub struct Dataset {
     gpu: Gpu,
-    inputs: EncodedRows,
-    targets: EncodedRows,
+    inputs: SampleRows,
+    targets: SampleRows,
     samples: SampleCount,
 }
 
@@ -95,7 +95,7 @@ impl Dataset {
     ) -> Result<Self> {
         let create = |what: &'static str, width: usize| {
             let rows = Rows::create(gpu, operation, what, capacity as u64, width as u64).map_err(suggest_bytes)?;
-            Ok(EncodedRows { rows, encoding: Encoding::Floats, width })
+            Ok(SampleRows { rows, format: Format::Floats, width })
         };
         let (inputs, targets) = (create("inputs", inputs)?, create("targets", targets)?);
         // It fits in 32 bits, since the rows' sizes in bytes do.
@@ -146,14 +146,14 @@ impl Dataset {
             }
         }
         let [low, high] = config.inputs;
-        let encoding = Encoding::Bytes { scale: ((f64::from(high) - f64::from(low)) / 255.0) as f32, offset: low };
-        let inputs = EncodedRows { rows, encoding, width };
+        let format = Format::Bytes { scale: ((f64::from(high) - f64::from(low)) / 255.0) as f32, offset: low };
+        let inputs = SampleRows { rows, format, width };
 
         let rows = Rows::create(gpu, operation, "classes", samples as u64, 1)?;
         let classes = classes.iter().map(|&class| u32::from(class)).collect::<Vec<_>>();
         gpu.upload(rows.buffer(), 0, words_as_bytes(&classes))?;
         let [off, on] = config.targets;
-        let targets = EncodedRows { rows, encoding: Encoding::Class { off, on }, width: config.classes };
+        let targets = SampleRows { rows, format: Format::Class { off, on }, width: config.classes };
         let samples = SampleCount::fixed(operation, gpu, samples as u32)?;
         Ok(Dataset { gpu: gpu.clone(), inputs, targets, samples })
     }
@@ -184,17 +184,17 @@ impl Dataset {
     /// for an app's buffer without `COPY_DST`: then nothing is written.
     pub fn write_rows(&self, first: usize, inputs: &[f32], targets: &[f32]) -> Result<()> {
         let operation = "Dataset::write_rows";
-        if self.inputs.encoding != Encoding::Floats {
+        if self.inputs.format != Format::Floats {
             return Err(Error::NotFloats { operation });
         }
         let rows = inputs.len() / self.inputs.width;
-        for (what, values, encoded) in [("inputs", inputs, &self.inputs), ("targets", targets, &self.targets)] {
-            if values.len() != rows * encoded.width {
+        for (what, values, samples) in [("inputs", inputs, &self.inputs), ("targets", targets, &self.targets)] {
+            if values.len() != rows * samples.width {
                 let rule = "whole rows, as many for inputs as for targets";
-                return Err(Error::length(operation, what, [values.len(), rows * encoded.width], rule));
+                return Err(Error::length(operation, what, [values.len(), rows * samples.width], rule));
             }
             check_finite(operation, what, values)?;
-            if !encoded.rows.buffer().usage().contains(wgpu::BufferUsages::COPY_DST) {
+            if !samples.rows.buffer().usage().contains(wgpu::BufferUsages::COPY_DST) {
                 let problem = BufferProblem::LacksUsage { missing: "COPY_DST" };
                 return Err(Error::buffer(operation, what, problem));
             }
@@ -257,7 +257,7 @@ impl Dataset {
             inputs.rows
         };
         let samples = SampleCount::fixed(operation, gpu, count)?;
-        let (inputs, targets) = (EncodedRows::floats(inputs), EncodedRows::floats(targets));
+        let (inputs, targets) = (SampleRows::floats(inputs), SampleRows::floats(targets));
         Ok(Dataset { gpu: gpu.clone(), inputs, targets, samples })
     }
 
@@ -273,7 +273,7 @@ impl Dataset {
             return Err(Error::count("Dataset::split_at", "first", first as u64, [1, most], &rule));
         }
         let part = |start: usize, count: usize| {
-            let rows = |all: &EncodedRows| EncodedRows { rows: all.rows.range(start, count), ..all.clone() };
+            let rows = |all: &SampleRows| SampleRows { rows: all.rows.range(start, count), ..all.clone() };
             let samples = SampleCount::fixed("Dataset::split_at", &self.gpu, count as u32)?;
             let (inputs, targets) = (rows(&self.inputs), rows(&self.targets));
             Ok(Dataset { gpu: self.gpu.clone(), inputs, targets, samples })
@@ -293,16 +293,16 @@ impl Dataset {
 
     /// The size of the samples in bytes.
     pub(crate) fn bytes(&self) -> u64 {
-        [&self.inputs, &self.targets].map(|encoded| encoded.rows.bytes()).iter().sum()
+        [&self.inputs, &self.targets].map(|samples| samples.rows.bytes()).iter().sum()
     }
 
     /// The inputs, one row per sample.
-    pub(crate) fn inputs(&self) -> &EncodedRows {
+    pub(crate) fn inputs(&self) -> &SampleRows {
         &self.inputs
     }
 
     /// The targets, one row per sample.
-    pub(crate) fn targets(&self) -> &EncodedRows {
+    pub(crate) fn targets(&self) -> &SampleRows {
         &self.targets
     }
 
@@ -313,8 +313,8 @@ impl Dataset {
 
     /// Refuses a data set whose samples do not fit the network.
     pub(crate) fn check_widths(&self, operation: &'static str, inputs: usize, outputs: usize) -> Result<()> {
-        let check = |left_name, encoded: &EncodedRows, right_name, width: usize| {
-            if encoded.width == width {
+        let check = |left_name, samples: &SampleRows, right_name, width: usize| {
+            if samples.width == width {
                 return Ok(());
             }
             let shape = |columns: usize| Shape { rows: self.samples() as u64, columns: columns as u64 };
@@ -322,7 +322,7 @@ impl Dataset {
             Err(Error::Shapes {
                 operation,
                 left_name,
-                left: shape(encoded.width),
+                left: shape(samples.width),
                 right_name,
                 right: shape(width),
                 rule,

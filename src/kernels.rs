@@ -10,10 +10,12 @@
 //! | --- | --- |
 //! | [`matmul`](fn@matmul) | `y = x · w`; [`matmul_transposed`]: `d_input = d_output · wᵀ` |
 //! | [`activation`](fn@activation) | `y = f(z)`; [`activation_backward`]: `d_input = d_output · f'(z)` |
+//! | [`encode`](fn@encode) | the values of an input encoding; [`encode_backward`]: the gradient with respect to the inputs |
 //! | [`loss`](fn@loss) | the batch's loss, and its gradient with respect to the last pre-activations |
 //! | [`outer_product`](fn@outer_product) | `d_weights = xᵀ · d_output` |
 //! | [`weight_update`](fn@weight_update) | `w -= learning_rate · d_weights / batch size`; inside the crate, every optimizer |
 //! | [`gather`](fn@gather) | copies the samples of a batch |
+//! | `order` | which samples a batch has |
 //! | [`step`](fn@step) | ends a training step |
 //! | `fit` | fits the next batch to samples that have become fewer |
 //! | [`confusion`](fn@confusion) | counts the samples per class and predicted class |
@@ -21,10 +23,12 @@
 mod activation;
 mod confusion;
 mod dispatch;
+mod encode;
 mod fit;
 mod gather;
 mod loss;
 mod matmul;
+mod order;
 mod outer_product;
 mod persistent;
 mod state;
@@ -38,12 +42,15 @@ pub use confusion::confusion;
 pub use dispatch::{Dispatch, Shader};
 pub(crate) use dispatch::{Resource, begin_pass};
 use dispatch::{WORKGROUP, grid, has_bias, matrix, term_ranges};
+pub(crate) use encode::encode_samples;
+pub use encode::{encode, encode_backward};
 pub(crate) use fit::fit;
-pub(crate) use gather::gather_encoded;
+pub(crate) use gather::gather_samples;
 pub use gather::{GatherConfig, gather};
 pub use loss::loss;
 pub(crate) use loss::{loss_of_samples, row_partials};
 pub use matmul::{matmul, matmul_transposed};
+pub(crate) use order::order;
 pub use outer_product::outer_product;
 pub(crate) use persistent::{PersistentKernel, persistent};
 pub use state::TrainingState;
@@ -57,6 +64,7 @@ pub use crate::codegen::{Access, UniformType};
 
 use crate::activation::Activation;
 use crate::codegen::head::Head;
+use crate::encoding::Encoding;
 use crate::loss::Loss;
 
 /// The plain kernels: sources and bindings; those with a formula of the tables in them, for each formula.
@@ -69,11 +77,13 @@ pub fn shaders() -> Vec<Shader<'static>> {
         weight_update::SUM_OF_SQUARES,
         fit::FIT,
         gather::GATHER,
+        order::ORDER,
         step::STEP,
         confusion::CONFUSION,
         step::STEP_OF_PARTIALS,
     ];
     shaders.extend(Activation::ALL.iter().flat_map(|&activation| activation::shaders(activation)));
+    shaders.extend(Encoding::ALL.iter().flat_map(|&encoding| encode::shaders(encoding)));
     let losses = Loss::ALL.iter().filter(|loss| !loss.is_of_rows());
     shaders.extend(losses.map(|&loss| loss::shader(Head::new(Activation::Sigmoid, loss, 2))));
     shaders

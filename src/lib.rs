@@ -5,6 +5,7 @@ mod codegen;
 mod data;
 #[cfg(feature = "datasets")]
 pub mod datasets;
+mod encoding;
 mod error;
 mod evaluation;
 #[cfg(feature = "files")]
@@ -28,6 +29,7 @@ pub use wgpu;
 
 pub use activation::Activation;
 pub use data::{BytesConfig, Dataset};
+pub use encoding::Encoding;
 pub use error::{BufferProblem, Error, Result, Shape};
 pub use evaluation::{Classification, class_of};
 pub use gpu::Gpu;

@@ -11,6 +11,7 @@ use std::fmt;
 use std::ops::Range;
 
 use crate::activation::Activation;
+use crate::encoding::Encoding;
 use crate::error::{Error, Result};
 use crate::init::Init;
 
@@ -42,15 +43,16 @@ impl Dense {
     }
 }
 
-/// A multilayer perceptron: the width of its input and its dense layers in order.
+/// A multilayer perceptron: the width of its input, an encoding of it or none, and its dense layers in order.
 ///
 /// Building one cannot fail; the functions that take it ([`Network::new`](crate::Network::new),
 /// [`Mlp::initial_parameters`]) check it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Mlp {
     inputs: usize,
+    encoding: Option<Encoding>,
     layers: Vec<Dense>,
-    /// The first bias or activation that no layer could take, as it is written, the rule that it breaks, and the number of
+    /// The first encoding, bias or activation that no layer could take, as it is written, the rule that it breaks, and the number of
     /// layers before it.
     misplaced: Option<(String, &'static str, usize)>,
 }
@@ -58,7 +60,7 @@ pub struct Mlp {
 impl Mlp {
     /// A network of `inputs` values per sample, without layers yet.
     pub fn inputs(inputs: usize) -> Self {
-        Mlp { inputs, layers: Vec::new(), misplaced: None }
+        Mlp { inputs, encoding: None, layers: Vec::new(), misplaced: None }
     }
 
     /// The notebook's network: per width after the first, a linear layer without bias and a sigmoid.
@@ -66,6 +68,17 @@ impl Mlp {
     pub fn widths(widths: &[usize]) -> Self {
         let (inputs, outputs) = widths.split_first().map_or((0, widths), |(&inputs, outputs)| (inputs, outputs));
         outputs.iter().fold(Mlp::inputs(inputs), |mlp, &outputs| mlp.linear(outputs).sigmoid())
+    }
+
+    /// Encodes the input before the first layer, which must not be there yet; once.
+    pub fn encoding(mut self, encoding: Encoding) -> Self {
+        if self.encoding.is_none() && self.layers.is_empty() {
+            self.encoding = Some(encoding);
+        } else {
+            let rule = "where no input is left to encode; write one encoding, before the first layer";
+            self.misplace(format!(".{encoding}"), rule);
+        }
+        self
     }
 
     /// Adds a linear layer with this many outputs, without bias.
@@ -115,9 +128,19 @@ impl Mlp {
         self.inputs
     }
 
+    /// The encoding of the input, if it is encoded. (The builder's verb is [`Mlp::encoding`].)
+    pub fn input_encoding(&self) -> Option<Encoding> {
+        self.encoding
+    }
+
+    /// Values per sample that the first layer takes: the inputs, or what the encoding makes of them.
+    pub fn encoded_width(&self) -> usize {
+        self.encoding.map_or(self.inputs, |encoding| encoding.width(self.inputs))
+    }
+
     /// Output values per sample.
     pub fn output_width(&self) -> usize {
-        self.layers.last().map_or(self.inputs, |layer| layer.outputs)
+        self.layers.last().map_or_else(|| self.encoded_width(), |layer| layer.outputs)
     }
 
     /// The layers in order.
@@ -149,8 +172,9 @@ impl Mlp {
     /// Refuses a description that is not a network. Errors name `operation`.
     ///
     /// # Errors
-    /// [`Error::Count`] for a width of 0, no layers, or a softmax of one output; [`Error::Misplaced`] for a bias or an
-    /// activation without its linear layer, or a softmax before the last one; [`Error::OutOfRange`] for an activation's
+    /// [`Error::Count`] for a width of 0, no layers, a softmax of one output, or an encoding's parameter;
+    /// [`Error::Misplaced`] for an encoding after a layer, a bias or an activation without its linear layer, or a softmax before
+    /// the last one; [`Error::OutOfRange`] for an activation's
     /// parameter; [`Error::TooLarge`] for parameters of 4 GiB or more.
     pub fn check(&self, operation: &'static str) -> Result<()> {
         if self.inputs == 0 {
@@ -159,6 +183,7 @@ impl Mlp {
         if let Some((what, rule, after)) = self.misplaced.clone() {
             return Err(Error::Misplaced { operation, what, after, rule });
         }
+        self.encoding.map_or(Ok(()), |encoding| encoding.check(operation, self.inputs))?;
         if self.layers.is_empty() {
             let rule = "add one, for example .linear(30)";
             return Err(Error::count(operation, "the number of layers", 0, [1, u64::MAX], rule));
@@ -257,6 +282,9 @@ impl Mlp {
 impl fmt::Display for Mlp {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}", self.inputs)?;
+        if let Some(encoding) = self.encoding {
+            write!(formatter, " → {encoding}")?;
+        }
         for layer in &self.layers {
             write!(formatter, " → linear {}{}", layer.outputs, if layer.bias { " with bias" } else { "" })?;
             if layer.activation != Activation::Identity {

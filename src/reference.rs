@@ -1,7 +1,7 @@
 //! The specification: every kernel as a function in plain f64 Rust, written for reading, without wgpu.
 //!
 //! Each function has the name of the WGSL entry point that computes the same; tests compare the GPU's results with it.
-//! [`Linear`], [`ActivationLayer`] and [`NeuralNetwork`] combine the functions by the notebook's [`Layer`] contract, and
+//! [`Linear`], [`ActivationLayer`], [`EncodingLayer`] and [`NeuralNetwork`] combine the functions by the notebook's [`Layer`] contract, and
 //! [`Training`] runs the training steps whose results every plan must reproduce.
 //!
 //! | name | meaning |
@@ -34,13 +34,14 @@ mod training;
 
 pub use descent::Descent;
 pub use matrix::Matrix;
-pub use network::{ActivationLayer, Layer, Linear, NeuralNetwork};
+pub use network::{ActivationLayer, EncodingLayer, Layer, Linear, NeuralNetwork};
 #[cfg(test)]
 pub(crate) use order::{LONGEST_WALK, walk};
 pub use order::{Order, permutation};
 pub use training::Training;
 
 use crate::activation::Activation;
+use crate::encoding::Encoding;
 use crate::error::{Error, Result, Shape};
 use crate::loss::Loss;
 
@@ -195,6 +196,30 @@ pub fn loss(loss: Loss, last: Activation, y: &Matrix, t: &Matrix) -> Result<(f64
     let values = Matrix::from_fn(y.rows(), y.columns(), |row, column| value_factor * element(row, column).0);
     let d_output = Matrix::from_fn(y.rows(), y.columns(), |row, column| derivative_factor * element(row, column).1);
     Ok((values.as_slice().iter().sum(), d_output))
+}
+
+/// The values of an encoding: `x` is `[rows, inputs]`, the result `[rows, width]`.
+///
+/// # Errors
+/// [`Error::Count`] for the encoding's parameter, or a number of inputs that it does not take.
+pub fn encode(encoding: Encoding, x: &Matrix) -> Result<Matrix> {
+    encoding.check("encode", x.columns())?;
+    Ok(Matrix::from_fn(x.rows(), encoding.width(x.columns()), |row, column| {
+        encoding.value(x.row(row).unwrap_or_default(), column)
+    }))
+}
+
+/// The gradient with respect to an encoding's inputs: `x` is `[rows, inputs]`, `d_e`, the gradient with respect to its values,
+/// `[rows, width]`, the result `[rows, inputs]`.
+///
+/// # Errors
+/// Those of [`encode`]; [`Error::Shapes`] where `d_e` has another shape than the values.
+pub fn encode_backward(encoding: Encoding, x: &Matrix, d_e: &Matrix) -> Result<Matrix> {
+    check_same_shape("encode_backward", "the values", &encode(encoding, x)?, "d_e", d_e)?;
+    Ok(Matrix::from_fn(x.rows(), x.columns(), |row, input| {
+        let x = x.row(row).unwrap_or_default();
+        (0..d_e.columns()).map(|column| d_e.at(row, column) * encoding.derivative(x, column, input)).sum()
+    }))
 }
 
 /// `weight · ln(x)`: 0 for a weight of 0, also where the logarithm is infinite.

@@ -1,4 +1,4 @@
-//! Samples on the GPU: encoded rows, and the number of samples.
+//! Samples on the GPU: rows in several formats, and the number of samples.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,25 +10,25 @@ use crate::rows::Rows;
 
 /// A data set's inputs or targets, one row per sample.
 #[derive(Clone, Debug)]
-pub(crate) struct EncodedRows {
+pub(crate) struct SampleRows {
     /// The rows in their buffer, in words of 32 bits.
     pub rows: Rows,
-    pub encoding: Encoding,
+    pub format: Format,
     /// How many values a sample has.
     pub width: usize,
 }
 
-impl EncodedRows {
+impl SampleRows {
     /// Rows of f32.
     pub fn floats(rows: Rows) -> Self {
-        EncodedRows { width: rows.shape().columns as usize, rows, encoding: Encoding::Floats }
+        SampleRows { width: rows.shape().columns as usize, rows, format: Format::Floats }
     }
 
     /// These targets as a loss takes them: one of probabilities takes classes for certain.
     pub fn for_loss(&self, loss: Loss) -> Self {
-        match (self.encoding, loss.probabilities()) {
-            (Encoding::Class { .. }, Some(_)) => {
-                EncodedRows { encoding: Encoding::Class { off: 0.0, on: 1.0 }, ..self.clone() }
+        match (self.format, loss.probabilities()) {
+            (Format::Class { .. }, Some(_)) => {
+                SampleRows { format: Format::Class { off: 0.0, on: 1.0 }, ..self.clone() }
             }
             _ => self.clone(),
         }
@@ -37,7 +37,7 @@ impl EncodedRows {
 
 /// What the words of a row are.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Encoding {
+pub(crate) enum Format {
     /// One f32 each.
     Floats,
     /// Four bytes each, the lowest first; a byte's value is `byte · scale + offset`.

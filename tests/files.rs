@@ -22,6 +22,10 @@ fn deep() -> Mlp {
     Mlp::inputs(3).linear(5).bias().sigmoid().linear(4).sigmoid().linear(2).bias()
 }
 
+fn encoded() -> Mlp {
+    Mlp::inputs(3).spherical_harmonics(3).linear(5).bias().sine(30.0).linear(2)
+}
+
 fn xor_data() -> Dataset {
     Dataset::new(gpu(), &XOR_INPUTS, &XOR_TARGETS).unwrap()
 }
@@ -33,7 +37,7 @@ fn steps(trainer: &mut Trainer, steps: u64) {
 #[test]
 fn networks_and_populations_are_loaded_bit_by_bit() {
     let folder = tempfile::tempdir().unwrap();
-    for (mlp, count) in [(xor_mlp(), 1), (deep(), 1), (deep(), 7), (Mlp::inputs(3).linear(2), 1)] {
+    for (mlp, count) in [(xor_mlp(), 1), (deep(), 1), (deep(), 7), (Mlp::inputs(3).linear(2), 1), (encoded(), 1)] {
         let path = folder.path().join("net.safetensors");
         let network = Network::population(gpu(), &mlp, count, 3).unwrap();
         // Initial biases are all 0: misplaced ones would go unnoticed.

@@ -215,6 +215,9 @@ fn points_of(mlp: &Mlp) -> wgpu::Buffer {
 fn agrees_with_the_forward_pass() {
     let mut mlps = networks();
     mlps.push(Mlp::inputs(18).linear(30).sigmoid().linear(4).linear(1).sigmoid());
+    mlps.push(Mlp::inputs(2).frequency(8).linear(20).bias().relu().linear(3));
+    mlps.push(Mlp::inputs(3).spherical_harmonics(4).linear(5).linear(2));
+    mlps.push(Mlp::inputs(2).one_blob(8).linear(7).bias().tanh().linear(1));
     assert_all(mlps);
 }
 
@@ -229,6 +232,7 @@ fn agrees_with_the_forward_pass_in_loops() {
     for (inputs, outputs) in [(17, 16), (64, 17), (9, 130), (2, 256), (70, 15)] {
         mlps.push(Mlp::inputs(inputs).linear(outputs).bias().sigmoid());
     }
+    mlps.push(Mlp::inputs(2).frequency(12).linear(64).relu().linear(3));
     assert_all(mlps);
 }
 

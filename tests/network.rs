@@ -27,12 +27,19 @@ fn networks() -> Vec<Mlp> {
             .linear(3),
         Mlp::inputs(4).linear(6).linear(2).bias(),
         Mlp::inputs(784).linear(200).sigmoid().linear(10).sigmoid(),
+        Mlp::inputs(2).frequency(8).linear(16).tanh().linear(3),
+        Mlp::inputs(1).frequency(3).linear(5).bias(),
+        Mlp::inputs(3).one_blob(16).linear(9).sigmoid().linear(1),
+        Mlp::inputs(3).spherical_harmonics(4).linear(7).bias().silu().linear(2),
+        // Wider than the tiles take: by the plain kernels.
+        Mlp::inputs(3).one_blob(1024).linear(5).sigmoid(),
     ]
 }
 
-/// Inputs from N(0, 1).
+/// Inputs from N(0, 1); of an encoding, from 0 to 1.
 fn samples(mlp: &Mlp, count: usize, seed: u64) -> Vec<f32> {
-    normal(seed, count * mlp.input_width())
+    let values = if mlp.input_encoding().is_some() { uniform } else { normal };
+    values(seed, count * mlp.input_width())
 }
 
 #[test]

@@ -25,6 +25,10 @@ fn cases() -> Vec<Case> {
         case(Mlp::inputs(7).linear(33).sigmoid().linear(3).linear(10).bias().sigmoid(), 21, 4, Some(5)),
         case(Mlp::inputs(5).linear(6).linear(4).linear(2).sigmoid(), 9, 2, None),
         case(Mlp::inputs(3).linear(17).sigmoid().linear(9).bias(), 8, 3, None),
+        case(Mlp::inputs(2).frequency(3).linear(9).sigmoid().linear(3).sigmoid(), 13, 1, Some(6)),
+        case(Mlp::inputs(3).one_blob(4).linear(6).bias().sigmoid().linear(2).sigmoid(), 11, 4, Some(7)),
+        case(Mlp::inputs(3).spherical_harmonics(3).linear(5).bias().sigmoid().linear(1).sigmoid(), 10, 3, None),
+        case(Mlp::inputs(1).frequency(2).linear(3).sigmoid(), 5, 2, None),
     ]
 }
 
@@ -43,8 +47,8 @@ fn thirty_networks() -> impl Iterator<Item = (usize, Case)> {
 fn weights_follow_the_reference_step_by_step_in_every_plan() {
     let trained = follow_the_reference(cases().into_iter().enumerate(), 2_000);
     assert_eq!(trained[0], cases().len());
-    assert!(trained[1] == trained[0] && trained[3] >= 8 && trained[4] == trained[0]);
-    assert!(trained[2] >= 8 || !has_subgroups());
+    assert!(trained[1] == trained[0] && trained[3] >= 12 && trained[4] == trained[0]);
+    assert!(trained[2] >= 12 || !has_subgroups());
 }
 
 /// Half of the thirty networks: the halves run at the same time, since much of it is compiling. The plain plan's

@@ -77,7 +77,13 @@ fn networks() -> Vec<(Mlp, usize)> {
             }
         }
     }
-    networks.extend([(Mlp::inputs(3).linear(4).linear(2), 5), (Mlp::inputs(40).linear(64).linear(30).sigmoid(), 2)]);
+    networks.extend([
+        (Mlp::inputs(3).linear(4).linear(2), 5),
+        (Mlp::inputs(40).linear(64).linear(30).sigmoid(), 2),
+        (Mlp::inputs(2).frequency(2).linear(6).tanh().linear(3), 3),
+        (Mlp::inputs(2).one_blob(4).linear(5).bias().sigmoid().linear(2), 4),
+        (Mlp::inputs(3).spherical_harmonics(4).linear(4).bias().tanh().linear(1), 5),
+    ]);
     networks
 }
 

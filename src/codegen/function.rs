@@ -4,6 +4,7 @@
 //! loop over its outputs, its inputs or both, four per iteration. The parameters are read as vectors of four values, wherever a
 //! layer's rows begin: loops step by whole vectors, so that the offsets within a vector are known when the function is written.
 
+use super::encoding;
 use super::functions::{self, Call, value};
 use super::head::share;
 use super::persistent::LOWEST;
@@ -80,6 +81,7 @@ pub(crate) fn write(mlp: &Mlp, name: &str, [group, binding]: [u32; 2]) -> (Strin
     if mlp.last_activation() == Activation::Softmax {
         calls.push(Call { name: "softmax_share".to_owned(), width: 1 });
     }
+    calls.extend(encoding::calls(mlp.input_encoding(), false));
     functions::write(&mut function.source, &format!("{name}_"), &calls);
     function.body(mlp, &layers);
 
@@ -121,7 +123,7 @@ impl Exported<'_> {
                 self.line(format!("var {name}: array<vec4<f32>, {}>;", widest.div_ceil(4)));
             }
         }
-        let mut x = self.input(inputs);
+        let mut x = self.input(mlp);
         for (l, layer) in layers.iter().enumerate() {
             let Layer { inputs, outputs, .. } = layer;
             let bias = if layer.bias { " with bias" } else { "" };
@@ -202,10 +204,15 @@ impl Exported<'_> {
         }
     }
 
-    fn input(&mut self, width: u32) -> Values {
-        let x = Values { name: "x".to_owned(), width, is_array: false };
-        for chunk in chunks(width) {
-            let values = chunk.of_each(&|index| format!("input[{index}]"));
+    fn input(&mut self, mlp: &Mlp) -> Values {
+        let x = Values { name: "x".to_owned(), width: mlp.encoded_width() as u32, is_array: false };
+        let input = |index| format!("input[{index}]");
+        let prefix = format!("{}_", self.name);
+        for chunk in chunks(x.width) {
+            let values = chunk.of_each(&|index| match mlp.input_encoding() {
+                Some(encoding) => encoding::value(encoding, &prefix, &input, index),
+                None => input(index),
+            });
             self.line(format!("let {} = {values};", x.chunk(chunk.index)));
         }
         x

@@ -5,18 +5,20 @@ use std::sync::LazyLock;
 use super::source::Source;
 use super::vectors::{distinct, vector};
 use crate::activation::{Activation, Derivative};
+use crate::encoding::Encoding;
 use crate::loss::Loss;
 use crate::optimizer::{AVERAGE, Optimizer};
 use crate::schedule::{Decay, Schedule};
 
 /// Functions that formulas call.
-const SHARED: [&str; 7] = [
+const SHARED: [&str; 8] = [
     AVERAGE,
     include_str!("../../shaders/functions/one_minus_power.wgsl"),
     include_str!("../../shaders/functions/power.wgsl"),
     include_str!("../../shaders/functions/log1p.wgsl"),
     include_str!("../../shaders/functions/logarithm.wgsl"),
     include_str!("../../shaders/functions/sine_of_remainder.wgsl"),
+    include_str!("../../shaders/functions/sine_of_turns.wgsl"),
     include_str!("../../shaders/activations/softmax.wgsl"),
 ];
 
@@ -44,6 +46,7 @@ static DEFINITIONS: LazyLock<Vec<(&str, &str)>> = LazyLock::new(|| {
 /// Each file of formulas.
 fn files() -> Vec<&'static str> {
     let mut files = SHARED.to_vec();
+    files.extend(Encoding::ALL.iter().map(|encoding| encoding.formula().wgsl));
     files.extend(Activation::ALL.iter().filter_map(|activation| activation.formula()).map(|formula| formula.wgsl));
     files.extend(Loss::ALL.iter().map(|loss| loss.formula().wgsl));
     files.extend(Optimizer::ALL.iter().map(|optimizer| optimizer.formula().wgsl));

@@ -1,6 +1,7 @@
 //! What the persistent kernels share: how a source begins, what it binds, the loops over a batch, and the loss.
 
 use super::bindings::{Bindings, Uniform};
+use super::encoding;
 use super::functions;
 use super::head::share;
 use super::source::Source;
@@ -145,6 +146,7 @@ pub(super) fn functions(
     let (head, trains) = (spec.head, spec.trains());
     let descent = (trains && !spec.folds_rate()).then_some(spec.descent);
     let mut calls = functions::calls(trains, activations);
+    calls.extend(encoding::calls(spec.encoding, false));
     calls.extend(head.calls(trains, of_head));
     calls.extend(descent.iter().flat_map(|descent| descent.calls(of_descent)));
     functions::write(source, "", &calls);

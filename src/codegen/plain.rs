@@ -3,11 +3,13 @@
 
 use super::bindings::{Bindings, Uniform};
 use super::descent::Descent;
+use super::encoding as encoded;
 use super::functions::{self, derivative, value};
 use super::head::Head;
 use super::source::Source;
 use super::tiles::{Matrix, forward::Target};
 use crate::activation::Activation;
+use crate::encoding::Encoding;
 
 /// The source of `activation` and `activation_backward`; for a softmax, of `softmax` and `softmax_backward`.
 pub(crate) fn activation(activation: Activation) -> String {
@@ -31,6 +33,21 @@ pub(crate) fn activation(activation: Activation) -> String {
         "",
     ]);
     source.paste(include_str!("../../shaders/activation.wgsl"));
+    source.finish()
+}
+
+/// The source of `encode` and `encode_backward`; if `of_samples`, of rows that `order` names.
+pub(crate) fn encoding(encoding: Encoding, of_samples: bool) -> String {
+    let mut source = Source::default();
+    if of_samples {
+        source.lines(&["@group(0) @binding(3) var<storage, read> order: array<u32>;", ""]);
+    }
+    let sample = if of_samples { "order[1u + row]" } else { "row" };
+    source.lines(&["fn sample_of(row: u32) -> u32 {", &format!("return {sample};"), "}"]);
+    functions::write(&mut source, "", &encoded::calls(Some(encoding), true).collect::<Vec<_>>());
+    encoded::value_function(&mut source, encoding, "x");
+    encoded::derivative_function(&mut source, encoding, "x");
+    source.paste(include_str!("../../shaders/encode.wgsl"));
     source.finish()
 }
 

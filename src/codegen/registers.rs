@@ -52,7 +52,8 @@ fn registers(spec: &PersistentSpec, lanes: u32, copies: u64) -> u64 {
     });
     // The lanes of a subgroup read the targets only when they are needed.
     let targets = if lanes == 1 { spec.outputs() } else { 0 };
-    layers.sum::<u64>() + u64::from(spec.inputs) + u64::from(targets)
+    let encoded = spec.encoding.map_or(0, |_| spec.encoded_inputs());
+    layers.sum::<u64>() + u64::from(spec.inputs) + u64::from(encoded) + u64::from(targets)
 }
 
 /// The kernel's source, for subgroups of `lanes` lanes; for 1 lane, one invocation per network.

@@ -3,6 +3,7 @@
 use super::descent::Descent;
 use super::head::Head;
 use crate::activation::Activation;
+use crate::encoding::Encoding;
 use crate::loss::Loss;
 use crate::mlp::Mlp;
 
@@ -69,6 +70,8 @@ pub(crate) struct PersistentSpec {
     pub network: String,
     /// The values of a sample's input.
     pub inputs: u32,
+    /// What the first layer's inputs are made of these by, if they are not these.
+    pub encoding: Option<Encoding>,
     /// Without the activation of the last, which belongs to the head.
     pub layers: Vec<Layer>,
     pub head: Head,
@@ -91,6 +94,7 @@ impl PersistentSpec {
         PersistentSpec {
             network: mlp.to_string(),
             inputs: mlp.input_width() as u32,
+            encoding: mlp.input_encoding(),
             layers: Layer::of(&mlp.without_last_activation()),
             head: Head::of(mlp, loss),
             descent: Descent::default(),
@@ -101,6 +105,11 @@ impl PersistentSpec {
             work,
             load_widths: [1, 1],
         }
+    }
+
+    /// The values of a sample that the first layer takes.
+    pub fn encoded_inputs(&self) -> u32 {
+        self.layers[0].inputs
     }
 
     /// The number of the last layer.

@@ -18,6 +18,7 @@ use super::functions::{self, Call};
 use super::source::Source;
 use super::{Access, Bindings};
 use crate::activation::Activation;
+use crate::encoding::Encoding;
 use crate::loss::Loss;
 use crate::mlp::Mlp;
 
@@ -63,10 +64,18 @@ fn assert_bindings<R>(entry_point: &str, bindings: &Bindings<R>, valid: &(Module
 fn files_of_formulas_hold_the_value_and_the_derivative() {
     let activations = Activation::ALL.iter().filter_map(|activation| activation.formula());
     let activations = activations.map(|formula| (formula.name, formula.wgsl));
-    for (name, wgsl) in activations.chain(Loss::ALL.iter().map(|loss| (loss.formula().name, loss.formula().wgsl))) {
+    let losses = Loss::ALL.iter().map(|loss| (loss.formula().name, loss.formula().wgsl));
+    let encodings = Encoding::ALL.iter().map(|encoding| (encoding.formula().name, encoding.formula().wgsl));
+    let of_f32 = activations.chain(losses).map(|formula| (formula, 4));
+    for ((name, wgsl), widths) in of_f32.chain(encodings.map(|formula| (formula, 1))) {
         let names = wgsl.lines().filter_map(|line| line.strip_prefix("fn ")?.split('(').next()).collect::<Vec<_>>();
-        assert_eq!(names, ["value", "derivative"].map(|suffix| format!("{name}_{suffix}")));
-        for width in 1..=4 {
+        let entries = ["value", "derivative"].map(|suffix| format!("{name}_{suffix}"));
+        // Encodings have more functions, which these call.
+        assert!(
+            names.ends_with(&entries.each_ref().map(String::as_str)) && (names.len() == 2 || widths == 1),
+            "{names:?}"
+        );
+        for width in 1..=widths {
             let mut source = Source::default();
             let calls = names.iter().map(|name| Call { name: (*name).to_owned(), width });
             functions::write(&mut source, "f_", &calls.collect::<Vec<_>>());

@@ -38,8 +38,11 @@ impl Kernel {
 
 /// The kernel for workgroups of this many invocations.
 pub(crate) fn kernel(spec: &PersistentSpec, invocations: u32) -> Kernel {
-    // Four values at once, or each alone.
-    let load_widths = spec.load_widths.map(|load_width| if load_width == 4 { 4 } else { 1 });
+    // Four values at once, or each alone: so an encoding takes them.
+    let mut load_widths = spec.load_widths.map(|load_width| if load_width == 4 { 4 } else { 1 });
+    if spec.encoding.is_some() {
+        load_widths[0] = 1;
+    }
     let spec = &PersistentSpec { load_widths, ..spec.clone() };
     let mut workgroup = Workgroup { spec, invocations, source: Source::default(), iterations: 0 };
     workgroup.begin();

@@ -248,6 +248,7 @@ fn parse_mlp(text: &str) -> Option<Mlp> {
     let mut mlp = Mlp::inputs(parts.next()?.parse().ok()?);
     for part in parts {
         mlp = match part.strip_prefix("linear ") {
+            None if mlp.layers().is_empty() => mlp.encoding(part.parse().ok()?),
             None => mlp.activation(activation(part)?),
             Some(linear) => match linear.strip_suffix(" with bias") {
                 Some(outputs) => mlp.linear(outputs.parse().ok()?).bias(),

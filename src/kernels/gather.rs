@@ -7,7 +7,7 @@ use crate::codegen::{Access, Uniform, UniformType};
 use crate::error::Result;
 use crate::gpu::Gpu;
 use crate::rows::Rows;
-use crate::samples::{EncodedRows, Encoding};
+use crate::samples::{Format, SampleRows};
 
 pub(super) const GATHER: Shader<'static> = Shader {
     entry_point: "gather",
@@ -25,8 +25,8 @@ pub(super) const GATHER: Shader<'static> = Shader {
         ("seed", UniformType::Vec2U32),
         ("inputs_scale", UniformType::Vec2F32),
         ("targets_scale", UniformType::Vec2F32),
-        ("inputs_encoding", UniformType::U32),
-        ("targets_encoding", UniformType::U32),
+        ("inputs_format", UniformType::U32),
+        ("targets_format", UniformType::U32),
         ("shuffle", UniformType::U32),
         ("batch_size", UniformType::U32),
         ("input_width", UniformType::U32),
@@ -59,21 +59,21 @@ pub struct GatherConfig<'a> {
 /// # Errors
 /// [`Error::Shapes`](crate::Error::Shapes) for operands whose shapes do not match; the errors of invalid [`Rows`].
 pub fn gather(gpu: &Gpu, state: &TrainingState, config: GatherConfig<'_>) -> Result<Dispatch> {
-    let floats = |rows: &Rows| EncodedRows::floats(rows.clone());
+    let floats = |rows: &Rows| SampleRows::floats(rows.clone());
     let (inputs, targets) = (floats(config.inputs), floats(config.targets));
-    gather_encoded(gpu, state, [&inputs, &targets], [config.x, config.t], config.shuffle)
+    gather_samples(gpu, state, [&inputs, &targets], [config.x, config.t], config.shuffle)
 }
 
-/// [`gather`](fn@gather) from rows in any encoding.
-pub(crate) fn gather_encoded(
+/// [`gather`](fn@gather) from rows in any format.
+pub(crate) fn gather_samples(
     gpu: &Gpu,
     state: &TrainingState,
-    [inputs, targets]: [&EncodedRows; 2],
+    [inputs, targets]: [&SampleRows; 2],
     [x, t]: [&Rows; 2],
     shuffle: Option<u64>,
 ) -> Result<Dispatch> {
     let operation = "gather";
-    let encodings = [inputs.encoding, targets.encoding];
+    let formats = [inputs.format, targets.format];
     let [input_width, target_width] = [inputs, targets].map(|rows| rows.width as u32);
     let inputs = inputs.rows.operand(gpu, operation, "inputs")?;
     let targets = targets.rows.operand(gpu, operation, "targets")?;
@@ -89,7 +89,7 @@ pub(crate) fn gather_encoded(
     state.check_batch(operation, &x)?;
     state.check_apart(operation, &[&inputs, &targets, &x, &t])?;
 
-    let [(inputs_encoding, inputs_scale), (targets_encoding, targets_scale)] = encodings.map(encoded);
+    let [(inputs_format, inputs_scale), (targets_format, targets_scale)] = formats.map(format_constants);
     let uniform = Uniform::default()
         .vec2_u32("inputs_view", inputs.view)
         .vec2_u32("targets_view", targets.view)
@@ -98,8 +98,8 @@ pub(crate) fn gather_encoded(
         .vec2_u32("seed", seed_words(shuffle))
         .vec2_f32("inputs_scale", inputs_scale)
         .vec2_f32("targets_scale", targets_scale)
-        .u32("inputs_encoding", inputs_encoding)
-        .u32("targets_encoding", targets_encoding)
+        .u32("inputs_format", inputs_format)
+        .u32("targets_format", targets_format)
         .u32("shuffle", shuffle.is_some().into())
         .u32("batch_size", x.rows)
         .u32("input_width", x.width)
@@ -115,11 +115,11 @@ pub(crate) fn seed_words(shuffle: Option<u64>) -> [u32; 2] {
     [seed as u32, (seed >> 32) as u32]
 }
 
-/// An encoding's constant in `shaders/gather.wgsl`, and the two values of its scale there.
-fn encoded(encoding: Encoding) -> (u32, [f32; 2]) {
-    match encoding {
-        Encoding::Floats => (0, [0.0; 2]),
-        Encoding::Bytes { scale, offset } => (1, [scale, offset]),
-        Encoding::Class { off, on } => (2, [on, off]),
+/// A format's constant in `shaders/gather.wgsl`, and the two values of its scale there.
+fn format_constants(format: Format) -> (u32, [f32; 2]) {
+    match format {
+        Format::Floats => (0, [0.0; 2]),
+        Format::Bytes { scale, offset } => (1, [scale, offset]),
+        Format::Class { off, on } => (2, [on, off]),
     }
 }

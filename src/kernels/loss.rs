@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::loss::Loss;
 use crate::rows::{Operand, Rows};
-use crate::samples::{EncodedRows, Encoding};
+use crate::samples::{Format, SampleRows};
 
 /// The invocations of the single workgroup that sums partial sums.
 pub(super) const SUM_WORKGROUP: u32 = 256;
@@ -118,7 +118,7 @@ pub(crate) fn loss_of_samples(
     gpu: &Gpu,
     head: Head,
     order: &wgpu::Buffer,
-    (z, targets): (&Rows, &EncodedRows),
+    (z, targets): (&Rows, &SampleRows),
     d_z: &Rows,
     partial_losses: &Rows,
 ) -> Result<Dispatch> {
@@ -127,8 +127,8 @@ pub(crate) fn loss_of_samples(
     let t = targets.rows.operand(gpu, operation, "t")?;
     let d_z = d_z.operand(gpu, operation, "d_z")?;
     let partial_losses = partial_losses.operand(gpu, operation, "partial_losses")?;
-    let (target, t_scale) = match targets.encoding {
-        Encoding::Class { off, on } => (Target::Class, [on, off]),
+    let (target, t_scale) = match targets.format {
+        Format::Class { off, on } => (Target::Class, [on, off]),
         _ => (Target::Values, [0.0; 2]),
     };
     let order = Some(order.as_entire_binding());

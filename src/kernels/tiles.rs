@@ -21,7 +21,7 @@ use crate::codegen::{LONGEST_SUM, Layer};
 use crate::error::Result;
 use crate::gpu::Gpu;
 use crate::rows::{Operand, Rows};
-use crate::samples::{EncodedRows, Encoding};
+use crate::samples::{Format, SampleRows};
 
 /// The device properties that the choice of a tile depends on.
 pub(crate) fn device(gpu: &Gpu) -> Device {
@@ -42,7 +42,7 @@ fn layout(operand: &Operand<'_>) -> Layout {
 pub(crate) enum Input<'a> {
     Rows(&'a Rows),
     /// The samples of a batch of this data set: the first layer's kernel writes their indices to [`Batch::order`].
-    Samples(&'a EncodedRows),
+    Samples(&'a SampleRows),
 }
 
 impl<'a> Input<'a> {
@@ -54,7 +54,7 @@ impl<'a> Input<'a> {
         };
         let operand = rows.operand(gpu, operation, "x")?;
         let layout = match *self {
-            Input::Samples(EncodedRows { encoding: Encoding::Bytes { .. }, .. }) => Layout::Bytes,
+            Input::Samples(SampleRows { format: Format::Bytes { .. }, .. }) => Layout::Bytes,
             _ => layout(&operand),
         };
         Ok((operand, layout, width))
@@ -62,7 +62,7 @@ impl<'a> Input<'a> {
 
     fn scale(&self) -> [f32; 2] {
         match *self {
-            Input::Samples(&EncodedRows { encoding: Encoding::Bytes { scale, offset }, .. }) => [scale, offset],
+            Input::Samples(&SampleRows { format: Format::Bytes { scale, offset }, .. }) => [scale, offset],
             _ => [0.0; 2],
         }
     }
@@ -96,7 +96,7 @@ pub(crate) enum Output<'a> {
     Rows { y: &'a Rows, kept: Option<&'a Rows> },
     /// The gradient of the loss with respect to the pre-activations, in rows padded to `vec4`, and the partial losses. The loss
     /// is not one of rows.
-    Loss { head: Head, d_output: &'a Rows, targets: &'a EncodedRows, partial_losses: &'a Rows },
+    Loss { head: Head, d_output: &'a Rows, targets: &'a SampleRows, partial_losses: &'a Rows },
 }
 
 /// The most partial losses that a workgroup of eight invocations can sum within the longest loop.
@@ -159,7 +159,7 @@ pub(crate) fn forward(gpu: &Gpu, layer: ForwardLayer<'_>, output: Output<'_>) ->
         losses = partial_losses.operand(gpu, operation, "partial_losses")?;
         (operands.t, operands.partial_losses) = (matrix(&t), Some(losses.binding()));
         end = End::Loss(Target::Values, head);
-        if let Encoding::Class { off, on } = targets.encoding {
+        if let Format::Class { off, on } = targets.format {
             (operands.t_scale, end) = ([on, off], End::Loss(Target::Class, head));
         }
     }

@@ -9,7 +9,7 @@ use super::Network;
 use crate::codegen::Layer;
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
-use crate::kernels::{Dispatch, begin_pass, tiles};
+use crate::kernels::{self, Dispatch, begin_pass, tiles};
 use crate::rows::Rows;
 
 impl Network {
@@ -41,17 +41,39 @@ impl Network {
         if !tiles::takes(gpu, &Layer::of(mlp), read.rows) {
             return self.plain_forward(input, output);
         }
-        match tiled::forward_to(self, operation, [input, output], keeps) {
+        let encoded = self.encoded(operation, input)?;
+        match tiled::forward_to(self, operation, [encoded.rows(input), output], keeps) {
             // Tiles need rows padded to vec4, and the padding may be what does not fit.
             Err(Error::TooLarge { .. }) => self.plain_forward(input, output),
-            pass => Ok(Forward::new(self, [input, output], pass?, Kernels::Tiled)),
+            pass => Ok(Forward::new(self, [input, output], encoded, pass?, Kernels::Tiled)),
         }
     }
 
     /// [`Network::forward`] with the plain kernels.
     pub(crate) fn plain_forward(&self, input: &Rows, output: &Rows) -> Result<Forward> {
-        let pass = plain::forward(self, "Network::forward", [input, output])?;
-        Ok(Forward::new(self, [input, output], pass, Kernels::Plain))
+        let operation = "Network::forward";
+        let encoded = self.encoded(operation, input)?;
+        let pass = plain::forward(self, operation, [encoded.rows(input), output])?;
+        Ok(Forward::new(self, [input, output], encoded, pass, Kernels::Plain))
+    }
+
+    /// The values of the input's encoding, if there is one.
+    fn encoded(&self, operation: &'static str, input: &Rows) -> Result<Encoded> {
+        let Some(encoding) = self.mlp().input_encoding() else { return Ok(Encoded(None)) };
+        let (rows, width) = (input.shape().rows, self.mlp().encoded_width() as u64);
+        let encoded = Rows::create_padded(self.gpu(), operation, "encoded inputs", rows, width)?;
+        let dispatch = kernels::encode(self.gpu(), encoding, input, &encoded)?;
+        Ok(Encoded(Some((encoded, dispatch))))
+    }
+}
+
+/// The values of an input's encoding and the dispatch that computes them; none without an encoding.
+struct Encoded(Option<(Rows, Dispatch)>);
+
+impl Encoded {
+    /// What the first layer reads.
+    fn rows<'a>(&'a self, input: &'a Rows) -> &'a Rows {
+        self.0.as_ref().map_or(input, |(rows, _)| rows)
     }
 }
 
@@ -80,6 +102,8 @@ enum Kernels {
 pub struct Forward {
     network: Network,
     input: Rows,
+    /// What the first layer reads: the input, or the values of its encoding.
+    x: Rows,
     output: Rows,
     layers: Vec<LayerRows>,
     dispatches: Vec<Dispatch>,
@@ -87,9 +111,20 @@ pub struct Forward {
 }
 
 impl Forward {
-    fn new(network: &Network, [input, output]: [&Rows; 2], (layers, dispatches): Pass, kernels: Kernels) -> Self {
+    fn new(
+        network: &Network,
+        [input, output]: [&Rows; 2],
+        encoded: Encoded,
+        (layers, of_layers): Pass,
+        kernels: Kernels,
+    ) -> Self {
         let (network, input, output) = (network.clone(), input.clone(), output.clone());
-        Forward { network, input, output, layers, dispatches, kernels }
+        let (x, mut dispatches) = match encoded.0 {
+            Some((rows, dispatch)) => (rows, vec![dispatch]),
+            None => (input.clone(), Vec::new()),
+        };
+        dispatches.extend(of_layers);
+        Forward { network, input, x, output, layers, dispatches, kernels }
     }
 
     /// The network.
@@ -147,8 +182,18 @@ impl Forward {
             Kernels::Plain => plain::backward,
             Kernels::Tiled => tiled::backward_of_forward,
         };
-        let forward = (&self.input, self.layers.as_slice());
-        let dispatches = backward(network, operation, forward, (d_output, d_input), (&d_parameters, trains))?;
+        let forward = (&self.x, self.layers.as_slice());
+        let encoding = network.mlp().input_encoding().zip(d_input);
+        let d_encoded = encoding.map(|_| {
+            let (rows, width) = (self.x.shape().rows, self.x.shape().columns);
+            Rows::create_padded(network.gpu(), operation, "gradient with respect to encoded inputs", rows, width)
+        });
+        let d_encoded = d_encoded.transpose()?;
+        let d_x = d_encoded.as_ref().or(d_input);
+        let mut dispatches = backward(network, operation, forward, (d_output, d_x), (&d_parameters, trains))?;
+        if let (Some((encoding, d_input)), Some(d_x)) = (encoding, d_x) {
+            dispatches.push(kernels::encode_backward(network.gpu(), encoding, &self.input, d_x, d_input)?);
+        }
         let (gpu, parameter_count) = (network.gpu().clone(), network.mlp().parameter_count());
         Ok(Backward { gpu, parameter_count, d_parameters, dispatches })
     }

@@ -76,7 +76,8 @@ impl Network {
                 return Err(Error::count(operation, what, index.into(), [0, most], &rule));
             }
         }
-        let widths = [self.mlp.input_width()].into_iter().chain(self.mlp.layers().iter().map(|layer| layer.outputs));
+        let inputs = self.mlp.input_width().max(self.mlp.encoded_width());
+        let widths = [inputs].into_iter().chain(self.mlp.layers().iter().map(|layer| layer.outputs));
         if let Some((layer, width)) = widths.enumerate().find(|&(_, width)| width > WIDEST) {
             let what = format!("the width of layer {layer} (0 is the input)");
             let rule = "use narrower layers, or Network::forward";

@@ -1,7 +1,11 @@
-//! The notebook's classes: the `Layer` contract, `Linear`, a layer of an activation, and `NeuralNetwork`.
+//! The notebook's classes: the `Layer` contract, `Linear`, a layer of an activation, one of an encoding, and `NeuralNetwork`.
 
-use super::{Matrix, activation, activation_backward, loss, matmul, matmul_transposed, outer_product, weight_update};
+use super::{
+    Matrix, activation, activation_backward, encode, encode_backward, loss, matmul, matmul_transposed, outer_product,
+    weight_update,
+};
 use crate::activation::Activation;
+use crate::encoding::Encoding;
 use crate::error::{Error, Result};
 use crate::loss::Loss;
 use crate::mlp::Mlp;
@@ -145,6 +149,31 @@ impl Layer for ActivationLayer {
     }
 }
 
+/// The values of an encoding of the inputs.
+#[derive(Clone, Debug)]
+pub struct EncodingLayer {
+    encoding: Encoding,
+    x: Matrix,
+}
+
+impl EncodingLayer {
+    /// A layer that is this encoding.
+    pub fn new(encoding: Encoding) -> Self {
+        EncodingLayer { encoding, x: Matrix::default() }
+    }
+}
+
+impl Layer for EncodingLayer {
+    fn forward(&mut self, x: &Matrix) -> Result<Matrix> {
+        self.x = x.clone();
+        encode(self.encoding, x)
+    }
+
+    fn backward(&mut self, d_output: &Matrix) -> Result<Matrix> {
+        encode_backward(self.encoding, &self.x, d_output)
+    }
+}
+
 /// A sequence of layers.
 #[derive(Default)]
 pub struct NeuralNetwork {
@@ -166,6 +195,7 @@ impl NeuralNetwork {
         mlp.check(operation)?;
         mlp.check_parameter_count(operation, 1, parameters)?;
         let mut layers: Vec<Box<dyn Layer>> = Vec::new();
+        layers.extend(mlp.input_encoding().map(|encoding| Box::new(EncodingLayer::new(encoding)) as Box<dyn Layer>));
         for (layer, range) in mlp.layers().iter().zip(mlp.parameter_ranges()) {
             let [rows, columns] = layer.parameter_shape();
             let w = Matrix::from_f32(rows, columns, &parameters[range])?;

@@ -15,6 +15,7 @@ use crate::kernels::{self, Dispatch};
 use crate::network::passes::LayerRows;
 use crate::network::passes::tiled::{self, BackwardPass};
 use crate::rows::Rows;
+use crate::samples::Format;
 
 #[derive(Debug)]
 pub(super) struct Layered {
@@ -46,8 +47,9 @@ impl Layered {
         let create = |what| Rows::create_padded(gpu, operation, what, rows.into(), last.outputs.into());
         let d_last = create("gradient with respect to pre-activations")?;
         let targets = &data.targets().for_loss(config.loss);
-        let input = Input::Samples(data.inputs());
         let mut layered = Layered { dispatches: Vec::new(), bytes: partial_losses.buffer().size() + order.size() };
+        let encoded = layered.encode(job, batch)?;
+        let input = encoded.as_ref().map_or(Input::Samples(data.inputs()), |(rows, _)| Input::Rows(rows));
         let forward = |output: Output<'_>| {
             let network = network.without_last_activation();
             tiled::forward(&network, operation, (input, rows), output, Some(batch), work == Work::Train)
@@ -77,8 +79,23 @@ impl Layered {
         if !ends_itself {
             dispatches.push(kernels::step_of_partials(gpu, state, &partial_losses)?);
         }
-        layered.dispatches = dispatches;
+        layered.dispatches = encoded.map_or(Vec::new(), |(_, dispatches)| dispatches.into());
+        layered.dispatches.extend(dispatches);
         Ok(layered)
+    }
+
+    /// The values of the inputs' encoding for a batch, if there is one, and the dispatches that find its samples and encode them.
+    fn encode(&mut self, job: Job<'_>, batch: Batch<'_>) -> Result<Option<(Rows, [Dispatch; 2])>> {
+        let Job { network, data, state, config, work, .. } = job;
+        let Some(encoding) = network.mlp().input_encoding() else { return Ok(None) };
+        let (gpu, rows, width) = (network.gpu(), config.batch_size as u32, network.mlp().encoded_width() as u64);
+        let encoded = Rows::create_padded(gpu, work.operation(), "encoded inputs", rows.into(), width)?;
+        self.count([&encoded]);
+        let dispatches = [
+            kernels::order(gpu, state, batch.shuffle, rows, batch.order)?,
+            kernels::encode_samples(gpu, encoding, (&data.inputs().rows, batch.order), &encoded)?,
+        ];
+        Ok(Some((encoded, dispatches)))
     }
 
     /// The dispatches backward, from the samples, the outputs of the hidden layers and the gradient with respect to the last
@@ -157,6 +174,13 @@ fn check(job: Job<'_>, layers: &[Layer], rows: u32) -> Result<()> {
         return Err(Error::PlanUnavailable {
             plan: Plan::Layered.name(),
             reason: format!("its kernels are {}", tiles::limits()),
+            way_out: "choose plain, or auto",
+        });
+    }
+    if network.mlp().input_encoding().is_some() && data.inputs().format != Format::Floats {
+        return Err(Error::PlanUnavailable {
+            plan: Plan::Layered.name(),
+            reason: "it encodes inputs that are f32, and the data set's are bytes".to_owned(),
             way_out: "choose plain, or auto",
         });
     }

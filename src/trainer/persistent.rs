@@ -10,7 +10,7 @@ use super::{Job, Plan};
 use crate::codegen::{PersistentSpec, Work};
 use crate::error::{Error, Result};
 use crate::kernels::{self, Dispatch};
-use crate::samples::Encoding;
+use crate::samples::Format;
 use variants::Fit;
 
 /// What a job's steps compute.
@@ -48,7 +48,7 @@ impl Persistent {
             };
             return Err(Error::PlanUnavailable { plan: config.plan.name(), reason: reason.to_owned(), way_out });
         }
-        if [data.inputs(), data.targets()].iter().any(|samples| samples.encoding != Encoding::Floats) {
+        if [data.inputs(), data.targets()].iter().any(|samples| samples.format != Format::Floats) {
             let reason = "the data set is of bytes, and these shaders read f32".to_owned();
             let way_out = match state.networks() {
                 1 => "choose layered or auto, or make the data set by Dataset::from_slices",

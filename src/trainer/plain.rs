@@ -67,7 +67,7 @@ impl Plain {
         };
         Ok(Plain {
             bytes: batch_bytes(job),
-            gather: kernels::gather_encoded(gpu, state, [data.inputs(), &targets], [&x, &t], shuffle)?,
+            gather: kernels::gather_samples(gpu, state, [data.inputs(), &targets], [&x, &t], shuffle)?,
             loss: kernels::loss(gpu, state, config.loss, mlp.last_activation(), [&z, &t], &d_z)?,
             step: kernels::step(gpu, state)?,
             forward,
@@ -110,7 +110,7 @@ impl Plain {
     }
 }
 
-/// The bytes of a batch: samples, the last pre-activations and their gradient; pre-activations and activations of the hidden
+/// The bytes of a batch: samples and their encoded inputs, the last pre-activations and their gradient; pre-activations and activations of the hidden
 /// layers; and if it trains, the gradients with respect to those and to the parameters.
 fn batch_bytes(job: Job<'_>) -> u64 {
     let Job { network, config, work, .. } = job;
@@ -123,6 +123,7 @@ fn batch_bytes(job: Job<'_>) -> u64 {
         Work::Train => (2, network.parameters().size()),
         Work::Evaluate | Work::Classify => (1, 0),
     };
-    let values = mlp.input_width() + 3 * mlp.output_width() + copies * (pre_activations + hidden);
+    let encoded = mlp.input_encoding().map_or(0, |_| mlp.encoded_width().next_multiple_of(4));
+    let values = mlp.input_width() + encoded + 3 * mlp.output_width() + copies * (pre_activations + hidden);
     4 * config.batch_size as u64 * values as u64 + d_parameters
 }

@@ -4,9 +4,11 @@ use std::ops::Range;
 
 use super::{Registers, Source, Weights, input_name, weight};
 use crate::codegen::descent::Descent;
+use crate::codegen::encoding;
 use crate::codegen::functions::{derivative, times_derivative, value};
 use crate::codegen::persistent::{OverLanes, batch, begin_descent, head};
 use crate::codegen::vectors::{Chunk, chunks, plus, sum};
+use crate::encoding::Encoding;
 
 impl Registers<'_> {
     pub(super) fn step(self, source: &mut Source) {
@@ -49,7 +51,9 @@ impl Registers<'_> {
         let spec = self.spec;
         let last = spec.last();
         source.line(format!("let sample = {};", spec.sample(position)));
-        self.read(source, ("inputs", "x"), spec.inputs, spec.load_widths[0]);
+        let name = if spec.encoding.is_some() { "input" } else { "x" };
+        self.read(source, ("inputs", name), spec.inputs, spec.load_widths[0]);
+        spec.encoding.iter().for_each(|&encoding| self.encode(source, encoding));
         if self.is_sharded(last) {
             self.own_targets(source);
         } else {
@@ -86,6 +90,15 @@ impl Registers<'_> {
                 chunk.of_each(&|i| format!("subgroupBroadcast({name}_own{}, {}u)", i / self.lanes, i % self.lanes))
             };
             source.line(format!("let {name}_{} = {values};", chunk.index));
+        }
+    }
+
+    /// The first layer's inputs, from a sample's: every lane computes all of them.
+    fn encode(self, source: &mut Source, encoding: Encoding) {
+        let input = |i| Chunk::at(i / 4, self.spec.inputs).component(&format!("input_{}", i / 4), i % 4);
+        for chunk in chunks(self.spec.encoded_inputs()) {
+            let values = chunk.of_each(&|column| encoding::value(encoding, "", &input, column));
+            source.line(format!("let x_{} = {values};", chunk.index));
         }
     }
 
@@ -193,7 +206,7 @@ impl Registers<'_> {
                 self.update(source, l, units.indices(), self.outputs(l));
                 if l == 1 {
                     // Nothing below needs the first layer's weights as they were.
-                    self.update(source, 0, 0..spec.inputs, std::iter::once(units));
+                    self.update(source, 0, 0..spec.encoded_inputs(), std::iter::once(units));
                     self.update_bias(source, 0, std::iter::once(units));
                 }
             }

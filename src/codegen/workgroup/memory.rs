@@ -38,7 +38,7 @@ pub(super) fn memory(spec: &PersistentSpec) -> Vec<(String, String, u64)> {
     let rows = padded_rows(spec);
     let train = spec.trains();
     let mut memory = vec![("first_batch".to_owned(), "Batch".to_owned(), 32)];
-    memory.push(matrix("x".to_owned(), rows, spec.inputs));
+    memory.push(matrix("x".to_owned(), rows, spec.encoded_inputs()));
     for (l, layer) in spec.layers.iter().enumerate() {
         memory.push(matrix(format!("w{l}"), 4 * columns(layer.inputs), layer.outputs));
         if layer.bias {

@@ -3,6 +3,7 @@
 use super::Workgroup;
 use super::memory::{columns, memory, padded_rows};
 use crate::activation::Activation;
+use crate::codegen::encoding;
 use crate::codegen::functions::keeps_zero;
 use crate::codegen::persistent::{begin, constants, functions, load_moments_offsets, load_rates};
 use crate::codegen::spec::LONGEST_WALK;
@@ -56,6 +57,10 @@ impl Workgroup<'_> {
         {
             if load_width == 4 {
                 continue; // each load is four of them
+            }
+            if let Some(encoding) = self.spec.encoding.filter(|_| matrix == "inputs") {
+                encoding::value_function(&mut self.source, encoding, matrix);
+                continue;
             }
             self.line("");
             self.source.comment(&["Four of the `width` values from `offset` on; 0 for those past the end."]);
@@ -141,14 +146,23 @@ impl Workgroup<'_> {
             self.line("}");
             self.barrier();
         }
-        let count = columns(spec.inputs);
+        let width = spec.encoded_inputs();
+        let count = columns(width);
         self.share("i", padded_rows(spec) * count, 0);
         self.line(format!("let row = {};", divided("i", count)));
         self.line(format!("let column = {};", remainder("i", count)));
         self.line("var values = vec4<f32>();");
         self.line("if row < batch.rows {");
         self.line(format!("let offset = inputs_view.x + {} * inputs_view.y;", self.sample("row")));
-        self.line(format!("values = {};", self.read(0, "column", spec.inputs)));
+        if spec.encoding.is_some() {
+            let value = |i: &str| format!("encoded_value(offset, inside.{i})");
+            self.line(format!("let columns = {};", columns_of("column")));
+            self.line(format!("let inside = {};", clamped("columns", &format!("{width}u"))));
+            self.line(format!("let encoded = vec4<f32>({});", ["x", "y", "z", "w"].map(value).join(", ")));
+            self.line(format!("values = select(values, encoded, columns < vec4({width}u));"));
+        } else {
+            self.line(format!("values = {};", self.read(0, "column", width)));
+        }
         self.line("}");
         self.line("x[i] = values;");
         self.line("}");

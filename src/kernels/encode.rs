@@ -1,0 +1,112 @@
+//! The values of an input encoding, of rows or of the samples of a batch, and the gradient with respect to the inputs.
+
+use std::borrow::Cow;
+
+use super::{Dispatch, Shader, WORKGROUP};
+use crate::codegen::{Access, Uniform, UniformType, plain};
+use crate::encoding::Encoding;
+use crate::error::Result;
+use crate::gpu::Gpu;
+use crate::rows::{Operand, Rows};
+
+const FIT: &str = "both must have one row per sample, and the second a column per value of the encoding";
+
+/// The kernels of an encoding: forward, forward of a batch's samples, and backward.
+pub(super) fn shaders(encoding: Encoding) -> [Shader<'static>; 3] {
+    let forward = |of_samples, storage| Shader {
+        entry_point: "encode",
+        source: Cow::Owned(plain::encoding(encoding, of_samples)),
+        workgroup: Some(WORKGROUP),
+        uniform: &[
+            ("x_view", UniformType::Vec2U32),
+            ("e_view", UniformType::Vec2U32),
+            ("rows", UniformType::U32),
+            ("width", UniformType::U32),
+        ],
+        storage,
+    };
+    [
+        forward(false, &[Access::Read, Access::ReadWrite]),
+        forward(true, &[Access::Read, Access::ReadWrite, Access::Read]),
+        Shader {
+            entry_point: "encode_backward",
+            source: Cow::Owned(plain::encoding(encoding, false)),
+            workgroup: Some(WORKGROUP),
+            uniform: &[
+                ("x_view", UniformType::Vec2U32),
+                ("d_e_view", UniformType::Vec2U32),
+                ("d_x_view", UniformType::Vec2U32),
+                ("rows", UniformType::U32),
+                ("inputs", UniformType::U32),
+            ],
+            storage: &[Access::Read, Access::Read, Access::ReadWrite],
+        },
+    ]
+}
+
+/// `e`, `[rows, width]`: the encoding's values of the inputs `x`, `[rows, inputs]`.
+///
+/// Source: [`reference::encode`](crate::reference::encode).
+///
+/// # Errors
+/// [`Error::Count`](crate::Error::Count) for the encoding's parameter or a number of inputs that it does not take;
+/// [`Error::Shapes`](crate::Error::Shapes) where the operands do not fit; the errors of invalid [`Rows`].
+pub fn encode(gpu: &Gpu, encoding: Encoding, x: &Rows, e: &Rows) -> Result<Dispatch> {
+    let operation = "encode";
+    let x = x.operand(gpu, operation, "x")?;
+    let e = e.operand(gpu, operation, "e")?;
+    let fit = x.rows == e.rows && encoding.width(x.width as usize) == e.width as usize;
+    encoding.check(operation, x.width as usize)?;
+    x.check_fit(operation, &e, fit, FIT)?;
+    e.check_written_alone(operation, &[&x])?;
+    let [shader, ..] = shaders(encoding);
+    Dispatch::new(gpu, &shader, uniform(&x, &e), &[x.binding(), e.binding()], e.len())
+}
+
+/// [`encode`](fn@encode) of the samples of a data set's inputs `x`, f32s, that `order` names: a word for their number, then one
+/// for each row of `e`.
+pub(crate) fn encode_samples(
+    gpu: &Gpu,
+    encoding: Encoding,
+    (x, order): (&Rows, &wgpu::Buffer),
+    e: &Rows,
+) -> Result<Dispatch> {
+    let operation = "encode";
+    let x = x.operand(gpu, operation, "x")?;
+    let e = e.operand(gpu, operation, "e")?;
+    let [_, shader, _] = shaders(encoding);
+    let storage = [x.binding(), e.binding(), order.as_entire_binding()];
+    Dispatch::new(gpu, &shader, uniform(&x, &e), &storage, e.len())
+}
+
+fn uniform(x: &Operand<'_>, e: &Operand<'_>) -> Uniform {
+    Uniform::default().vec2_u32("x_view", x.view).vec2_u32("e_view", e.view).u32("rows", e.rows).u32("width", e.width)
+}
+
+/// `d_x`, `[rows, inputs]`: the gradient with respect to the inputs `x`, from the gradient `d_e` with respect to the encoding's
+/// values, `[rows, width]`.
+///
+/// Source: [`reference::encode_backward`](crate::reference::encode_backward).
+///
+/// # Errors
+/// Those of [`encode`](fn@encode).
+pub fn encode_backward(gpu: &Gpu, encoding: Encoding, x: &Rows, d_e: &Rows, d_x: &Rows) -> Result<Dispatch> {
+    let operation = "encode_backward";
+    let x = x.operand(gpu, operation, "x")?;
+    let d_e = d_e.operand(gpu, operation, "d_e")?;
+    let d_x = d_x.operand(gpu, operation, "d_x")?;
+    let fit = x.rows == d_e.rows && encoding.width(x.width as usize) == d_e.width as usize;
+    encoding.check(operation, x.width as usize)?;
+    x.check_fit(operation, &d_e, fit, FIT)?;
+    x.check_fit(operation, &d_x, x.shape() == d_x.shape(), "both must have the same shape")?;
+    d_x.check_written_alone(operation, &[&x, &d_e])?;
+
+    let uniform = Uniform::default()
+        .vec2_u32("x_view", x.view)
+        .vec2_u32("d_e_view", d_e.view)
+        .vec2_u32("d_x_view", d_x.view)
+        .u32("rows", d_x.rows)
+        .u32("inputs", d_x.width);
+    let [.., shader] = shaders(encoding);
+    Dispatch::new(gpu, &shader, uniform, &[x.binding(), d_e.binding(), d_x.binding()], d_x.len())
+}
