@@ -3,7 +3,7 @@
 @compute @workgroup_size(WORKGROUP)
 fn weight_update(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) grid: vec3<u32>) {
     let invocation = id.y * grid.x * WORKGROUP + id.x;
-    if invocation >= p.stride {
+    if invocation >= p.stride || is_skipped() {
         return;
     }
     let descent = descent_of(learning_rates[0], learning_rates[1], batch.step);

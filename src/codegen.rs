@@ -8,7 +8,7 @@
 //! | `tiles` | a layer's products, tile by tile: forward, backward, update |
 //! | `plain` | the plain kernels with a formula of the tables in them |
 //! | `function` | a network as a function for shaders of the app's own |
-//! | `encoding` | the values of an input encoding |
+//! | `encoding`, `grid` | the values of an input encoding; a hash grid |
 //! | `spec`, `bindings` | what they are written for, and what they bind |
 //! | `head` | the last activation and the loss together |
 //! | `descent` | the change of a parameter by its gradient |
@@ -19,6 +19,7 @@ pub(crate) mod descent;
 mod encoding;
 pub(crate) mod function;
 mod functions;
+pub(crate) mod grid;
 pub(crate) mod head;
 pub(crate) mod persistent;
 pub(crate) mod plain;

@@ -5,17 +5,19 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::error::{Error, Result};
+use crate::hash_grid::HashGrid;
 use crate::mlp::Mlp;
 use crate::named;
 
 /// What a network makes of its inputs before the first layer: more values, by which a small network learns fine structure where
-/// it could only learn a blur of the coordinates themselves. Without parameters.
+/// it could only learn a blur of the coordinates themselves. Without parameters, but for the hash grid.
 ///
 /// | encoding | for | values per sample |
 /// | --- | --- | --- |
 /// | [`Encoding::Frequency`] | coordinates, times | 2 · frequencies · inputs |
 /// | [`Encoding::OneBlob`] | coordinates, angles from 0 to 1 | bins · inputs |
 /// | [`Encoding::SphericalHarmonics`] | directions | degree² |
+/// | [`Encoding::HashGrid`] | pictures, distance fields, light: all that is learned at two or three coordinates | levels · features |
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Encoding {
@@ -29,6 +31,8 @@ pub enum Encoding {
     /// Of three inputs from 0 to 1, which are a direction 2 x - 1 of length 1: the real spherical harmonics below this degree, 1
     /// to 4, as polynomials of the direction's components. tiny-cuda-nn: `SphericalHarmonics`.
     SphericalHarmonics(u32),
+    /// Of two or three inputs from 0 to 1: features of tables that are trained, interpolated at several resolutions.
+    HashGrid(HashGrid),
 }
 
 /// The values of an encoding and their derivatives, for the reference and for shaders. `j` is a value's number.
@@ -47,9 +51,11 @@ pub(crate) enum Values {
     OfEachInput { value: fn(f64, u32, u32) -> f64, derivative: fn(f64, u32, u32) -> f64 },
     /// Value j of three inputs together, and its derivative with respect to each.
     OfThreeInputs { value: fn([f64; 3], u32) -> f64, derivative: fn([f64; 3], u32) -> [f64; 3] },
+    /// Of parameters: [`HashGrid::corners`] says which.
+    OfParameters,
 }
 
-use Values::{OfEachInput, OfThreeInputs};
+use Values::{OfEachInput, OfParameters, OfThreeInputs};
 
 macro_rules! formula {
     ($name:literal, $values:expr) => {
@@ -170,8 +176,12 @@ fn spherical_harmonics_derivative(x: [f64; 3], j: u32) -> [f64; 3] {
 
 impl Encoding {
     /// Each encoding, with a usual parameter.
-    pub const ALL: &'static [Encoding] =
-        &[Encoding::Frequency(8), Encoding::OneBlob(16), Encoding::SphericalHarmonics(4)];
+    pub const ALL: &'static [Encoding] = &[
+        Encoding::Frequency(8),
+        Encoding::OneBlob(16),
+        Encoding::SphericalHarmonics(4),
+        Encoding::HashGrid(HashGrid::USUAL),
+    ];
 
     /// The encoding's entry.
     #[inline(never)]
@@ -187,6 +197,7 @@ impl Encoding {
                 "spherical_harmonics",
                 OfThreeInputs { value: spherical_harmonics, derivative: spherical_harmonics_derivative }
             ),
+            Encoding::HashGrid(_) => formula!("hash_grid", OfParameters),
         }
     }
 
@@ -195,12 +206,36 @@ impl Encoding {
         self.formula().name
     }
 
+    /// Its only number; of a hash grid, which has more, 0.
     fn parameter(self) -> u32 {
         match self {
             Encoding::Frequency(parameter) | Encoding::OneBlob(parameter) | Encoding::SphericalHarmonics(parameter) => {
                 parameter
             }
+            Encoding::HashGrid(_) => 0,
         }
+    }
+
+    /// The hash grid, if it is one.
+    pub(crate) fn grid(self) -> Option<HashGrid> {
+        match self {
+            Encoding::HashGrid(grid) => Some(grid),
+            _ => None,
+        }
+    }
+
+    /// How many parameters it has with this many inputs.
+    pub(crate) fn parameter_count(self, inputs: usize) -> usize {
+        self.grid().map_or(0, |grid| grid.parameter_count(inputs))
+    }
+
+    /// Refuses an encoding with parameters.
+    pub(crate) fn check_without_parameters(self, operation: &'static str) -> Result<()> {
+        if self.grid().is_none() {
+            return Ok(());
+        }
+        let problem = "has parameters, which a network has: use Network::forward".to_owned();
+        Err(Error::Name { operation, name: self.to_string(), problem })
     }
 
     /// The last argument of the functions in WGSL, if they have one.
@@ -214,6 +249,7 @@ impl Encoding {
             Encoding::Frequency(frequencies) => frequencies.saturating_mul(2),
             Encoding::OneBlob(bins) => bins,
             Encoding::SphericalHarmonics(degree) => degree.saturating_mul(degree),
+            Encoding::HashGrid(grid) => grid.levels.saturating_mul(grid.features),
         }
     }
 
@@ -237,6 +273,7 @@ impl Encoding {
             Encoding::SphericalHarmonics(_) => {
                 ("the degree of the spherical harmonics", [1, 4], "for example .spherical_harmonics(4)")
             }
+            Encoding::HashGrid(grid) => return grid.check(operation, inputs),
         };
         let parameter = u64::from(self.parameter());
         let is_power = !matches!(self, Encoding::OneBlob(_)) || parameter.is_power_of_two();
@@ -250,12 +287,13 @@ impl Encoding {
         Ok(())
     }
 
-    /// Value number `column` of a sample's, from its inputs `x`.
+    /// Value number `column` of a sample's, from its inputs `x`; of an encoding without parameters.
     pub(crate) fn value(self, x: &[f64], column: usize) -> f64 {
         let values = self.values() as usize;
         match self.formula().values {
             OfEachInput { value, .. } => value(x[column / values], (column % values) as u32, self.parameter()),
             OfThreeInputs { value, .. } => value([x[0], x[1], x[2]], column as u32),
+            OfParameters => 0.0,
         }
     }
 
@@ -266,36 +304,53 @@ impl Encoding {
             OfEachInput { .. } if column / values != input => 0.0,
             OfEachInput { derivative, .. } => derivative(x[input], (column % values) as u32, self.parameter()),
             OfThreeInputs { derivative, .. } => derivative([x[0], x[1], x[2]], column as u32)[input],
+            OfParameters => 0.0,
         }
     }
 }
 
 impl fmt::Display for Encoding {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}({})", self.name(), self.parameter())
+        match self {
+            Encoding::HashGrid(grid) => {
+                let HashGrid { levels, features, table_log2, base_resolution, per_level_scale, smoothstep } = grid;
+                write!(
+                    formatter,
+                    "hash_grid({levels}, {features}, {table_log2}, {base_resolution}, {per_level_scale}"
+                )?;
+                formatter.write_str(if *smoothstep { ", 1)" } else { ")" })
+            }
+            _ => write!(formatter, "{}({})", self.name(), self.parameter()),
+        }
     }
 }
 
 impl FromStr for Encoding {
     type Err = Error;
 
-    /// Reads what `Display` writes: `frequency(8)`; without the parentheses, a usual parameter.
+    /// Reads what `Display` writes: `frequency(8)`; of a hash grid its fields in order, the last 1 or left out:
+    /// `hash_grid(16, 2, 15, 16, 1.5)`. Without the parentheses, usual parameters.
     ///
     /// # Errors
     /// [`Error::Name`] for what names no encoding.
     fn from_str(text: &str) -> Result<Self> {
         let kind = ("encoding", "Encoding::from_str");
         named::parse(kind, Encoding::ALL, text, Encoding::name, |encoding, parameters| {
-            let &[parameter] = parameters else { return None };
-            let whole = parameter as u32;
-            if f64::from(whole) != parameter {
-                return None;
+            let whole = |i: usize| Some(parameters[i] as u32).filter(|&whole| f64::from(whole) == parameters[i]);
+            match (encoding, parameters.len()) {
+                (Encoding::Frequency(_), 1) => whole(0).map(Encoding::Frequency),
+                (Encoding::OneBlob(_), 1) => whole(0).map(Encoding::OneBlob),
+                (Encoding::SphericalHarmonics(_), 1) => whole(0).map(Encoding::SphericalHarmonics),
+                (Encoding::HashGrid(_), 5 | 6) => Some(Encoding::HashGrid(HashGrid {
+                    levels: whole(0)?,
+                    features: whole(1)?,
+                    table_log2: whole(2)?,
+                    base_resolution: whole(3)?,
+                    per_level_scale: parameters[4],
+                    smoothstep: parameters.get(5).is_some_and(|&smoothstep| smoothstep == 1.0),
+                })),
+                _ => None,
             }
-            Some(match encoding {
-                Encoding::Frequency(_) => Encoding::Frequency(whole),
-                Encoding::OneBlob(_) => Encoding::OneBlob(whole),
-                Encoding::SphericalHarmonics(_) => Encoding::SphericalHarmonics(whole),
-            })
         })
     }
 }
@@ -310,6 +365,11 @@ impl Mlp {
     /// [`Encoding::OneBlob`], with this many bins per input.
     pub fn one_blob(self, bins: u32) -> Self {
         self.encoding(Encoding::OneBlob(bins))
+    }
+
+    /// [`Encoding::HashGrid`], trained with the network.
+    pub fn hash_grid(self, grid: HashGrid) -> Self {
+        self.encoding(Encoding::HashGrid(grid))
     }
 
     /// [`Encoding::SphericalHarmonics`] below this degree.

@@ -47,6 +47,11 @@ const WEIGHT_DECAY: &str = "wgrad.weight_decay";
 const CLIP_NORM: &str = "wgrad.clip_norm";
 const AVERAGE: &str = "wgrad.average";
 const FROZEN: &str = "wgrad.frozen";
+const GRID_LEARNING_RATE: &str = "wgrad.grid_learning_rate";
+const GRID_WEIGHT_DECAY: &str = "wgrad.grid_weight_decay";
+
+/// The name of a hash grid's features, `[entries, features]`.
+const GRID: &str = "grid";
 
 /// The prefix of a note's key.
 const NOTE: &str = "wgrad.note.";
@@ -56,6 +61,7 @@ const STATE: &str = "training.state";
 const LEARNING_RATES: &str = "training.learning_rates";
 const WEIGHT_DECAYS: &str = "training.weight_decays";
 const MOMENTS: &str = "training.moments";
+const ENTRY_STEPS: &str = "training.grid_steps";
 
 /// The name of bytes in errors.
 const MEMORY: &str = "bytes in memory";
@@ -228,6 +234,9 @@ impl Trainer {
             let shape = vec![count, kept, network.mlp().parameter_count()];
             tensors.push((MOMENTS.to_owned(), Dtype::F32, shape, bytemuck::cast_slice(&moments).to_vec()));
         }
+        if let Some(steps) = self.read_entry_steps(operation)? {
+            tensors.push((ENTRY_STEPS.to_owned(), Dtype::U32, vec![steps.len()], words_as_bytes(&steps).to_vec()));
+        }
         let metadata = [
             (MLP, network.mlp().to_string()),
             (SAMPLES, self.samples().to_string()),
@@ -239,6 +248,8 @@ impl Trainer {
             (OPTIMIZER, config.optimizer.to_string()),
             (SCHEDULE, config.schedule.to_string()),
             (WEIGHT_DECAY, config.weight_decay.to_string()),
+            (GRID_LEARNING_RATE, config.grid_learning_rate.to_string()),
+            (GRID_WEIGHT_DECAY, config.grid_weight_decay.to_string()),
             (FROZEN, config.frozen.iter().map(usize::to_string).collect::<Vec<_>>().join(" ")),
         ];
         let clip_norm = config.clip_norm.map(|norm| (CLIP_NORM, norm.to_string()));
@@ -295,6 +306,9 @@ impl Trainer {
             trainer.write_weight_decays(&weight_decays)?;
         }
         trainer.write_moments(&moments)?;
+        if let Some(grid) = network.mlp().grid() {
+            trainer.write_entry_steps(&contents.words(ENTRY_STEPS, &[grid.entries(network.mlp().input_width())])?)?;
+        }
         trainer.write_state(&words)?;
         Ok((network, trainer))
     }
@@ -324,6 +338,13 @@ fn parameter_tensors(network: &Network, operation: &'static str) -> Result<Vec<T
     let parameters = network.read_parameters()?;
     check_finite(operation, "parameters", &parameters)?;
     let mut tensors = Vec::new();
+    if let Some(grid) = mlp.grid() {
+        let (features, range) = (grid.features as usize, mlp.grid_range());
+        let each = parameters.chunks_exact(mlp.parameter_count()).flat_map(|parameters| &parameters[range.clone()]);
+        let values = each.copied().collect::<Vec<f32>>();
+        let dimensions = [range.len() / features, features];
+        tensors.push((GRID.to_owned(), Dtype::F32, shape(count, &dimensions), bytemuck::cast_slice(&values).to_vec()));
+    }
     for (layer, [inputs, outputs], bias, start) in linear_layers(mlp) {
         let (mut weights, mut biases) = (Vec::new(), Vec::new());
         for parameters in parameters.chunks_exact(mlp.parameter_count()) {

@@ -92,6 +92,8 @@ impl Init {
     pub(crate) fn parameters(self, mlp: &Mlp, seed: u64) -> Vec<f32> {
         let mut generator = Xoshiro256PlusPlus::seed_from_u64(seed);
         let mut parameters = Vec::with_capacity(mlp.parameter_count());
+        // A hash grid begins with next to nothing: what is never touched adds no noise.
+        draw(&mut generator, &Draw::Uniform(1e-4), mlp.grid_range().len(), &mut parameters);
         let mut before = None;
         for layer in mlp.layers() {
             let (weights, biases) = self.draws(layer, before);

@@ -14,6 +14,7 @@
 //! | [`loss`](fn@loss) | the batch's loss, and its gradient with respect to the last pre-activations |
 //! | [`outer_product`](fn@outer_product) | `d_weights = xᵀ · d_output` |
 //! | [`weight_update`](fn@weight_update) | `w -= learning_rate · d_weights / batch size`; inside the crate, every optimizer |
+//! | `grid_encode`, `grid_sum`, … | a hash grid's values, and the gradients with respect to the inputs and to the features |
 //! | [`gather`](fn@gather) | copies the samples of a batch |
 //! | `order` | which samples a batch has |
 //! | [`step`](fn@step) | ends a training step |
@@ -26,6 +27,7 @@ mod dispatch;
 mod encode;
 mod fit;
 mod gather;
+mod grid;
 mod loss;
 mod matmul;
 mod order;
@@ -47,6 +49,7 @@ pub use encode::{encode, encode_backward};
 pub(crate) use fit::fit;
 pub(crate) use gather::gather_samples;
 pub use gather::{GatherConfig, gather};
+pub(crate) use grid::{Grid, GridGradient, Points};
 pub use loss::loss;
 pub(crate) use loss::{loss_of_samples, row_partials};
 pub use matmul::{matmul, matmul_transposed};
@@ -57,14 +60,15 @@ pub use state::TrainingState;
 pub(crate) use state::check_weight_decay;
 pub use step::step;
 pub(crate) use step::step_of_partials;
-pub(crate) use weight_update::update_by;
 pub use weight_update::weight_update;
+pub(crate) use weight_update::{GridBy, UpdateBy, update_by};
 
 pub use crate::codegen::{Access, UniformType};
 
 use crate::activation::Activation;
 use crate::codegen::head::Head;
 use crate::encoding::Encoding;
+use crate::hash_grid::HashGrid;
 use crate::loss::Loss;
 
 /// The plain kernels: sources and bindings; those with a formula of the tables in them, for each formula.
@@ -78,12 +82,25 @@ pub fn shaders() -> Vec<Shader<'static>> {
         fit::FIT,
         gather::GATHER,
         order::ORDER,
+        grid::LARGEST,
+        grid::GRADIENT,
+        grid::GRADIENT_CLEAR,
         step::STEP,
         confusion::CONFUSION,
         step::STEP_OF_PARTIALS,
     ];
     shaders.extend(Activation::ALL.iter().flat_map(|&activation| activation::shaders(activation)));
-    shaders.extend(Encoding::ALL.iter().flat_map(|&encoding| encode::shaders(encoding)));
+    let encodings = Encoding::ALL.iter().filter(|encoding| encoding.grid().is_none());
+    shaders.extend(encodings.flat_map(|&encoding| encode::shaders(encoding)));
+    for (inputs, smoothstep) in [(2, false), (3, true)] {
+        let of = HashGrid { smoothstep, ..HashGrid::default() };
+        shaders.push(grid::encode_backward(of, inputs));
+        shaders.extend(
+            [false, true]
+                .into_iter()
+                .flat_map(|of_samples| [grid::encode(of, inputs, of_samples), grid::sum(of, inputs, of_samples)]),
+        );
+    }
     let losses = Loss::ALL.iter().filter(|loss| !loss.is_of_rows());
     shaders.extend(losses.map(|&loss| loss::shader(Head::new(Activation::Sigmoid, loss, 2))));
     shaders

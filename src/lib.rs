@@ -11,6 +11,7 @@ mod evaluation;
 #[cfg(feature = "files")]
 mod files;
 mod gpu;
+mod hash_grid;
 mod init;
 pub mod kernels;
 mod loss;
@@ -33,6 +34,7 @@ pub use encoding::Encoding;
 pub use error::{BufferProblem, Error, Result, Shape};
 pub use evaluation::{Classification, class_of};
 pub use gpu::Gpu;
+pub use hash_grid::HashGrid;
 pub use init::Init;
 pub use loss::Loss;
 pub use mlp::{Dense, Mlp};

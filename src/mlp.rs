@@ -13,6 +13,7 @@ use std::ops::Range;
 use crate::activation::Activation;
 use crate::encoding::Encoding;
 use crate::error::{Error, Result};
+use crate::hash_grid::HashGrid;
 use crate::init::Init;
 
 /// A dense layer: a linear map, then an [`Activation`] of each of its results.
@@ -148,17 +149,31 @@ impl Mlp {
         &self.layers
     }
 
-    /// The number of parameters (weights and biases) of all layers; `usize::MAX` if that overflows.
+    /// The number of parameters: the features of a hash grid, and the weights and biases of all layers; `usize::MAX` if that
+    /// overflows.
     #[inline(never)]
     pub fn parameter_count(&self) -> usize {
-        self.layers.iter().fold(0, |count, layer| count.saturating_add(layer.parameter_count()))
+        self.layers.iter().fold(self.grid_range().end, |count, layer| count.saturating_add(layer.parameter_count()))
     }
 
-    /// The range of each layer in the parameters of the network: layer after layer, each a row-major matrix of its
+    /// The range of the features of a hash grid in the parameters of the network: the first, `[entries, features]`, level after
+    /// level. Empty without a hash grid.
+    pub fn grid_range(&self) -> Range<usize> {
+        // Sizes that were not checked may be anything.
+        let encoding = self.encoding.filter(|encoding| encoding.check("", self.inputs).is_ok());
+        0..encoding.map_or(0, |encoding| encoding.parameter_count(self.inputs))
+    }
+
+    /// The hash grid, if the inputs are encoded by one.
+    pub(crate) fn grid(&self) -> Option<HashGrid> {
+        self.encoding.and_then(Encoding::grid)
+    }
+
+    /// The range of each layer in the parameters of the network: after a hash grid, layer after layer, each a row-major matrix of its
     /// [`Dense::parameter_shape`].
     #[inline(never)]
     pub fn parameter_ranges(&self) -> Vec<Range<usize>> {
-        let mut end = 0usize;
+        let mut end = self.grid_range().end;
         self.layers
             .iter()
             .map(|layer| {

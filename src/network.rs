@@ -8,6 +8,7 @@ use std::sync::Arc;
 use crate::error::{Error, Result};
 use crate::gpu::{COMPILE_TIMEOUT_FACTOR, Gpu};
 use crate::init::Init;
+use crate::kernels::Grid;
 use crate::mlp::Mlp;
 use crate::rows::{Rows, check_finite};
 pub use passes::{Backward, Forward};
@@ -20,6 +21,8 @@ pub struct Network {
     mlp: Arc<Mlp>,
     population: u32,
     parameters: wgpu::Buffer,
+    /// The hash grid that encodes the inputs, if one does.
+    grid: Option<Grid>,
 }
 
 impl Network {
@@ -149,7 +152,13 @@ impl Network {
         let bytes = values.div_ceil(4).saturating_mul(16);
         let parameters = gpu.storage_buffer(operation, "parameters", bytes)?;
         // The count fits in 32 bits, since the buffer's bytes do.
-        Ok(Network { gpu: gpu.clone(), mlp: Arc::new(mlp.clone()), population: count as u32, parameters })
+        let grid = mlp.grid().map(|grid| Grid::new(gpu, operation, grid, mlp.input_width())).transpose()?;
+        Ok(Network { gpu: gpu.clone(), mlp: Arc::new(mlp.clone()), population: count as u32, parameters, grid })
+    }
+
+    /// The hash grid that encodes the inputs, if one does.
+    pub(crate) fn grid(&self) -> Option<&Grid> {
+        self.grid.as_ref()
     }
 
     /// The device that the network is on.
@@ -162,8 +171,8 @@ impl Network {
         &self.mlp
     }
 
-    /// The buffer of the parameters, for the app to bind: f32 in the order of [`Mlp::parameter_ranges`], layer
-    /// after layer, each a row-major matrix `[inputs, outputs]`, with a bias `[inputs + 1, outputs]`; for a population,
+    /// The buffer of the parameters, for the app to bind: f32, first the features of a hash grid, if there is
+    /// one, then in the order of [`Mlp::parameter_ranges`] layer after layer, each a row-major matrix `[inputs, outputs]`, with a bias `[inputs + 1, outputs]`; for a population,
     /// network after network. The buffer's size is a multiple of 16 bytes, a `vec4`. Usages: `STORAGE`, `COPY_SRC`,
     /// `COPY_DST`.
     ///

@@ -1,7 +1,7 @@
 //! The specification: every kernel as a function in plain f64 Rust, written for reading, without wgpu.
 //!
 //! Each function has the name of the WGSL entry point that computes the same; tests compare the GPU's results with it.
-//! [`Linear`], [`ActivationLayer`], [`EncodingLayer`] and [`NeuralNetwork`] combine the functions by the notebook's [`Layer`] contract, and
+//! [`Linear`], [`ActivationLayer`], [`EncodingLayer`], [`GridLayer`] and [`NeuralNetwork`] combine the functions by the notebook's [`Layer`] contract, and
 //! [`Training`] runs the training steps whose results every plan must reproduce.
 //!
 //! | name | meaning |
@@ -27,14 +27,16 @@
 //! ```
 
 mod descent;
+mod grid;
 mod matrix;
 mod network;
 mod order;
 mod training;
 
-pub use descent::Descent;
+pub use descent::{Descent, GridDescent};
+pub use grid::{encode_grid, encode_grid_backward};
 pub use matrix::Matrix;
-pub use network::{ActivationLayer, EncodingLayer, Layer, Linear, NeuralNetwork};
+pub use network::{ActivationLayer, EncodingLayer, GridLayer, Layer, Linear, NeuralNetwork};
 #[cfg(test)]
 pub(crate) use order::{LONGEST_WALK, walk};
 pub use order::{Order, permutation};
@@ -198,12 +200,13 @@ pub fn loss(loss: Loss, last: Activation, y: &Matrix, t: &Matrix) -> Result<(f64
     Ok((values.as_slice().iter().sum(), d_output))
 }
 
-/// The values of an encoding: `x` is `[rows, inputs]`, the result `[rows, width]`.
+/// The values of an encoding without parameters: `x` is `[rows, inputs]`, the result `[rows, width]`.
 ///
 /// # Errors
-/// [`Error::Count`] for the encoding's parameter, or a number of inputs that it does not take.
+/// [`Error::Count`] for the encoding's parameter, or a number of inputs that it does not take; [`Error::Name`] for a hash grid.
 pub fn encode(encoding: Encoding, x: &Matrix) -> Result<Matrix> {
     encoding.check("encode", x.columns())?;
+    encoding.check_without_parameters("encode")?;
     Ok(Matrix::from_fn(x.rows(), encoding.width(x.columns()), |row, column| {
         encoding.value(x.row(row).unwrap_or_default(), column)
     }))

@@ -32,6 +32,7 @@ pub use config::TrainConfig;
 use copies::Copies;
 pub use copies::ParametersAt;
 pub use gradients::GradientTrainer;
+use moments::Moments;
 use pace::Pace;
 pub use plan::Plan;
 pub use report::LossReport;
@@ -82,7 +83,7 @@ pub struct Trainer {
     /// Before the steps, if the number of samples has fallen.
     fit: Option<Dispatch>,
     /// What is kept of each parameter from step to step, if anything.
-    moments: Option<wgpu::Buffer>,
+    moments: Moments,
     state: TrainingState,
     ring: Ring,
     pace: Pace,
@@ -128,7 +129,7 @@ impl Trainer {
         let decays = vec![config.weight_decay; network.count()];
         state.write_weight_decays(operation, gpu, &decays)?;
         let moments = moments::create(operation, network, &config)?;
-        let job = Job { network, data, state: &state, moments: moments.as_ref(), config: &config, work };
+        let job = Job { network, data, state: &state, moments: &moments, config: &config, work };
         Ok(Trainer {
             gpu: gpu.clone(),
             network: network.clone(),
@@ -169,7 +170,7 @@ impl Trainer {
         Memory {
             data: self.data_bytes,
             parameters: self.network.parameters().size(),
-            moments: self.moments.as_ref().map_or(0, wgpu::Buffer::size),
+            moments: self.moments.bytes(),
             batch: self.steps.bytes() + state,
         }
     }

@@ -15,7 +15,8 @@ use std::process::Command;
 use common::case::bits;
 use common::*;
 use wgrad::{
-    Dataset, Decay, Error, Gpu, Init, Loss, Mlp, Network, Optimizer, Plan, Schedule, TrainConfig, Trainer, wgpu,
+    Dataset, Decay, Error, Gpu, HashGrid, Init, Loss, Mlp, Network, Optimizer, Plan, Schedule, TrainConfig, Trainer,
+    wgpu,
 };
 
 fn deep() -> Mlp {
@@ -24,6 +25,11 @@ fn deep() -> Mlp {
 
 fn encoded() -> Mlp {
     Mlp::inputs(3).spherical_harmonics(3).linear(5).bias().sine(30.0).linear(2)
+}
+
+fn grid() -> Mlp {
+    let grid = HashGrid { levels: 3, table_log2: 5, base_resolution: 4, per_level_scale: 1.5, ..Default::default() };
+    Mlp::inputs(2).hash_grid(grid).linear(5).bias().tanh().linear(2)
 }
 
 fn xor_data() -> Dataset {
@@ -37,7 +43,15 @@ fn steps(trainer: &mut Trainer, steps: u64) {
 #[test]
 fn networks_and_populations_are_loaded_bit_by_bit() {
     let folder = tempfile::tempdir().unwrap();
-    for (mlp, count) in [(xor_mlp(), 1), (deep(), 1), (deep(), 7), (Mlp::inputs(3).linear(2), 1), (encoded(), 1)] {
+    for (mlp, count) in [
+        (xor_mlp(), 1),
+        (deep(), 1),
+        (deep(), 7),
+        (Mlp::inputs(3).linear(2), 1),
+        (encoded(), 1),
+        (grid(), 1),
+        (grid(), 3),
+    ] {
         let path = folder.path().join("net.safetensors");
         let network = Network::population(gpu(), &mlp, count, 3).unwrap();
         // Initial biases are all 0: misplaced ones would go unnoticed.
@@ -172,7 +186,15 @@ fn moments_schedules_and_averages_resume_bit_for_bit() {
         },
         TrainConfig { optimizer: Optimizer::momentum(0.9), plan: Plan::Plain, ..Default::default() },
     ];
-    for config in configs {
+    let encoded = TrainConfig {
+        grid_learning_rate: 0.5,
+        grid_weight_decay: 0.01,
+        average: Some(0.9),
+        plan: Plan::Layered,
+        ..TrainConfig::adam()
+    };
+    let configs = configs.into_iter().map(|config| (mlp.clone(), config));
+    for (mlp, config) in configs.chain([(grid().softmax(), encoded)]) {
         let loss = Loss::CrossEntropy { label_smoothing: 0.25 };
         let config = TrainConfig { loss, batch_size: 3, shuffle: true, seed: 5, ..config };
         let network = Network::new_by(gpu(), &mlp, Init::HeUniform, 2).unwrap();

@@ -3,7 +3,7 @@
 mod common;
 
 use common::*;
-use wgrad::{Dataset, Mlp, Network, Rows, TrainConfig, Trainer, wgpu};
+use wgrad::{Dataset, HashGrid, Mlp, Network, Rows, TrainConfig, Trainer, wgpu};
 
 /// The texture's pixels per row, and the number of points: a prime, so that the last row is not full.
 const WIDTH: u32 = 16;
@@ -208,7 +208,8 @@ fn assert_same_outputs(network: &Network, points: &wgpu::Buffer, app: &App) {
 }
 
 fn points_of(mlp: &Mlp) -> wgpu::Buffer {
-    buffer_of(gpu(), bytemuck::cast_slice(&normal(8, POINTS * mlp.input_width())))
+    let values = if mlp.input_encoding().is_some() { uniform } else { normal };
+    buffer_of(gpu(), bytemuck::cast_slice(&values(8, POINTS * mlp.input_width())))
 }
 
 #[test]
@@ -218,6 +219,11 @@ fn agrees_with_the_forward_pass() {
     mlps.push(Mlp::inputs(2).frequency(8).linear(20).bias().relu().linear(3));
     mlps.push(Mlp::inputs(3).spherical_harmonics(4).linear(5).linear(2));
     mlps.push(Mlp::inputs(2).one_blob(8).linear(7).bias().tanh().linear(1));
+    for (inputs, features, smoothstep) in [(2, 1, false), (2, 2, true), (3, 2, false), (3, 4, true), (2, 8, false)] {
+        let grid =
+            HashGrid { levels: 5, features, table_log2: 6, base_resolution: 3, per_level_scale: 1.5, smoothstep };
+        mlps.push(Mlp::inputs(inputs).hash_grid(grid).linear(9).bias().relu().linear(3));
+    }
     assert_all(mlps);
 }
 

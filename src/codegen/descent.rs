@@ -94,15 +94,25 @@ impl Descent {
         if !self.betas().is_empty() {
             source.line("let t = f32(step.x) + 4294967296.0 * f32(step.y) + 1.0;");
         }
-        members.extend(self.betas().into_iter().map(|beta| match beta {
-            0.0 => "1.0".to_owned(),
-            beta => {
-                let [high, low] = logarithm(beta).map(|part| constant(part, 1));
-                format!("1.0 / one_minus_power1(t, {high}, {low})")
-            }
-        }));
+        members.extend(self.betas().into_iter().map(correction));
         source.line(format!("return Descent({});", members.join(", ")));
         source.line("}");
+    }
+
+    /// Writes `descent_of_entry`: the same with the optimizer's corrections of step t, from 1, of an entry that counts its own.
+    pub(super) fn write_of_entry(&self, source: &mut Source) {
+        source.lines(&["", "fn descent_of_entry(of_step: Descent, t: f32) -> Descent {", "var descent = of_step;"]);
+        for (i, beta) in self.optimizer.betas().into_iter().enumerate() {
+            source.line(format!("descent.c{i} = {};", correction(beta)));
+        }
+        source.lines(&["return descent;", "}"]);
+    }
+
+    /// The statement that takes parameters into their average, as [`Descent::descend`] does after it changed them.
+    pub(super) fn average(&self, parameters: &str) -> Option<String> {
+        let factor = self.average?;
+        let (correction, rest) = (self.optimizer.betas().len(), 1.0 - factor);
+        Some(format!("average1(&a, {parameters}, descent.c{correction} * {});", constant(rest, 1)))
     }
 
     fn write_width(&self, source: &mut Source, width: u32) {
@@ -146,6 +156,15 @@ impl Descent {
         let kept = kept.iter().map(|name| format!("&{name}, ")).collect::<String>();
         format!("descend{width}(&{parameters}, {kept}{gradient}, descent);")
     }
+}
+
+/// The expression 1 / (1 - β^t).
+fn correction(beta: f64) -> String {
+    if beta == 0.0 {
+        return "1.0".to_owned();
+    }
+    let [high, low] = logarithm(beta).map(|part| constant(part, 1));
+    format!("1.0 / one_minus_power1(t, {high}, {low})")
 }
 
 /// A call of a schedule's function for a step.

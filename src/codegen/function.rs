@@ -6,12 +6,14 @@
 
 use super::encoding;
 use super::functions::{self, Call, value};
+use super::grid;
 use super::head::share;
 use super::persistent::LOWEST;
 use super::source::Source;
 use super::spec::{LONGEST_LOOP, Layer};
 use super::vectors::{Chunk, chunks, plus};
 use crate::activation::Activation;
+use crate::encoding::Encoding;
 use crate::mlp::Mlp;
 
 /// The most weights of a layer that is unrolled: 32 inputs by 32 outputs. In loops, that layer takes five times as long on
@@ -81,12 +83,16 @@ pub(crate) fn write(mlp: &Mlp, name: &str, [group, binding]: [u32; 2]) -> (Strin
     if mlp.last_activation() == Activation::Softmax {
         calls.push(Call { name: "softmax_share".to_owned(), width: 1 });
     }
-    calls.extend(encoding::calls(mlp.input_encoding(), false));
+    calls.extend(encoding::calls(mlp.input_encoding().filter(|encoding| encoding.grid().is_none()), false));
     functions::write(&mut function.source, &format!("{name}_"), &calls);
+    if let Some(grid) = mlp.grid() {
+        grid::functions_of(&mut function.source, grid, mlp.input_width() as u32, name);
+    }
     function.body(mlp, &layers);
 
     let body = std::mem::take(&mut function.source).finish();
     let parameters = mlp.parameter_count();
+    let of_grid = if mlp.grid().is_some() { "the features of a hash grid, then " } else { "" };
     function.source.comment(&[
         &format!("{name}   {mlp}, for one sample     reference: NeuralNetwork::forward"),
         "",
@@ -96,7 +102,9 @@ pub(crate) fn write(mlp: &Mlp, name: &str, [group, binding]: [u32; 2]) -> (Strin
             function.iterations
         ),
         "",
-        &format!("  {name}_parameters  [{parameters}]  layer after layer, a row an input, a bias the last row"),
+        &format!(
+            "  {name}_parameters  [{parameters}]  {of_grid}layer after layer, a row an input, a bias the last row"
+        ),
     ]);
     let vectors = parameters.div_ceil(4);
     function.line("");
@@ -207,9 +215,13 @@ impl Exported<'_> {
     fn input(&mut self, mlp: &Mlp) -> Values {
         let x = Values { name: "x".to_owned(), width: mlp.encoded_width() as u32, is_array: false };
         let input = |index| format!("input[{index}]");
+        if let Some(grid) = mlp.grid() {
+            grid::levels(&mut self.source, grid, mlp.input_width() as u32, self.name);
+        }
         let prefix = format!("{}_", self.name);
         for chunk in chunks(x.width) {
             let values = chunk.of_each(&|index| match mlp.input_encoding() {
+                Some(Encoding::HashGrid(grid)) => grid::value(grid, index),
                 Some(encoding) => encoding::value(encoding, &prefix, &input, index),
                 None => input(index),
             });

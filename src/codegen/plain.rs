@@ -171,6 +171,18 @@ impl RowLoss {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct WeightUpdate {
     pub descent: Descent,
+    /// Whether the network has a hash grid: then a step whose gradient is not finite changes nothing.
+    pub skips: bool,
+    /// For the features of that grid: how many an entry has, and the factors of the learning rate and the weight decay.
+    pub grid: Option<GridUpdate>,
+}
+
+/// What is different for the features of a hash grid: an entry counts its own steps, and a gradient of 0 changes nothing.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct GridUpdate {
+    pub features: u32,
+    pub learning_rate: f32,
+    pub weight_decay: f32,
 }
 
 /// What an update binds. `R` is the type of a buffer.
@@ -184,6 +196,10 @@ pub(crate) struct UpdateOperands<R> {
     pub moments: R,
     /// The sum of the squares of the gradient with respect to all parameters.
     pub squares: R,
+    /// The bits of the largest gradient with respect to the values of a hash grid.
+    pub largest: R,
+    /// The steps of each entry of the grid.
+    pub entry_steps: R,
     /// The parameters to update: the index of the first, and how many.
     pub first: u32,
     pub parameters: u32,
@@ -206,6 +222,12 @@ impl WeightUpdate {
         }
         if self.descent.clip_norm.is_some() {
             bindings.read("squares", "array<f32>", operands.squares);
+        }
+        if self.skips {
+            bindings.read("largest", "array<u32>", operands.largest);
+        }
+        if self.grid.is_some() {
+            bindings.read_write("entry_steps", "array<u32>", operands.entry_steps);
         }
         bindings
     }
@@ -233,6 +255,9 @@ impl WeightUpdate {
         self.bindings(UpdateOperands::<()>::default()).declare(&mut source, "WeightUpdate");
         functions::write(&mut source, "", &self.descent.calls(&[1]));
         self.descent.write(&mut source, &[1]);
+        source.lines(&["", "// A step with a gradient that is not finite is skipped.", "fn is_skipped() -> bool {"]);
+        source.line(if self.skips { "return largest[0] >= 0x7f800000u;" } else { "return false;" });
+        source.line("}");
         source.lines(&["", "// A gradient, of its sum over the batch.", "fn gradient_of_batch(sum: f32) -> f32 {"]);
         match clip_norm {
             None => source.line("return sum / f32(batch.rows);"),
@@ -265,7 +290,38 @@ impl WeightUpdate {
             source.line(format!("moments[{}] = {name};", index(i)));
         }
         source.lines(&["}", ""]);
-        source.paste(include_str!("../../shaders/weight_update.wgsl"));
+        match self.grid {
+            None => source.paste(include_str!("../../shaders/weight_update.wgsl")),
+            Some(grid) => self.grid_update(&mut source, grid),
+        }
         source.finish()
+    }
+
+    /// What the update of a hash grid has more: the file, and what it calls.
+    fn grid_update(&self, source: &mut Source, grid: GridUpdate) {
+        self.descent.write_of_entry(source);
+        let number = |value: f32| functions::constant(value.into(), 1);
+        source.lines(&[
+            "",
+            &format!("const FEATURES = {}u;", grid.features),
+            "",
+            "fn descent_of_grid() -> Descent {",
+            &format!(
+                "return descent_of(learning_rates[0] * {}, {}, batch.step);",
+                number(grid.learning_rate),
+                number(grid.weight_decay)
+            ),
+            "}",
+            "",
+            "// A feature that is not changed: its average comes nearer to it.",
+            "fn keep(index: u32, descent: Descent) {",
+        ]);
+        if let Some(average) = self.descent.average("w[index]") {
+            let kept = self.descent.kept().len() - 1;
+            let index = format!("{kept}u * p.all + index");
+            source.lines(&[&format!("var a = moments[{index}];"), &average, &format!("moments[{index}] = a;")]);
+        }
+        source.lines(&["}", ""]);
+        source.paste(include_str!("../../shaders/grid_update.wgsl"));
     }
 }

@@ -6,8 +6,9 @@ use std::path::Path;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
 use super::{
-    AVERAGE, BATCH_SIZE, CHECKSUM, CLIP_NORM, FROZEN, LOSS, MLP, NO_CHECKSUM, NOTE, OPTIMIZER, PLAN, SCHEDULE, SEED,
-    SHUFFLE, STATE, VERSION, VERSIONS, WEIGHT_DECAY, WGRAD, format::checksum_offset, linear_layers, shape,
+    AVERAGE, BATCH_SIZE, CHECKSUM, CLIP_NORM, FROZEN, GRID, GRID_LEARNING_RATE, GRID_WEIGHT_DECAY, LOSS, MLP,
+    NO_CHECKSUM, NOTE, OPTIMIZER, PLAN, SCHEDULE, SEED, SHUFFLE, STATE, VERSION, VERSIONS, WEIGHT_DECAY, WGRAD,
+    format::checksum_offset, linear_layers, shape,
 };
 use crate::activation::Activation;
 use crate::error::{Error, Result};
@@ -116,6 +117,8 @@ impl<'a> Contents<'a> {
             optimizer: self.optional(OPTIMIZER)?.unwrap_or(default.optimizer),
             schedule: self.optional(SCHEDULE)?.unwrap_or(default.schedule),
             weight_decay: self.optional(WEIGHT_DECAY)?.unwrap_or(default.weight_decay),
+            grid_learning_rate: self.optional(GRID_LEARNING_RATE)?.unwrap_or(default.grid_learning_rate),
+            grid_weight_decay: self.optional(GRID_WEIGHT_DECAY)?.unwrap_or(default.grid_weight_decay),
             clip_norm: self.optional(CLIP_NORM)?,
             average: self.optional(AVERAGE)?,
             frozen,
@@ -188,7 +191,12 @@ impl<'a> Contents<'a> {
 
     /// The words of the training states.
     pub fn state(&self, count: usize) -> Result<Vec<u32>> {
-        Ok(values(&self.bytes(STATE, Dtype::U32, &[count, Trainer::STATE_WORDS])?))
+        self.words(STATE, &[count, Trainer::STATE_WORDS])
+    }
+
+    /// The words of a u32 tensor, which must have this shape.
+    pub fn words(&self, name: &str, shape: &[usize]) -> Result<Vec<u32>> {
+        Ok(values(&self.bytes(name, Dtype::U32, shape)?))
     }
 
     /// The parameters, from the tensors that the file calls by these names.
@@ -202,6 +210,12 @@ impl<'a> Contents<'a> {
             Ok(values)
         };
         let mut parameters = vec![0.0; count * mlp.parameter_count()];
+        if let Some(grid) = mlp.grid() {
+            let (features, range) = (grid.features as usize, mlp.grid_range());
+            let table = values(GRID.to_owned(), &shape(count, &[range.len() / features, features]))?;
+            let networks = parameters.chunks_exact_mut(mlp.parameter_count()).zip(table.chunks_exact(range.len()));
+            networks.for_each(|(parameters, table)| parameters[range.clone()].copy_from_slice(table));
+        }
         for (layer, [inputs, outputs], bias, start) in linear_layers(mlp) {
             let weights = values(format!("{layer}.weight"), &shape(count, &[outputs, inputs]))?;
             let biases = match bias {

@@ -50,14 +50,12 @@ pub(super) fn shaders(encoding: Encoding) -> [Shader<'static>; 3] {
 ///
 /// # Errors
 /// [`Error::Count`](crate::Error::Count) for the encoding's parameter or a number of inputs that it does not take;
-/// [`Error::Shapes`](crate::Error::Shapes) where the operands do not fit; the errors of invalid [`Rows`].
+/// [`Error::Name`](crate::Error::Name) for a hash grid, which has parameters; [`Error::Shapes`](crate::Error::Shapes) where the operands do not fit; the errors of invalid [`Rows`].
 pub fn encode(gpu: &Gpu, encoding: Encoding, x: &Rows, e: &Rows) -> Result<Dispatch> {
     let operation = "encode";
     let x = x.operand(gpu, operation, "x")?;
     let e = e.operand(gpu, operation, "e")?;
-    let fit = x.rows == e.rows && encoding.width(x.width as usize) == e.width as usize;
-    encoding.check(operation, x.width as usize)?;
-    x.check_fit(operation, &e, fit, FIT)?;
+    check(operation, encoding, &x, &e)?;
     e.check_written_alone(operation, &[&x])?;
     let [shader, ..] = shaders(encoding);
     Dispatch::new(gpu, &shader, uniform(&x, &e), &[x.binding(), e.binding()], e.len())
@@ -79,6 +77,13 @@ pub(crate) fn encode_samples(
     Dispatch::new(gpu, &shader, uniform(&x, &e), &storage, e.len())
 }
 
+fn check(operation: &'static str, encoding: Encoding, x: &Operand<'_>, e: &Operand<'_>) -> Result<()> {
+    encoding.check(operation, x.width as usize)?;
+    encoding.check_without_parameters(operation)?;
+    let fit = x.rows == e.rows && encoding.width(x.width as usize) == e.width as usize;
+    x.check_fit(operation, e, fit, FIT)
+}
+
 fn uniform(x: &Operand<'_>, e: &Operand<'_>) -> Uniform {
     Uniform::default().vec2_u32("x_view", x.view).vec2_u32("e_view", e.view).u32("rows", e.rows).u32("width", e.width)
 }
@@ -95,9 +100,7 @@ pub fn encode_backward(gpu: &Gpu, encoding: Encoding, x: &Rows, d_e: &Rows, d_x:
     let x = x.operand(gpu, operation, "x")?;
     let d_e = d_e.operand(gpu, operation, "d_e")?;
     let d_x = d_x.operand(gpu, operation, "d_x")?;
-    let fit = x.rows == d_e.rows && encoding.width(x.width as usize) == d_e.width as usize;
-    encoding.check(operation, x.width as usize)?;
-    x.check_fit(operation, &d_e, fit, FIT)?;
+    check(operation, encoding, &x, &d_e)?;
     x.check_fit(operation, &d_x, x.shape() == d_x.shape(), "both must have the same shape")?;
     d_x.check_written_alone(operation, &[&x, &d_e])?;
 

@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::loss::{SUM_WORKGROUP, check_partials, sum_partials};
 use super::{Dispatch, Shader, TrainingState, WORKGROUP, grid};
 use crate::codegen::descent::Descent;
-use crate::codegen::plain::{UpdateOperands, WeightUpdate};
+use crate::codegen::plain::{GridUpdate, UpdateOperands, WeightUpdate};
 use crate::codegen::tiles::INVOCATIONS_OF_A_GPU;
 use crate::codegen::{Access, Uniform, UniformType};
 use crate::error::Result;
@@ -33,16 +33,39 @@ pub(super) const SUM_OF_SQUARES: Shader<'static> = Shader {
 /// [`Error::Shapes`](crate::Error::Shapes) for operands whose shapes do not match; the errors of invalid [`Rows`].
 pub fn weight_update(gpu: &Gpu, state: &TrainingState, d_weights: &Rows, w: &Rows) -> Result<Dispatch> {
     let parameters = 0..w.shape().columns as u32;
-    let mut dispatches = update_by(gpu, state, (Descent::default(), None), [d_weights, w], &[parameters])?;
+    let update = UpdateBy { descent: Descent::default(), moments: None, largest: None, grid: None };
+    let mut dispatches = update_by(gpu, state, update, [d_weights, w], &[parameters])?;
     // Without a norm to clip by, a range is one dispatch.
     Ok(dispatches.remove(0))
 }
 
-/// The update of these ranges of the parameters by any descent, with the buffer of what is kept of each parameter.
+/// By what parameters are updated.
+pub(crate) struct UpdateBy<'a> {
+    pub descent: Descent,
+    /// What is kept of each parameter.
+    pub moments: Option<&'a wgpu::Buffer>,
+    /// Of a network with a hash grid, the bits of the largest gradient with respect to its values.
+    pub largest: Option<&'a wgpu::Buffer>,
+    /// For the first parameters, the features of that grid.
+    pub grid: Option<GridBy<'a>>,
+}
+
+/// By what the features of a hash grid are updated.
+#[derive(Clone, Copy)]
+pub(crate) struct GridBy<'a> {
+    pub descent: Descent,
+    pub update: GridUpdate,
+    /// How many features there are.
+    pub features: u32,
+    /// The steps of each entry.
+    pub entry_steps: &'a wgpu::Buffer,
+}
+
+/// The update of a hash grid's features, if there is one, and of these ranges of the parameters by any descent.
 pub(crate) fn update_by(
     gpu: &Gpu,
     state: &TrainingState,
-    (descent, moments): (Descent, Option<&wgpu::Buffer>),
+    by: UpdateBy<'_>,
     [d_weights, w]: [&Rows; 2],
     ranges: &[Range<u32>],
 ) -> Result<Vec<Dispatch>> {
@@ -54,16 +77,23 @@ pub(crate) fn update_by(
     w.check_written_alone(operation, &[&d_weights])?;
     state.check_apart(operation, &[&d_weights, &w])?;
 
+    let UpdateBy { descent, moments, largest, grid: of_grid } = by;
     let squares = descent.clip_norm.map(|_| gpu.storage_buffer(operation, "squares of a gradient", 4)).transpose()?;
     let mut dispatches = match &squares {
         Some(squares) => sum_of_squares(gpu, &d_weights, squares)?,
         None => Vec::new(),
     };
-    let kernel = WeightUpdate { descent };
-    let source = kernel.source();
-    for range in ranges {
+    let of_layers = WeightUpdate { descent, skips: largest.is_some(), grid: None };
+    let mut updates = ranges.iter().map(|range| (of_layers, range.clone(), 1)).collect::<Vec<_>>();
+    if let Some(GridBy { descent, update, features, .. }) = of_grid {
+        updates.push((WeightUpdate { descent, grid: Some(update), ..of_layers }, 0..features, update.features));
+    }
+    let entry_steps = of_grid.map(|grid| grid.entry_steps);
+    for (kernel, range, each) in updates {
+        let operation = if kernel.grid.is_some() { "grid_update" } else { operation };
+        let source = kernel.source();
         let parameters = range.end - range.start;
-        let stride = invocations(gpu, parameters);
+        let stride = invocations(gpu, parameters / each);
         let bindings = kernel.bindings(UpdateOperands {
             batch: Some(state.batch()),
             learning_rates: Some(state.learning_rate().as_entire_binding()),
@@ -71,6 +101,8 @@ pub(crate) fn update_by(
             w: Some(w.binding()),
             moments: moments.map(wgpu::Buffer::as_entire_binding),
             squares: squares.as_ref().map(wgpu::Buffer::as_entire_binding),
+            largest: largest.map(wgpu::Buffer::as_entire_binding),
+            entry_steps: entry_steps.map(wgpu::Buffer::as_entire_binding),
             first: range.start,
             parameters,
             stride,

@@ -9,7 +9,7 @@ use super::Network;
 use crate::codegen::Layer;
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
-use crate::kernels::{self, Dispatch, begin_pass, tiles};
+use crate::kernels::{self, Dispatch, GridGradient, Points, begin_pass, tiles};
 use crate::rows::Rows;
 
 impl Network {
@@ -62,7 +62,10 @@ impl Network {
         let Some(encoding) = self.mlp().input_encoding() else { return Ok(Encoded(None)) };
         let (rows, width) = (input.shape().rows, self.mlp().encoded_width() as u64);
         let encoded = Rows::create_padded(self.gpu(), operation, "encoded inputs", rows, width)?;
-        let dispatch = kernels::encode(self.gpu(), encoding, input, &encoded)?;
+        let dispatch = match self.grid() {
+            Some(grid) => grid.encode(self.gpu(), Points { x: input, order: None }, self.parameters(), &encoded)?,
+            None => kernels::encode(self.gpu(), encoding, input, &encoded)?,
+        };
         Ok(Encoded(Some((encoded, dispatch))))
     }
 }
@@ -183,7 +186,8 @@ impl Forward {
             Kernels::Tiled => tiled::backward_of_forward,
         };
         let forward = (&self.x, self.layers.as_slice());
-        let encoding = network.mlp().input_encoding().zip(d_input);
+        // A grid's features are trained even if nobody asks for the gradient with respect to the input.
+        let encoding = network.mlp().input_encoding().filter(|_| d_input.is_some() || network.grid().is_some());
         let d_encoded = encoding.map(|_| {
             let (rows, width) = (self.x.shape().rows, self.x.shape().columns);
             Rows::create_padded(network.gpu(), operation, "gradient with respect to encoded inputs", rows, width)
@@ -191,11 +195,24 @@ impl Forward {
         let d_encoded = d_encoded.transpose()?;
         let d_x = d_encoded.as_ref().or(d_input);
         let mut dispatches = backward(network, operation, forward, (d_output, d_x), (&d_parameters, trains))?;
-        if let (Some((encoding, d_input)), Some(d_x)) = (encoding, d_x) {
-            dispatches.push(kernels::encode_backward(network.gpu(), encoding, &self.input, d_x, d_input)?);
+        let mut grid_gradient = None;
+        if let (Some(encoding), Some(d_encoded)) = (encoding, &d_encoded) {
+            let gpu = network.gpu();
+            if let Some(grid) = network.grid() {
+                let points = Points { x: &self.input, order: None };
+                let gradient = grid.gradient(gpu, points, d_encoded, &d_parameters)?;
+                dispatches.extend(gradient.dispatches.iter().cloned());
+                grid_gradient = Some(gradient);
+            }
+            if let Some(d_input) = d_input {
+                dispatches.push(match network.grid() {
+                    Some(grid) => grid.encode_backward(gpu, &self.input, network.parameters(), [d_encoded, d_input])?,
+                    None => kernels::encode_backward(gpu, encoding, &self.input, d_encoded, d_input)?,
+                });
+            }
         }
         let (gpu, parameter_count) = (network.gpu().clone(), network.mlp().parameter_count());
-        Ok(Backward { gpu, parameter_count, d_parameters, dispatches })
+        Ok(Backward { gpu, parameter_count, d_parameters, grid_gradient, dispatches })
     }
 
     /// The number of dispatches per recording.
@@ -223,6 +240,8 @@ pub struct Backward {
     gpu: Gpu,
     parameter_count: usize,
     d_parameters: wgpu::Buffer,
+    /// How the gradient with respect to a hash grid's features is summed, if there is one.
+    grid_gradient: Option<GridGradient>,
     dispatches: Vec<Dispatch>,
 }
 
@@ -240,6 +259,11 @@ impl Backward {
     /// the sum over the samples of the last pass that ran.
     pub fn d_parameters(&self) -> &wgpu::Buffer {
         &self.d_parameters
+    }
+
+    /// How the gradient with respect to a hash grid's features is summed, if there is one.
+    pub(crate) fn grid_gradient(&self) -> Option<&GridGradient> {
+        self.grid_gradient.as_ref()
     }
 
     /// Reads the gradient with respect to the parameters, after everything submitted before. Waits.

@@ -1,12 +1,13 @@
 //! The notebook's classes: the `Layer` contract, `Linear`, a layer of an activation, one of an encoding, and `NeuralNetwork`.
 
 use super::{
-    Matrix, activation, activation_backward, encode, encode_backward, loss, matmul, matmul_transposed, outer_product,
-    weight_update,
+    Matrix, activation, activation_backward, encode, encode_backward, encode_grid, encode_grid_backward, loss, matmul,
+    matmul_transposed, outer_product, weight_update,
 };
 use crate::activation::Activation;
 use crate::encoding::Encoding;
 use crate::error::{Error, Result};
+use crate::hash_grid::HashGrid;
 use crate::loss::Loss;
 use crate::mlp::Mlp;
 
@@ -174,6 +175,52 @@ impl Layer for EncodingLayer {
     }
 }
 
+/// The values of a hash grid at the inputs.
+#[derive(Clone, Debug)]
+pub struct GridLayer {
+    grid: HashGrid,
+    table: Matrix,
+    x: Matrix,
+    d_table: Matrix,
+}
+
+impl GridLayer {
+    /// A layer that is this grid, with the features `table`, `[entries, features]`.
+    pub fn new(grid: HashGrid, table: Matrix) -> Self {
+        GridLayer { grid, table, x: Matrix::default(), d_table: Matrix::default() }
+    }
+}
+
+impl Layer for GridLayer {
+    fn forward(&mut self, x: &Matrix) -> Result<Matrix> {
+        self.x = x.clone();
+        encode_grid(&self.grid, &self.table, x)
+    }
+
+    fn backward(&mut self, d_output: &Matrix) -> Result<Matrix> {
+        let [d_x, d_table] = encode_grid_backward(&self.grid, &self.table, &self.x, d_output)?;
+        self.d_table = d_table;
+        Ok(d_x)
+    }
+
+    fn update(&mut self, learning_rate: f64) -> Result<()> {
+        self.table = weight_update(&self.table, &self.d_table, learning_rate, self.x.rows())?;
+        Ok(())
+    }
+
+    fn parameters(&self) -> Option<&Matrix> {
+        Some(&self.table)
+    }
+
+    fn parameters_mut(&mut self) -> Option<&mut Matrix> {
+        Some(&mut self.table)
+    }
+
+    fn d_parameters(&self) -> Option<&Matrix> {
+        Some(&self.d_table)
+    }
+}
+
 /// A sequence of layers.
 #[derive(Default)]
 pub struct NeuralNetwork {
@@ -195,7 +242,15 @@ impl NeuralNetwork {
         mlp.check(operation)?;
         mlp.check_parameter_count(operation, 1, parameters)?;
         let mut layers: Vec<Box<dyn Layer>> = Vec::new();
-        layers.extend(mlp.input_encoding().map(|encoding| Box::new(EncodingLayer::new(encoding)) as Box<dyn Layer>));
+        match (mlp.input_encoding(), mlp.grid()) {
+            (_, Some(grid)) => {
+                let (entries, features) = (grid.entries(mlp.input_width()), grid.features as usize);
+                let table = Matrix::from_f32(entries, features, &parameters[mlp.grid_range()])?;
+                layers.push(Box::new(GridLayer::new(grid, table)));
+            }
+            (Some(encoding), None) => layers.push(Box::new(EncodingLayer::new(encoding))),
+            (None, None) => {}
+        }
         for (layer, range) in mlp.layers().iter().zip(mlp.parameter_ranges()) {
             let [rows, columns] = layer.parameter_shape();
             let w = Matrix::from_f32(rows, columns, &parameters[range])?;

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::Plan;
+use super::moments::Moments;
 use crate::codegen::Work;
 use crate::codegen::descent::Descent;
 use crate::data::Dataset;
@@ -40,6 +41,10 @@ pub struct TrainConfig {
     /// The weight decay λ, for every network of a population: `λ w` is added to the gradient with respect to each parameter
     /// `w`, biases too; of [`Optimizer::AdamW`], `w -= learning rate · λ w`. Default: 0.
     pub weight_decay: f32,
+    /// The learning rate of a hash grid's features, as a multiple of the learning rate: the schedule multiplies it too. Default: 1.
+    pub grid_learning_rate: f32,
+    /// The weight decay of a hash grid's features; [`TrainConfig::weight_decay`] is that of the layers. Default: 0.
+    pub grid_weight_decay: f32,
     /// The largest norm of the gradient with respect to all parameters: a longer one is shortened to it. PyTorch:
     /// `clip_grad_norm_`. The persistent plans change weights before they know the norm, and refuse it. Default: none.
     pub clip_norm: Option<f32>,
@@ -67,6 +72,8 @@ impl Default for TrainConfig {
             learning_rate: 0.1,
             schedule: Schedule::default(),
             weight_decay: 0.0,
+            grid_learning_rate: 1.0,
+            grid_weight_decay: 0.0,
             clip_norm: None,
             average: None,
             frozen: Vec::new(),
@@ -95,6 +102,11 @@ impl TrainConfig {
         }
     }
 
+    /// How a hash grid's features are changed.
+    pub(crate) fn grid_descent(&self) -> Descent {
+        Descent { decays: self.grid_weight_decay != 0.0, ..self.descent() }
+    }
+
     /// Refuses what makes no training of this network. Errors name `operation`.
     pub(crate) fn check(&self, operation: &'static str, mlp: &Mlp) -> Result<()> {
         self.loss.check(operation, mlp.last_activation(), mlp.output_width())?;
@@ -106,6 +118,11 @@ impl TrainConfig {
         self.optimizer.check(operation)?;
         self.schedule.check(operation)?;
         check_weight_decay(operation, self.weight_decay)?;
+        check_weight_decay(operation, self.grid_weight_decay)?;
+        if !(self.grid_learning_rate.is_finite() && self.grid_learning_rate >= 0.0) {
+            let (what, rule) = ("the hash grid's learning rate", "choose a finite factor of at least 0, for example 1");
+            return Err(Error::out_of_range(operation, what, self.grid_learning_rate, rule));
+        }
         if let Some(norm) = self.clip_norm.filter(|norm| !(norm.is_finite() && *norm > 0.0)) {
             let rule = "choose a finite one above 0, for example 1";
             return Err(Error::out_of_range(operation, "the clipping norm", norm, rule));
@@ -149,7 +166,7 @@ pub(super) struct Job<'a> {
     pub data: &'a Dataset,
     pub state: &'a TrainingState,
     /// What is kept of each parameter from step to step, if anything: `[networks, kept, parameters]`.
-    pub moments: Option<&'a wgpu::Buffer>,
+    pub moments: &'a Moments,
     pub config: &'a TrainConfig,
     pub work: Work,
 }

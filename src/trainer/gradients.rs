@@ -1,6 +1,7 @@
 //! Training by gradients that the app computes itself.
 
-use super::{Memory, TrainConfig, moments};
+use super::moments::{self, Moments};
+use super::{Memory, TrainConfig};
 use crate::error::Result;
 use crate::kernels::{self, Dispatch, TrainingState, begin_pass};
 use crate::network::{Backward, Forward, Network};
@@ -35,7 +36,7 @@ pub struct GradientTrainer {
     network: Network,
     config: TrainConfig,
     state: TrainingState,
-    moments: Option<wgpu::Buffer>,
+    moments: Moments,
     backward: Backward,
     /// The update of the parameters, and the end of the step.
     update: Vec<Dispatch>,
@@ -65,7 +66,9 @@ impl GradientTrainer {
         state.write_weight_decays(operation, gpu, &[config.weight_decay])?;
         let moments = moments::create(operation, &network, &config)?;
         let backward = forward.backward_of(d_output, None, &|layer| !config.frozen.contains(&layer))?;
-        let mut update = moments::update(&network, &state, &config, moments.as_ref(), backward.d_parameters())?;
+        let largest = backward.grid_gradient().map(|gradient| &gradient.largest);
+        let gradients = (backward.d_parameters(), largest);
+        let mut update = moments::update(&network, &state, &config, &moments, gradients)?;
         update.push(kernels::step(gpu, &state)?);
         Ok(GradientTrainer { network, config, state, moments, backward, update })
     }
@@ -105,7 +108,7 @@ impl GradientTrainer {
     /// # Errors
     /// Those of [`Trainer::averaged`](crate::Trainer::averaged).
     pub fn averaged(&self) -> Result<Network> {
-        moments::averaged("GradientTrainer::averaged", &self.network, &self.config, self.moments.as_ref())
+        moments::averaged("GradientTrainer::averaged", &self.network, &self.config, &self.moments)
     }
 
     /// The GPU memory of this training, in bytes, without the forward pass's.
@@ -114,8 +117,10 @@ impl GradientTrainer {
         Memory {
             data: 0,
             parameters,
-            moments: self.moments.as_ref().map_or(0, wgpu::Buffer::size),
-            batch: self.backward.d_parameters().size() + self.state.bytes(),
+            moments: self.moments.bytes(),
+            batch: self.backward.d_parameters().size()
+                + self.backward.grid_gradient().map_or(0, |gradient| gradient.bytes)
+                + self.state.bytes(),
         }
     }
 }

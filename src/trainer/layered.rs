@@ -11,7 +11,8 @@ use crate::codegen::tiles::update::ROWS_PER_SLICE;
 use crate::codegen::{Layer, Work};
 use crate::error::{Error, Result};
 use crate::kernels::tiles::{self, Batch, Input, Output, Weights};
-use crate::kernels::{self, Dispatch};
+use crate::kernels::{self, Dispatch, Points};
+use crate::network::Network;
 use crate::network::passes::LayerRows;
 use crate::network::passes::tiled::{self, BackwardPass};
 use crate::rows::Rows;
@@ -70,7 +71,7 @@ impl Layered {
         // The first layer's update comes last.
         let ends_itself = work == Work::Train
             && partials <= tiles::MOST_PARTIALS
-            && !sums_gradients(config, rows)
+            && !sums_gradients(network, config, rows)
             && !config.frozen.contains(&0);
         if work == Work::Train {
             let ends_step = ends_itself.then_some(&partial_losses);
@@ -91,11 +92,13 @@ impl Layered {
         let (gpu, rows, width) = (network.gpu(), config.batch_size as u32, network.mlp().encoded_width() as u64);
         let encoded = Rows::create_padded(gpu, work.operation(), "encoded inputs", rows.into(), width)?;
         self.count([&encoded]);
-        let dispatches = [
-            kernels::order(gpu, state, batch.shuffle, rows, batch.order)?,
-            kernels::encode_samples(gpu, encoding, (&data.inputs().rows, batch.order), &encoded)?,
-        ];
-        Ok(Some((encoded, dispatches)))
+        let points = Points { x: &data.inputs().rows, order: Some(batch.order) };
+        let encode = match network.grid() {
+            Some(grid) => grid.encode(gpu, points, network.parameters(), &encoded)?,
+            None => kernels::encode_samples(gpu, encoding, (points.x, batch.order), &encoded)?,
+        };
+        let order = kernels::order(gpu, state, batch.shuffle, rows, batch.order)?;
+        Ok(Some((encoded, [order, encode])))
     }
 
     /// The dispatches backward, from the samples, the outputs of the hidden layers and the gradient with respect to the last
@@ -107,10 +110,10 @@ impl Layered {
         batch: Batch<'_>,
         ends_step: Option<&Rows>,
     ) -> Result<Vec<Dispatch>> {
-        let Job { network, state, moments, config, work, .. } = job;
+        let Job { network, data, state, moments, config, work } = job;
         let (gpu, operation, rows) = (network.gpu(), work.operation(), config.batch_size as u32);
         let layers = Layer::of(network.mlp());
-        let gradients = match sums_gradients(config, rows) {
+        let gradients = match sums_gradients(network, config, rows) {
             true => {
                 let what = "gradient with respect to the parameters";
                 Some(gpu.storage_buffer(operation, what, network.parameters().size())?)
@@ -133,11 +136,24 @@ impl Layered {
             tiles::update(gpu, operands, weights, layers[l].bias, rows, Some(batch))
         };
         let (fused_update, weights) = (&fused_update, &weights);
-        let pass = BackwardPass { input, rows, hidden, d_last, d_input: None, fused_update, weights };
+        let d_encoded = network.grid().map(|_| {
+            let what = "gradient with respect to encoded inputs";
+            Rows::create_padded(gpu, operation, what, rows.into(), network.mlp().encoded_width() as u64)
+        });
+        let d_encoded = d_encoded.transpose()?;
+        let pass = BackwardPass { input, rows, hidden, d_last, d_input: d_encoded.as_ref(), fused_update, weights };
         let (d_hidden, mut dispatches) = tiled::backward(network, operation, pass)?;
-        self.count(&d_hidden);
+        self.count(d_hidden.iter().chain(&d_encoded));
         if let Some(gradients) = &gradients {
-            dispatches.extend(moments::update(network, state, config, moments, gradients)?);
+            let mut largest = None;
+            if let (Some(grid), Some(d_encoded)) = (network.grid(), &d_encoded) {
+                let points = Points { x: &data.inputs().rows, order: Some(batch.order) };
+                let gradient = grid.gradient(gpu, points, d_encoded, gradients)?;
+                self.bytes += gradient.bytes;
+                dispatches.extend(gradient.dispatches);
+                largest = Some(gradient.largest);
+            }
+            dispatches.extend(moments::update(network, state, config, moments, (gradients, largest.as_ref()))?);
             self.bytes += gradients.size();
         }
         Ok(dispatches)
@@ -163,8 +179,8 @@ impl Layered {
 
 /// Whether a batch's gradients are summed before the weights are updated: for all but plain descent; and the weights' kernel
 /// takes a larger batch in several dispatches, and would round the weights after each.
-fn sums_gradients(config: &TrainConfig, rows: u32) -> bool {
-    !config.descent().is_plain() || rows > ROWS_PER_SLICE
+fn sums_gradients(network: &Network, config: &TrainConfig, rows: u32) -> bool {
+    network.grid().is_some() || !config.descent().is_plain() || rows > ROWS_PER_SLICE
 }
 
 /// Refuses what the tiled kernels cannot compute.

@@ -2,12 +2,39 @@
 //! by it.
 
 use super::TrainConfig;
+use crate::codegen::plain::GridUpdate;
 use crate::error::{Error, Result};
-use crate::kernels::{self, Dispatch, TrainingState};
+use crate::kernels::{self, Dispatch, GridBy, TrainingState, UpdateBy};
 use crate::network::Network;
 
-/// The buffer, `[networks, kept, parameters]`: 0 at first, but the averages are the parameters. None if nothing is kept.
-pub(super) fn create(operation: &'static str, network: &Network, config: &TrainConfig) -> Result<Option<wgpu::Buffer>> {
+/// What is kept.
+#[derive(Debug)]
+pub(super) struct Moments {
+    /// `[networks, kept, parameters]`: 0 at first, but the averages are the parameters. None if nothing is kept.
+    pub kept: Option<wgpu::Buffer>,
+    /// The steps of each entry of a hash grid, `[entries]`, if there is one.
+    pub entry_steps: Option<wgpu::Buffer>,
+}
+
+impl Moments {
+    pub fn buffers(&self) -> impl Iterator<Item = &wgpu::Buffer> {
+        self.kept.iter().chain(&self.entry_steps)
+    }
+
+    pub fn bytes(&self) -> u64 {
+        self.buffers().map(wgpu::Buffer::size).sum()
+    }
+}
+
+/// What is kept of a network that is trained by this configuration.
+pub(super) fn create(operation: &'static str, network: &Network, config: &TrainConfig) -> Result<Moments> {
+    let entries = network.mlp().grid().map(|grid| grid.entries(network.mlp().input_width()) as u64);
+    let entry_steps =
+        entries.map(|count| network.gpu().storage_buffer(operation, "steps of a grid's entries", 4 * count));
+    Ok(Moments { kept: create_kept(operation, network, config)?, entry_steps: entry_steps.transpose()? })
+}
+
+fn create_kept(operation: &'static str, network: &Network, config: &TrainConfig) -> Result<Option<wgpu::Buffer>> {
     let (gpu, kept) = (network.gpu(), config.descent().kept().len() as u64);
     if kept == 0 {
         return Ok(None);
@@ -32,17 +59,30 @@ pub(super) fn create(operation: &'static str, network: &Network, config: &TrainC
     Ok(Some(moments))
 }
 
-/// The update of a network's trained parameters by their gradient, with what is kept of them.
+/// The update of a network's trained parameters by their gradient, with what is kept of them. `largest` are the bits of the largest
+/// gradient with respect to the values of a hash grid, if there is one.
 pub(super) fn update(
     network: &Network,
     state: &TrainingState,
     config: &TrainConfig,
-    moments: Option<&wgpu::Buffer>,
-    d_parameters: &wgpu::Buffer,
+    moments: &Moments,
+    (d_parameters, largest): (&wgpu::Buffer, Option<&wgpu::Buffer>),
 ) -> Result<Vec<Dispatch>> {
+    let mlp = network.mlp();
     let [d_parameters, parameters] = [d_parameters, network.parameters()].map(|flat| network.row(flat));
-    let (descent, ranges) = ((config.descent(), moments), config.trained(network.mlp()));
-    kernels::update_by(network.gpu(), state, descent, [&d_parameters, &parameters], &ranges)
+    let grid = mlp.grid().zip(moments.entry_steps.as_ref()).map(|(grid, entry_steps)| GridBy {
+        descent: config.grid_descent(),
+        update: GridUpdate {
+            features: grid.features,
+            learning_rate: config.grid_learning_rate,
+            weight_decay: config.grid_weight_decay,
+        },
+        // Checked networks have parameters that 32 bits count.
+        features: mlp.grid_range().end as u32,
+        entry_steps,
+    });
+    let by = UpdateBy { descent: config.descent(), moments: moments.kept.as_ref(), largest, grid };
+    kernels::update_by(network.gpu(), state, by, [&d_parameters, &parameters], &config.trained(mlp))
 }
 
 /// A network, or population, of the averages. Errors name `operation`.
@@ -50,9 +90,9 @@ pub(super) fn averaged(
     operation: &'static str,
     network: &Network,
     config: &TrainConfig,
-    moments: Option<&wgpu::Buffer>,
+    moments: &Moments,
 ) -> Result<Network> {
-    let Some(moments) = moments.filter(|_| config.average.is_some()) else {
+    let Some(moments) = moments.kept.as_ref().filter(|_| config.average.is_some()) else {
         let rule = "set it, for example to Some(0.99)";
         return Err(Error::out_of_range(operation, "the configuration's average", "None", rule));
     };

@@ -48,6 +48,14 @@ impl Persistent {
             };
             return Err(Error::PlanUnavailable { plan: config.plan.name(), reason: reason.to_owned(), way_out });
         }
+        if network.mlp().grid().is_some() {
+            let reason = "a hash grid's entries are more than a workgroup's memory holds".to_owned();
+            let way_out = match state.networks() {
+                1 => "choose layered, plain or auto",
+                _ => "train the networks one by one",
+            };
+            return Err(Error::PlanUnavailable { plan: config.plan.name(), reason, way_out });
+        }
         if [data.inputs(), data.targets()].iter().any(|samples| samples.format != Format::Floats) {
             let reason = "the data set is of bytes, and these shaders read f32".to_owned();
             let way_out = match state.networks() {
@@ -81,8 +89,14 @@ impl Persistent {
             refusals.collect::<String>()
         );
         let samples = [&inputs, &targets];
-        let dispatches =
-            kernels::persistent(gpu, &candidate.kernel, (network.parameters(), moments), samples, state, config.seed)?;
+        let dispatches = kernels::persistent(
+            gpu,
+            &candidate.kernel,
+            (network.parameters(), moments.kept.as_ref()),
+            samples,
+            state,
+            config.seed,
+        )?;
         Ok((Persistent { dispatches }, description))
     }
 

@@ -46,7 +46,9 @@ impl Plain {
         let descent = match work {
             Work::Train => {
                 let backward = forward.backward_of(&d_z, None, &|l| !config.frozen.contains(&l))?;
-                let update = moments::update(network, state, config, moments, backward.d_parameters())?;
+                let largest = backward.grid_gradient().map(|gradient| &gradient.largest);
+                let gradients = (backward.d_parameters(), largest);
+                let update = moments::update(network, state, config, moments, gradients)?;
                 Some((backward, update))
             }
             Work::Evaluate | Work::Classify => None,

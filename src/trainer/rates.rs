@@ -44,6 +44,6 @@ impl Trainer {
     /// # Errors
     /// [`Error::OutOfRange`] for a training without averages; [`Error::OutOfMemory`], [`Error::DeviceLost`].
     pub fn averaged(&self) -> Result<Network> {
-        moments::averaged("Trainer::averaged", &self.network, &self.config, self.moments.as_ref())
+        moments::averaged("Trainer::averaged", &self.network, &self.config, &self.moments)
     }
 }

@@ -29,13 +29,27 @@ impl Trainer {
     pub(crate) fn read_moments(&self, operation: &'static str) -> Result<Option<(usize, Vec<f32>)>> {
         let kept = self.config.descent().kept().len();
         let read = |moments| Ok((kept, self.gpu.read_f32(operation, moments, &|_| ())?));
-        self.moments.as_ref().map(read).transpose()
+        self.moments.kept.as_ref().map(read).transpose()
     }
 
     /// Replaces what is kept of each parameter; nothing where nothing is.
     pub(crate) fn write_moments(&self, moments: &[f32]) -> Result<()> {
-        match &self.moments {
+        match &self.moments.kept {
             Some(buffer) => self.gpu.upload(buffer, 0, bytemuck::cast_slice(moments)),
+            None => Ok(()),
+        }
+    }
+
+    /// The steps of each entry of a hash grid; none without one.
+    pub(crate) fn read_entry_steps(&self, operation: &'static str) -> Result<Option<Vec<u32>>> {
+        let read = |buffer| self.gpu.read_words(operation, buffer, &|_| ());
+        self.moments.entry_steps.as_ref().map(read).transpose()
+    }
+
+    /// Replaces the steps of each entry of a hash grid, if there is one.
+    pub(crate) fn write_entry_steps(&self, steps: &[u32]) -> Result<()> {
+        match &self.moments.entry_steps {
+            Some(buffer) => self.gpu.upload(buffer, 0, words_as_bytes(steps)),
             None => Ok(()),
         }
     }

@@ -15,10 +15,10 @@ impl Trainer {
     /// [`Error::Buffer`](crate::Error::Buffer) for a data set in a buffer that the app has mapped or destroyed.
     pub fn warm_up(&self) -> Result<()> {
         let gpu = self.gpu.clone().with_timeout_factor(COMPILE_TIMEOUT_FACTOR);
-        let changed = [Some(self.network.parameters()), Some(self.state.buffer()), self.moments.as_ref()];
+        let changed = [self.network.parameters(), self.state.buffer()].into_iter().chain(self.moments.buffers());
         let usage = wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
         let copy = |buffer: &wgpu::Buffer| gpu.create_buffer("Trainer::warm_up", "copy", buffer.size(), usage);
-        let changed = changed.into_iter().flatten().map(|buffer| Ok((buffer, copy(buffer)?)));
+        let changed = changed.map(|buffer| Ok((buffer, copy(buffer)?)));
         let changed = changed.collect::<Result<Vec<_>>>()?;
         let submission = gpu.submit("wgrad warm-up", &mut |encoder| {
             for (buffer, copy) in &changed {

@@ -10,7 +10,7 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt, SeedableRng};
 use rand_distr::StandardNormal;
-use wgrad::reference::{Descent, Matrix, NeuralNetwork, Order, Training};
+use wgrad::reference::{Descent, GridDescent, Matrix, NeuralNetwork, Order, Training};
 use wgrad::{Gpu, Mlp, Rows, TrainConfig, wgpu};
 
 /// The distance from 1 to the next f32.
@@ -228,6 +228,14 @@ pub fn descent_of(mlp: &Mlp, config: &TrainConfig) -> Descent {
     descent.weight_decay = config.weight_decay.into();
     descent.clip_norm = config.clip_norm.map(f64::from);
     descent.average = config.average;
+    if let Some(wgrad::Encoding::HashGrid(grid)) = mlp.input_encoding() {
+        descent.grid = Some(GridDescent {
+            features: mlp.grid_range(),
+            per_entry: grid.features as usize,
+            learning_rate: config.grid_learning_rate.into(),
+            weight_decay: config.grid_weight_decay.into(),
+        });
+    }
     descent.frozen = config.frozen.iter().map(|&layer| mlp.parameter_ranges()[layer].clone()).collect();
     descent
 }
