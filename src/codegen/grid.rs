@@ -132,7 +132,7 @@ pub(super) fn functions_of(source: &mut Source, grid: HashGrid, dimensions: u32,
         let entry = format!("{name}_hash_grid_{of_cell}1(cell + vec{dimensions}({sides}), resolution, entries)");
         format!("{} * {name}_entry(first + {entry})", factors.collect::<Vec<_>>().join(" * "))
     });
-    source.assign("return", &terms.collect::<Vec<_>>());
+    source.sum(1, "return", &terms.collect::<Vec<_>>());
     source.line("}");
 }
 
