@@ -2,6 +2,7 @@
 
 use crate::error::{BufferProblem, Error, Result, Shape};
 use crate::gpu::{Gpu, words_as_bytes};
+use crate::picture::Drawn;
 use crate::rows::{Rows, check_finite};
 use crate::samples::{Format, SampleCount, SampleRows};
 
@@ -15,6 +16,8 @@ pub struct Dataset {
     inputs: SampleRows,
     targets: SampleRows,
     samples: SampleCount,
+    /// What the samples are drawn from for each training step, if they are.
+    drawn: Option<Drawn>,
 }
 
 /// How bytes map to inputs and classes to targets. The default is for digits: bytes become 0.01 to 1, and the targets
@@ -100,7 +103,27 @@ impl Dataset {
         let (inputs, targets) = (create("inputs", inputs)?, create("targets", targets)?);
         // It fits in 32 bits, since the rows' sizes in bytes do.
         let samples = count(operation, gpu, capacity as u32)?;
-        Ok(Dataset { gpu: gpu.clone(), inputs, targets, samples })
+        Ok(Dataset { gpu: gpu.clone(), inputs, targets, samples, drawn: None })
+    }
+
+    /// Samples that are drawn for each training step.
+    pub(crate) fn drawn(
+        operation: &'static str,
+        gpu: &Gpu,
+        samples: usize,
+        widths: [usize; 2],
+        drawn: Drawn,
+    ) -> Result<Self> {
+        if samples == 0 {
+            return Err(Error::zero(operation, "the number of samples"));
+        }
+        let data = Dataset::floats(operation, gpu, samples, widths, SampleCount::fixed)?;
+        Ok(Dataset { drawn: Some(drawn), ..data })
+    }
+
+    /// What the samples are drawn from for each training step, if they are.
+    pub(crate) fn is_drawn(&self) -> Option<&Drawn> {
+        self.drawn.as_ref()
     }
 
     /// `samples` samples of bytes, row-major, and the class of each; `config` maps them to inputs and targets. They
@@ -155,7 +178,7 @@ impl Dataset {
         let [off, on] = config.targets;
         let targets = SampleRows { rows, format: Format::Class { off, on }, width: config.classes };
         let samples = SampleCount::fixed(operation, gpu, samples as u32)?;
-        Ok(Dataset { gpu: gpu.clone(), inputs, targets, samples })
+        Ok(Dataset { gpu: gpu.clone(), inputs, targets, samples, drawn: None })
     }
 
     /// An empty data set with memory for `capacity` samples of `inputs` and `targets` values each.
@@ -258,7 +281,7 @@ impl Dataset {
         };
         let samples = SampleCount::fixed(operation, gpu, count)?;
         let (inputs, targets) = (SampleRows::floats(inputs), SampleRows::floats(targets));
-        Ok(Dataset { gpu: gpu.clone(), inputs, targets, samples })
+        Ok(Dataset { gpu: gpu.clone(), inputs, targets, samples, drawn: None })
     }
 
     /// Splits off the first `first` samples: two data sets that share this one's memory.
@@ -276,7 +299,7 @@ impl Dataset {
             let rows = |all: &SampleRows| SampleRows { rows: all.rows.range(start, count), ..all.clone() };
             let samples = SampleCount::fixed("Dataset::split_at", &self.gpu, count as u32)?;
             let (inputs, targets) = (rows(&self.inputs), rows(&self.targets));
-            Ok(Dataset { gpu: self.gpu.clone(), inputs, targets, samples })
+            Ok(Dataset { gpu: self.gpu.clone(), inputs, targets, samples, drawn: None })
         };
         Ok((part(0, first)?, part(first, samples - first)?))
     }

@@ -16,6 +16,7 @@
 //! | [`weight_update`](fn@weight_update) | `w -= learning_rate · d_weights / batch size`; inside the crate, every optimizer |
 //! | `grid_encode`, `grid_sum`, … | a hash grid's values, and the gradients with respect to the inputs and to the features |
 //! | [`gather`](fn@gather) | copies the samples of a batch |
+//! | `sample_picture` | random points of a picture |
 //! | `order` | which samples a batch has |
 //! | [`step`](fn@step) | ends a training step |
 //! | `fit` | fits the next batch to samples that have become fewer |
@@ -33,6 +34,7 @@ mod matmul;
 mod order;
 mod outer_product;
 mod persistent;
+mod sample_picture;
 mod state;
 mod step;
 pub(crate) mod tiles;
@@ -56,6 +58,7 @@ pub use matmul::{matmul, matmul_transposed};
 pub(crate) use order::order;
 pub use outer_product::outer_product;
 pub(crate) use persistent::{PersistentKernel, persistent};
+pub(crate) use sample_picture::sample_picture;
 pub use state::TrainingState;
 pub(crate) use state::check_weight_decay;
 pub use step::step;
@@ -82,6 +85,7 @@ pub fn shaders() -> Vec<Shader<'static>> {
         fit::FIT,
         gather::GATHER,
         order::ORDER,
+        sample_picture::SAMPLE_PICTURE,
         grid::LARGEST,
         grid::GRADIENT,
         grid::GRADIENT_CLEAR,

@@ -31,6 +31,7 @@ mod grid;
 mod matrix;
 mod network;
 mod order;
+mod picture;
 mod training;
 
 pub use descent::{Descent, GridDescent};
@@ -40,6 +41,7 @@ pub use network::{ActivationLayer, EncodingLayer, GridLayer, Layer, Linear, Neur
 #[cfg(test)]
 pub(crate) use order::{LONGEST_WALK, walk};
 pub use order::{Order, permutation};
+pub use picture::{random, sample_picture};
 pub use training::Training;
 
 use crate::activation::Activation;

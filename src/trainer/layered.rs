@@ -80,8 +80,10 @@ impl Layered {
         if !ends_itself {
             dispatches.push(kernels::step_of_partials(gpu, state, &partial_losses)?);
         }
-        layered.dispatches = encoded.map_or(Vec::new(), |(_, dispatches)| dispatches.into());
-        layered.dispatches.extend(dispatches);
+        let draw = if work == Work::Train { data.draw(gpu, state)? } else { None };
+        layered.dispatches = draw.into_iter().collect();
+        let of_encoding = encoded.map_or(Vec::new(), |(_, dispatches)| dispatches.into());
+        layered.dispatches.extend(of_encoding.into_iter().chain(dispatches));
         Ok(layered)
     }
 

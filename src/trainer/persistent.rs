@@ -48,6 +48,14 @@ impl Persistent {
             };
             return Err(Error::PlanUnavailable { plan: config.plan.name(), reason: reason.to_owned(), way_out });
         }
+        if data.is_drawn().is_some() {
+            let reason = "samples are drawn between its steps, which are one dispatch".to_owned();
+            let way_out = match state.networks() {
+                1 => "choose layered, plain or auto",
+                _ => "train the networks one by one",
+            };
+            return Err(Error::PlanUnavailable { plan: config.plan.name(), reason, way_out });
+        }
         if network.mlp().grid().is_some() {
             let reason = "a hash grid's entries are more than a workgroup's memory holds".to_owned();
             let way_out = match state.networks() {

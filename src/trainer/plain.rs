@@ -13,6 +13,8 @@ use crate::rows::Rows;
 pub(super) struct Plain {
     /// The bytes of a batch: samples, activations, gradients.
     bytes: u64,
+    /// Draws the samples, if they are.
+    draw: Option<Dispatch>,
     gather: Dispatch,
     forward: Forward,
     loss: Vec<Dispatch>,
@@ -69,6 +71,7 @@ impl Plain {
         };
         Ok(Plain {
             bytes: batch_bytes(job),
+            draw: if work == Work::Train { data.draw(gpu, state)? } else { None },
             gather: kernels::gather_samples(gpu, state, [data.inputs(), &targets], [&x, &t], shuffle)?,
             loss: kernels::loss(gpu, state, config.loss, mlp.last_activation(), [&z, &t], &d_z)?,
             step: kernels::step(gpu, state)?,
@@ -79,6 +82,7 @@ impl Plain {
     }
 
     pub fn record_step(&self, pass: &mut wgpu::ComputePass<'_>) {
+        self.draw.iter().for_each(|draw| draw.record(pass));
         self.gather.record(pass);
         self.forward.record_into(pass);
         self.loss.iter().for_each(|dispatch| dispatch.record(pass));
@@ -104,6 +108,7 @@ impl Plain {
         let descent = self.descent.as_ref();
         let descent = descent.map_or(0, |(backward, update)| backward.dispatch_count() + update.len());
         let dispatches = 2
+            + usize::from(self.draw.is_some())
             + self.confusion.as_ref().map_or(0, |(_, dispatches)| dispatches.len())
             + self.loss.len()
             + self.forward.dispatch_count()
