@@ -17,7 +17,7 @@ pub struct Dataset {
     targets: SampleRows,
     samples: SampleCount,
     /// What the samples are drawn from for each training step, if they are.
-    drawn: Option<Drawn>,
+    pub(crate) drawn: Option<Drawn>,
 }
 
 /// How bytes map to inputs and classes to targets. The default is for digits: bytes become 0.01 to 1, and the targets
@@ -89,7 +89,8 @@ impl Dataset {
         Ok(data)
     }
 
-    fn floats(
+    /// Room for samples of f32.
+    pub(crate) fn floats(
         operation: &'static str,
         gpu: &Gpu,
         capacity: usize,
@@ -104,26 +105,6 @@ impl Dataset {
         // It fits in 32 bits, since the rows' sizes in bytes do.
         let samples = count(operation, gpu, capacity as u32)?;
         Ok(Dataset { gpu: gpu.clone(), inputs, targets, samples, drawn: None })
-    }
-
-    /// Samples that are drawn for each training step.
-    pub(crate) fn drawn(
-        operation: &'static str,
-        gpu: &Gpu,
-        samples: usize,
-        widths: [usize; 2],
-        drawn: Drawn,
-    ) -> Result<Self> {
-        if samples == 0 {
-            return Err(Error::zero(operation, "the number of samples"));
-        }
-        let data = Dataset::floats(operation, gpu, samples, widths, SampleCount::fixed)?;
-        Ok(Dataset { drawn: Some(drawn), ..data })
-    }
-
-    /// What the samples are drawn from for each training step, if they are.
-    pub(crate) fn is_drawn(&self) -> Option<&Drawn> {
-        self.drawn.as_ref()
     }
 
     /// `samples` samples of bytes, row-major, and the class of each; `config` maps them to inputs and targets. They

@@ -48,14 +48,14 @@ pub(crate) struct Formula {
 #[derive(Clone, Copy)]
 pub(crate) enum Values {
     /// Value j of one input x, and dvalue/dx; the last argument is the encoding's parameter.
-    OfEachInput { value: fn(f64, u32, u32) -> f64, derivative: fn(f64, u32, u32) -> f64 },
+    EachInput { value: fn(f64, u32, u32) -> f64, derivative: fn(f64, u32, u32) -> f64 },
     /// Value j of three inputs together, and its derivative with respect to each.
-    OfThreeInputs { value: fn([f64; 3], u32) -> f64, derivative: fn([f64; 3], u32) -> [f64; 3] },
+    ThreeInputs { value: fn([f64; 3], u32) -> f64, derivative: fn([f64; 3], u32) -> [f64; 3] },
     /// Of parameters: [`HashGrid::corners`] says which.
-    OfParameters,
+    Parameters,
 }
 
-use Values::{OfEachInput, OfParameters, OfThreeInputs};
+use Values::{EachInput, Parameters, ThreeInputs};
 
 macro_rules! formula {
     ($name:literal, $values:expr) => {
@@ -188,16 +188,16 @@ impl Encoding {
     pub(crate) fn formula(self) -> &'static Formula {
         match self {
             Encoding::Frequency(_) => {
-                formula!("frequency", OfEachInput { value: frequency, derivative: frequency_derivative })
+                formula!("frequency", EachInput { value: frequency, derivative: frequency_derivative })
             }
             Encoding::OneBlob(_) => {
-                formula!("one_blob", OfEachInput { value: one_blob, derivative: one_blob_derivative })
+                formula!("one_blob", EachInput { value: one_blob, derivative: one_blob_derivative })
             }
             Encoding::SphericalHarmonics(_) => formula!(
                 "spherical_harmonics",
-                OfThreeInputs { value: spherical_harmonics, derivative: spherical_harmonics_derivative }
+                ThreeInputs { value: spherical_harmonics, derivative: spherical_harmonics_derivative }
             ),
-            Encoding::HashGrid(_) => formula!("hash_grid", OfParameters),
+            Encoding::HashGrid(_) => formula!("hash_grid", Parameters),
         }
     }
 
@@ -261,7 +261,7 @@ impl Encoding {
 
     /// Whether it takes each input by itself.
     pub(crate) fn is_of_each_input(self) -> bool {
-        matches!(self.formula().values, OfEachInput { .. })
+        matches!(self.formula().values, EachInput { .. })
     }
 
     /// Refuses an impossible parameter, and a number of inputs that it does not take. Errors name `operation`.
@@ -291,9 +291,9 @@ impl Encoding {
     pub(crate) fn value(self, x: &[f64], column: usize) -> f64 {
         let values = self.values() as usize;
         match self.formula().values {
-            OfEachInput { value, .. } => value(x[column / values], (column % values) as u32, self.parameter()),
-            OfThreeInputs { value, .. } => value([x[0], x[1], x[2]], column as u32),
-            OfParameters => 0.0,
+            EachInput { value, .. } => value(x[column / values], (column % values) as u32, self.parameter()),
+            ThreeInputs { value, .. } => value([x[0], x[1], x[2]], column as u32),
+            Parameters => 0.0,
         }
     }
 
@@ -301,10 +301,10 @@ impl Encoding {
     pub(crate) fn derivative(self, x: &[f64], column: usize, input: usize) -> f64 {
         let values = self.values() as usize;
         match self.formula().values {
-            OfEachInput { .. } if column / values != input => 0.0,
-            OfEachInput { derivative, .. } => derivative(x[input], (column % values) as u32, self.parameter()),
-            OfThreeInputs { derivative, .. } => derivative([x[0], x[1], x[2]], column as u32)[input],
-            OfParameters => 0.0,
+            EachInput { .. } if column / values != input => 0.0,
+            EachInput { derivative, .. } => derivative(x[input], (column % values) as u32, self.parameter()),
+            ThreeInputs { derivative, .. } => derivative([x[0], x[1], x[2]], column as u32)[input],
+            Parameters => 0.0,
         }
     }
 }

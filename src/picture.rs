@@ -5,6 +5,7 @@ use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::kernels::{self, Dispatch, TrainingState};
 use crate::rows::{Rows, check_finite};
+use crate::samples::SampleCount;
 
 /// A picture in GPU memory, whose points are samples: [`Dataset::from_picture`].
 ///
@@ -69,10 +70,6 @@ impl Picture {
     pub fn channels(&self) -> usize {
         self.pixels.shape().columns as usize
     }
-
-    pub(crate) fn gpu(&self) -> &Gpu {
-        &self.gpu
-    }
 }
 
 /// Points of a picture that are drawn anew for each training step.
@@ -93,13 +90,19 @@ impl Dataset {
     /// # Errors
     /// [`Error::Count`] for no samples; [`Error::TooLarge`], [`Error::OutOfMemory`].
     pub fn from_picture(picture: &Picture, samples: usize, seed: u64) -> Result<Self> {
-        let drawn = Drawn { picture: picture.clone(), seed };
-        Dataset::drawn("Dataset::from_picture", picture.gpu(), samples, [2, picture.channels()], drawn)
+        let operation = "Dataset::from_picture";
+        if samples == 0 {
+            return Err(Error::zero(operation, "the number of samples"));
+        }
+        let widths = [2, picture.channels()];
+        let mut data = Dataset::floats(operation, &picture.gpu, samples, widths, SampleCount::fixed)?;
+        data.drawn = Some(Drawn { picture: picture.clone(), seed });
+        Ok(data)
     }
 
     /// The dispatch that draws the samples of a step, if they are drawn.
     pub(crate) fn draw(&self, gpu: &Gpu, state: &TrainingState) -> Result<Option<Dispatch>> {
-        let Some(Drawn { picture, seed }) = self.is_drawn() else { return Ok(None) };
+        let Some(Drawn { picture, seed }) = &self.drawn else { return Ok(None) };
         let rows = [&self.inputs().rows, &self.targets().rows];
         kernels::sample_picture(gpu, state, (&picture.pixels, picture.size, *seed), rows).map(Some)
     }

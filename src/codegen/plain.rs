@@ -208,6 +208,22 @@ pub(crate) struct UpdateOperands<R> {
     pub all: u32,
 }
 
+/// Writes `gradient_of_batch`: a gradient, of its sum over the batch; shortened, if its norm is clipped.
+fn gradient_of_batch(source: &mut Source, clip_norm: Option<f32>) {
+    source.lines(&["", "// A gradient, of its sum over the batch.", "fn gradient_of_batch(sum: f32) -> f32 {"]);
+    match clip_norm {
+        None => source.line("return sum / f32(batch.rows);"),
+        Some(most) => source.lines(&[
+            "let norm = sqrt(squares[0]) / f32(batch.rows);",
+            &format!(
+                "return sum / f32(batch.rows) * min(1.0, {} / (norm + 1e-6));",
+                functions::constant(most.into(), 1)
+            ),
+        ]),
+    }
+    source.line("}");
+}
+
 impl WeightUpdate {
     pub fn bindings<R>(&self, operands: UpdateOperands<R>) -> Bindings<R> {
         let UpdateOperands { first, parameters, stride, all, .. } = operands;
@@ -258,23 +274,8 @@ impl WeightUpdate {
         source.lines(&["", "// A step with a gradient that is not finite is skipped.", "fn is_skipped() -> bool {"]);
         source.line(if self.skips { "return largest[0] >= 0x7f800000u;" } else { "return false;" });
         source.line("}");
-        source.lines(&["", "// A gradient, of its sum over the batch.", "fn gradient_of_batch(sum: f32) -> f32 {"]);
-        match clip_norm {
-            None => source.line("return sum / f32(batch.rows);"),
-            Some(most) => source.lines(&[
-                "let norm = sqrt(squares[0]) / f32(batch.rows);",
-                &format!(
-                    "return sum / f32(batch.rows) * min(1.0, {} / (norm + 1e-6));",
-                    functions::constant(most.into(), 1)
-                ),
-            ]),
-        }
-        source.lines(&[
-            "}",
-            "",
-            "fn update(index: u32, gradient: f32, descent: Descent) {",
-            "var parameter = w[index];",
-        ]);
+        gradient_of_batch(&mut source, clip_norm);
+        source.lines(&["", "fn update(index: u32, gradient: f32, descent: Descent) {", "var parameter = w[index];"]);
         let index = |i: usize| match i {
             0 => "index".to_owned(),
             1 => "p.all + index".to_owned(),

@@ -29,6 +29,33 @@ pub(super) struct Persistent {
     dispatches: Vec<Dispatch>,
 }
 
+/// Why these kernels cannot train as the configuration wants, if they cannot; and the ways out of one network and of a population.
+fn refusal(job: Job<'_>) -> Option<(&'static str, &'static str, &'static str)> {
+    const ANOTHER_PLAN: &str = "choose layered, plain or auto";
+    const ONE_BY_ONE: &str = "train the networks one by one";
+    let Job { network, data, config, work, .. } = job;
+    let is_of_bytes = [data.inputs(), data.targets()].iter().any(|samples| samples.format != Format::Floats);
+    if config.clip_norm.is_some() && work == Work::Train {
+        Some((
+            "it changes weights before it knows the norm of all gradients, by which clip_norm shortens them",
+            "choose layered, plain or auto, or no clip_norm",
+            "leave out clip_norm, or train the networks one by one",
+        ))
+    } else if data.drawn.is_some() && work == Work::Train {
+        Some(("samples are drawn between its steps, which are one dispatch", ANOTHER_PLAN, ONE_BY_ONE))
+    } else if network.mlp().grid().is_some() {
+        Some(("a hash grid's entries are more than a workgroup's memory holds", ANOTHER_PLAN, ONE_BY_ONE))
+    } else if is_of_bytes {
+        Some((
+            "the data set is of bytes, and these shaders read f32",
+            "choose layered or auto, or make the data set by Dataset::from_slices",
+            "make the data set by Dataset::from_slices",
+        ))
+    } else {
+        None
+    }
+}
+
 impl Persistent {
     /// The variant that the configuration names, or the best possible one; and a description that says which one it is, and
     /// why no better one.
@@ -39,38 +66,9 @@ impl Persistent {
         let Job { network, data, state, moments, config, work } = job;
         let operation = work.operation();
         let gpu = network.gpu();
-        if config.clip_norm.is_some() && work == Work::Train {
-            let reason =
-                "it changes weights before it knows the norm of all gradients, by which clip_norm shortens them";
-            let way_out = match state.networks() {
-                1 => "choose layered, plain or auto, or no clip_norm",
-                _ => "leave out clip_norm, or train the networks one by one",
-            };
+        if let Some((reason, of_one, of_many)) = refusal(job) {
+            let way_out = if state.networks() == 1 { of_one } else { of_many };
             return Err(Error::PlanUnavailable { plan: config.plan.name(), reason: reason.to_owned(), way_out });
-        }
-        if data.is_drawn().is_some() {
-            let reason = "samples are drawn between its steps, which are one dispatch".to_owned();
-            let way_out = match state.networks() {
-                1 => "choose layered, plain or auto",
-                _ => "train the networks one by one",
-            };
-            return Err(Error::PlanUnavailable { plan: config.plan.name(), reason, way_out });
-        }
-        if network.mlp().grid().is_some() {
-            let reason = "a hash grid's entries are more than a workgroup's memory holds".to_owned();
-            let way_out = match state.networks() {
-                1 => "choose layered, plain or auto",
-                _ => "train the networks one by one",
-            };
-            return Err(Error::PlanUnavailable { plan: config.plan.name(), reason, way_out });
-        }
-        if [data.inputs(), data.targets()].iter().any(|samples| samples.format != Format::Floats) {
-            let reason = "the data set is of bytes, and these shaders read f32".to_owned();
-            let way_out = match state.networks() {
-                1 => "choose layered or auto, or make the data set by Dataset::from_slices",
-                _ => "make the data set by Dataset::from_slices",
-            };
-            return Err(Error::PlanUnavailable { plan: config.plan.name(), reason, way_out });
         }
         let inputs = data.inputs().rows.operand(gpu, operation, "the data set's inputs")?;
         let targets = data.targets().rows.operand(gpu, operation, "the data set's targets")?;

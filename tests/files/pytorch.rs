@@ -5,7 +5,7 @@ use std::process::Command;
 use wgrad::{Mlp, Network};
 
 use crate::common::*;
-use crate::notes;
+use crate::notes::notes;
 
 /// Loads a file into `nn.Sequential` by `load_state_dict`, and prints its output for one input.
 const PYTORCH: &str = r#"

@@ -68,6 +68,8 @@ impl Tile {
         let is_large = u64::from(rows) * u64::from(columns) * u64::from(terms) >= WORTH_A_LARGE_TILE;
         let shapes: &[[u32; 2]] = match kind {
             Kind::Product if rows < 3 => &[[1, 2], [1, 1]],
+            // Sixteen columns where nothing is left over.
+            Kind::Product if is_cpu && is_large && columns.div_ceil(4).is_multiple_of(4) => &[[16, 4], [8, 2], [4, 1]],
             Kind::Product if is_cpu && is_large => &[[32, 3], [32, 1], [8, 2], [4, 1]],
             Kind::Update if is_cpu && is_large && terms > FEW_ROWS => &[[16, 4], [8, 2], [4, 1]],
             Kind::Update if is_cpu && terms <= FEW_ROWS => &[[4, 2], [4, 1]],
@@ -87,7 +89,7 @@ impl Tile {
         let [height, chunks] = fitting().find(enough).or(fitting().next_back()).unwrap_or(smallest);
         let slices = match (is_cpu, kind) {
             // Short sums are not shared where there are tiles enough for everybody.
-            (true, Kind::Product) if tiles([height, chunks]) >= 64 => (terms / 32).next_power_of_two().clamp(1, 8),
+            (true, Kind::Product) if tiles([height, chunks]) >= 64 => (terms / 64).next_power_of_two().clamp(1, 8),
             (true, Kind::Product) => 8,
             (true, Kind::Update) => 1,
             // The terms are shared where there are too few tiles, but each slice has some.
