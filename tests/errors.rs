@@ -165,7 +165,7 @@ fn refuses_a_device_below_the_limits_that_the_kernels_need() {
     // What is asked for is what the kernels use.
     let storage = kernels::shaders().iter().map(|shader| shader.storage.len()).max();
     let workgroup = kernels::shaders().iter().filter_map(|shader| shader.workgroup).max();
-    assert_eq!((storage, workgroup), (Some(6), Some(256)));
+    assert_eq!((storage, workgroup), (Some(7), Some(256)));
 }
 
 #[test]

@@ -66,7 +66,7 @@ fn every_file_is_a_kernel_family_or_a_part_of_some() {
     let files = files();
     let is_formula = |name: &str| name.contains('/');
     let kernels = files.iter().filter(|(name, _)| !is_formula(name)).collect::<Vec<_>>();
-    assert_eq!(kernels.len(), 18 + BODIES.len() + PARTS.len());
+    assert_eq!(kernels.len(), 19 + BODIES.len() + PARTS.len());
     // Activations, losses, optimizers, schedules, encodings, and functions that these call.
     assert_eq!(files.len() - kernels.len(), 11 + 6 + 5 + 4 + 4 + 6);
     let mut entry_points = BTreeSet::new();
