@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
-use wgrad::{Dataset, Gpu, Mlp, Network, Plan, Rows, TrainConfig, Trainer, wgpu};
+use wgrad::{Dataset, Gpu, HashGrid, Mlp, Network, Plan, Rows, TrainConfig, Trainer, wgpu};
 
 use crate::common::{Outcome, device, join, median, submit};
 
@@ -158,13 +158,22 @@ fn surface(gpu: &Gpu, options: &Options) -> Outcome {
          to compile the shader and draw once, s |"
     );
     println!("| --- | ---: | ---: | ---: | ---: |");
-    for hidden in [&[30][..], &[16, 16], &[64], &[32, 32], &[48, 48]] {
-        let mlp = hidden.iter().fold(Mlp::inputs(2), |mlp, &width| mlp.linear(width).bias().sigmoid());
-        let network = Network::new(gpu, &mlp.linear(2).sigmoid(), 1)?;
+    let widths = [&[30][..], &[16, 16], &[64], &[32, 32], &[48, 48]];
+    let of_widths = |hidden: &[usize]| {
+        hidden.iter().fold(Mlp::inputs(2), |mlp, &width| mlp.linear(width).bias().sigmoid()).linear(2).sigmoid()
+    };
+    let mut networks = widths.map(of_widths).to_vec();
+    // That of the example `picture`.
+    let grid = HashGrid { table_log2: 15, per_level_scale: 1.5, ..Default::default() };
+    networks.push(Mlp::inputs(2).hash_grid(grid).linear(64).relu().linear(64).relu().linear(3));
+    for mlp in networks {
+        let network = Network::new(gpu, &mlp, 1)?;
+        let outputs = mlp.output_width();
 
         let point = |i: u32| [(i % SIDE) as f32 + 0.5, (i / SIDE) as f32 + 0.5].map(|pixel| pixel / SIDE as f32);
         let points = (0..SIDE * SIDE).flat_map(point).collect::<Vec<_>>();
-        let [input, output] = [Rows::from_slice(gpu, 2, &points)?, Rows::from_slice(gpu, 2, &vec![0.0; points.len()])?];
+        let results = vec![0.0; outputs * points.len() / 2];
+        let [input, output] = [Rows::from_slice(gpu, 2, &points)?, Rows::from_slice(gpu, outputs, &results)?];
         let forward = network.forward(&input, &output)?;
         let begun = Instant::now();
         let draw = Surface::new(gpu, &network)?;

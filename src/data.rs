@@ -2,9 +2,8 @@
 
 use crate::error::{BufferProblem, Error, Result, Shape};
 use crate::gpu::{Gpu, words_as_bytes};
-use crate::picture::Drawn;
 use crate::rows::{Rows, check_finite};
-use crate::samples::{Format, SampleCount, SampleRows};
+use crate::samples::{Drawn, Format, SampleCount, SampleRows};
 
 /// Samples in GPU memory: a row of inputs and a row of targets per sample. Cheap to clone: clones are handles to the
 /// same samples.

@@ -3,9 +3,8 @@
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
-use crate::kernels::{self, Dispatch, TrainingState};
 use crate::rows::{Rows, check_finite};
-use crate::samples::SampleCount;
+use crate::samples::{Drawn, SampleCount};
 
 /// A picture in GPU memory, whose points are samples: [`Dataset::from_picture`].
 ///
@@ -72,13 +71,6 @@ impl Picture {
     }
 }
 
-/// Points of a picture that are drawn anew for each training step.
-#[derive(Clone, Debug)]
-pub(crate) struct Drawn {
-    pub picture: Picture,
-    pub seed: u64,
-}
-
 impl Dataset {
     /// `samples` random points of a picture, other ones for each training step: two inputs from 0 to 1, from left to right and from top
     /// to bottom, and the picture's channels there as targets, bilinear between the pixels' centres. With a
@@ -96,14 +88,7 @@ impl Dataset {
         }
         let widths = [2, picture.channels()];
         let mut data = Dataset::floats(operation, &picture.gpu, samples, widths, SampleCount::fixed)?;
-        data.drawn = Some(Drawn { picture: picture.clone(), seed });
+        data.drawn = Some(Drawn { pixels: picture.pixels.clone(), size: picture.size, seed });
         Ok(data)
-    }
-
-    /// The dispatch that draws the samples of a step, if they are drawn.
-    pub(crate) fn draw(&self, gpu: &Gpu, state: &TrainingState) -> Result<Option<Dispatch>> {
-        let Some(Drawn { picture, seed }) = &self.drawn else { return Ok(None) };
-        let rows = [&self.inputs().rows, &self.targets().rows];
-        kernels::sample_picture(gpu, state, (&picture.pixels, picture.size, *seed), rows).map(Some)
     }
 }

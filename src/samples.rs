@@ -46,6 +46,16 @@ pub(crate) enum Format {
     Class { off: f32, on: f32 },
 }
 
+/// Points of a picture, drawn anew for each training step.
+#[derive(Clone, Debug)]
+pub(crate) struct Drawn {
+    /// `[height · width, channels]`.
+    pub pixels: Rows,
+    /// Width and height.
+    pub size: [u32; 2],
+    pub seed: u64,
+}
+
 /// The number of samples, on the host and on the GPU: where it varies, the app changes it, up to `capacity`.
 #[derive(Clone, Debug)]
 pub(crate) struct SampleCount {

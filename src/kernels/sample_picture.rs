@@ -8,6 +8,7 @@ use crate::codegen::{Access, Uniform, UniformType};
 use crate::error::Result;
 use crate::gpu::Gpu;
 use crate::rows::Rows;
+use crate::samples::Drawn;
 
 pub(super) const SAMPLE_PICTURE: Shader<'static> = Shader {
     entry_point: "sample_picture",
@@ -28,21 +29,15 @@ pub(super) const SAMPLE_PICTURE: Shader<'static> = Shader {
     storage: &[Access::Read, Access::Read, Access::ReadWrite, Access::ReadWrite],
 };
 
-/// Draws points `x`, `[samples, 2]`, and the values `t`, `[samples, channels]`, of a picture there: its `pixels` are `[height · width,
-/// channels]`, its size is width and height. The points are those of the seed and the training step of `state`.
+/// Draws points `x`, `[samples, 2]`, and the values `t`, `[samples, channels]`, of a picture there. The points are those of the seed and the training step of `state`.
 ///
 /// Source: [`reference::sample_picture`](crate::reference::sample_picture).
 ///
 /// # Errors
 /// [`Error::Shapes`](crate::Error::Shapes) where the operands do not fit; the errors of invalid [`Rows`].
-pub(crate) fn sample_picture(
-    gpu: &Gpu,
-    state: &TrainingState,
-    (pixels, size, seed): (&Rows, [u32; 2], u64),
-    [x, t]: [&Rows; 2],
-) -> Result<Dispatch> {
+pub(crate) fn sample_picture(gpu: &Gpu, state: &TrainingState, drawn: &Drawn, [x, t]: [&Rows; 2]) -> Result<Dispatch> {
     let operation = "sample_picture";
-    let pixels = pixels.operand(gpu, operation, "pixels")?;
+    let pixels = drawn.pixels.operand(gpu, operation, "pixels")?;
     let x = x.operand(gpu, operation, "x")?;
     let t = t.operand(gpu, operation, "t")?;
     pixels.check_fit(operation, &t, pixels.width == t.width, "both must have one column per channel")?;
@@ -55,8 +50,8 @@ pub(crate) fn sample_picture(
         .vec2_u32("pixels_view", pixels.view)
         .vec2_u32("x_view", x.view)
         .vec2_u32("t_view", t.view)
-        .vec2_u32("seed", seed_words(Some(seed)))
-        .vec2_u32("size", size)
+        .vec2_u32("seed", seed_words(Some(drawn.seed)))
+        .vec2_u32("size", drawn.size)
         .u32("samples", x.rows)
         .u32("channels", t.width);
     let storage = [state.batch(), pixels.binding(), x.binding(), t.binding()];

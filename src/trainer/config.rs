@@ -8,7 +8,7 @@ use crate::codegen::Work;
 use crate::codegen::descent::Descent;
 use crate::data::Dataset;
 use crate::error::{Error, Result};
-use crate::kernels::{TrainingState, check_weight_decay};
+use crate::kernels::{self, Dispatch, TrainingState, check_weight_decay};
 use crate::loss::Loss;
 use crate::mlp::Mlp;
 use crate::network::Network;
@@ -179,5 +179,15 @@ impl Work {
             Work::Evaluate => "Network::evaluate",
             Work::Classify => "Network::classify",
         }
+    }
+}
+
+impl Job<'_> {
+    /// The dispatch that draws the samples of a training step, if they are drawn.
+    pub fn draw(&self) -> Result<Option<Dispatch>> {
+        let Job { network, data, state, .. } = *self;
+        let Some(drawn) = data.drawn.as_ref().filter(|_| self.work == Work::Train) else { return Ok(None) };
+        let rows = [&data.inputs().rows, &data.targets().rows];
+        kernels::sample_picture(network.gpu(), state, drawn, rows).map(Some)
     }
 }

@@ -80,8 +80,7 @@ impl Layered {
         if !ends_itself {
             dispatches.push(kernels::step_of_partials(gpu, state, &partial_losses)?);
         }
-        let draw = if work == Work::Train { data.draw(gpu, state)? } else { None };
-        layered.dispatches = draw.into_iter().collect();
+        layered.dispatches = job.draw()?.into_iter().collect();
         let of_encoding = encoded.map_or(Vec::new(), |(_, dispatches)| dispatches.into());
         layered.dispatches.extend(of_encoding.into_iter().chain(dispatches));
         Ok(layered)

@@ -71,7 +71,7 @@ impl Plain {
         };
         Ok(Plain {
             bytes: batch_bytes(job),
-            draw: if work == Work::Train { data.draw(gpu, state)? } else { None },
+            draw: job.draw()?,
             gather: kernels::gather_samples(gpu, state, [data.inputs(), &targets], [&x, &t], shuffle)?,
             loss: kernels::loss(gpu, state, config.loss, mlp.last_activation(), [&z, &t], &d_z)?,
             step: kernels::step(gpu, state)?,
