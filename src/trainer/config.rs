@@ -52,7 +52,8 @@ pub struct TrainConfig {
     /// [`Trainer::averaged`](crate::Trainer::averaged) gives the network of these, often a better one than the last. From 0 to
     /// less than 1, for example 0.99. Default: none.
     pub average: Option<f64>,
-    /// The layers, counted from 0, whose parameters stay as they are. Default: none.
+    /// The layers, counted from 0, whose parameters stay as they are; a hash grid's features do with a
+    /// [`grid_learning_rate`](TrainConfig::grid_learning_rate) of 0. Default: none.
     pub frozen: Vec<usize>,
     /// The samples per step, from 1 to all. The last batch of an epoch may be smaller. Default: 1.
     pub batch_size: usize,
@@ -136,7 +137,7 @@ impl TrainConfig {
             let rule = format!("the network has {layers} layers, numbered from 0");
             return Err(Error::count(operation, "a frozen layer", layer as u64, [0, layers as u64 - 1], &rule));
         }
-        if (0..layers).all(|layer| self.frozen.contains(&layer)) {
+        if mlp.grid().is_none() && (0..layers).all(|layer| self.frozen.contains(&layer)) {
             let rule = "all layers are frozen; leave one out";
             return Err(Error::count(operation, "the number of layers to train", 0, [1, layers as u64], rule));
         }
