@@ -2,7 +2,7 @@
 // grid_gradient_clear  low, high, largest = 0
 //
 //   low, high  [values], the two words of a sum
-//   largest    [1], the bits of the largest gradient of the batch, of the exponent e; if it is not finite, low becomes 0
+//   largest    [1], the bits of the largest gradient of the batch, of the exponent e; if it is not finite, nothing was added
 //
 // One invocation takes one sum.
 
@@ -25,7 +25,7 @@ fn grid_gradient(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_work
     }
     let unit = bitcast<f32>((max(largest[0] >> 23u, 30u) - 29u) << 23u);
     let sum = (f32(high[i]) * 4294967296.0 + f32(low[i])) * unit;
-    low[i] = bitcast<i32>(select(sum, 0.0, largest[0] >= 0x7f800000u));
+    low[i] = bitcast<i32>(sum);
     high[i] = 0;
 }
 

@@ -276,6 +276,29 @@ fn a_step_whose_gradient_is_not_finite_is_skipped() {
     }
 }
 
+/// The same for an app's own loss: the gradient with respect to the features is then 0.
+#[test]
+fn a_gradient_that_is_not_finite_is_not_added() {
+    let (mlp, parameters) = values_of(grids()[0].0, 2, 3);
+    let network = Network::from_parameters(gpu(), &mlp, &parameters).unwrap();
+    let width = mlp.output_width();
+    let input = Placed::new(gpu(), Layout::Dense, 3, 2, Some(&uniform(1, 6)));
+    let y = Placed::new(gpu(), Layout::Dense, 3, width, None);
+    let forward = network.forward(&input.rows, &y.rows).unwrap();
+    for wrong in [f32::NAN, f32::INFINITY] {
+        let mut d = normal(2, 3 * width);
+        d[width + 1] = wrong;
+        let d_output = Placed::new(gpu(), Layout::Dense, 3, width, Some(&d));
+        let backward = forward.backward(&d_output.rows, None).unwrap();
+        submit(gpu(), |encoder| {
+            forward.record(encoder);
+            backward.record(encoder);
+        });
+        let found = backward.read_d_parameters().unwrap();
+        assert!(found[mlp.grid_range()].iter().all(|&g| g == 0.0), "{wrong}");
+    }
+}
+
 /// NaN among the inputs counts as 0, and is not spread.
 #[test]
 fn points_that_are_no_numbers_are_not_spread() {
