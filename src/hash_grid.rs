@@ -48,6 +48,13 @@ pub(crate) struct Level {
     pub is_hashed: bool,
 }
 
+impl Level {
+    /// The resolution as shaders take it: 0 for a level that is hashed.
+    pub fn dense_resolution(&self) -> u32 {
+        if self.is_hashed { 0 } else { self.resolution }
+    }
+}
+
 /// What the coordinates of a grid point are multiplied with for its hash.
 pub(crate) const PRIMES: [u32; 3] = [1, 2_654_435_761, 805_459_861];
 

@@ -95,7 +95,9 @@ pub fn shaders() -> Vec<Shader<'static>> {
     ];
     shaders.extend(Activation::ALL.iter().flat_map(|&activation| activation::shaders(activation)));
     let encodings = Encoding::ALL.iter().filter(|encoding| encoding.grid().is_none());
-    shaders.extend(encodings.flat_map(|&encoding| encode::shaders(encoding)));
+    shaders.extend(encodings.flat_map(|&encoding| {
+        [encode::forward(encoding, false), encode::forward(encoding, true), encode::backward(encoding)]
+    }));
     for (inputs, smoothstep) in [(2, false), (3, true)] {
         let of = HashGrid { smoothstep, ..HashGrid::default() };
         shaders.push(grid::encode_backward(of, inputs));

@@ -53,8 +53,8 @@ pub struct Mlp {
     inputs: usize,
     encoding: Option<Encoding>,
     layers: Vec<Dense>,
-    /// The first encoding, bias or activation that no layer could take, as it is written, the rule that it breaks, and the number of
-    /// layers before it.
+    /// The first encoding, bias or activation that no layer could take, as it is written, the rule that it breaks, and the
+    /// number of layers before it.
     misplaced: Option<(String, &'static str, usize)>,
 }
 
@@ -129,7 +129,7 @@ impl Mlp {
         self.inputs
     }
 
-    /// The encoding of the input, if it is encoded. (The builder's verb is [`Mlp::encoding`].)
+    /// The encoding of the input, if it is encoded.
     pub fn input_encoding(&self) -> Option<Encoding> {
         self.encoding
     }

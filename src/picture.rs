@@ -76,7 +76,8 @@ impl Dataset {
     /// to bottom, and the picture's channels there as targets, bilinear between the pixels' centres. With a
     /// [`batch_size`](crate::TrainConfig::batch_size) of `samples`, a step trains on all of them.
     ///
-    /// The points depend on the seed and on the training's step alone: a recording writes nothing, and a run that is resumed draws
+    /// Training steps alone draw them: an evaluation takes those that were drawn last, and so do the parts that
+    /// [`Dataset::split_at`] gives. The points depend on the seed and on the training's step alone: a recording writes nothing, and a run that is resumed draws
     /// what it would have drawn. Only the layered and the plain plan draw them.
     ///
     /// # Errors

@@ -142,10 +142,10 @@ pub(super) fn levels(source: &mut Source, grid: HashGrid, dimensions: u32, name:
     let coordinates = (0..dimensions).map(coordinate).collect::<Vec<_>>().join(", ");
     source.line(format!("let point = vec{dimensions}<f32>({coordinates});"));
     for (l, level) in grid.levels_of(dimensions as usize).iter().enumerate() {
-        let resolution = if level.is_hashed { 0 } else { level.resolution };
         source.line(format!(
-            "let level_{l} = {name}_level(point, {}, {resolution}u, {}u, {}u);",
+            "let level_{l} = {name}_level(point, {}, {}u, {}u, {}u);",
             functions::constant(level.scale.into(), 1),
+            level.dense_resolution(),
             level.entries,
             level.first
         ));

@@ -11,9 +11,10 @@ use crate::rows::{Operand, Rows};
 
 const FIT: &str = "both must have one row per sample, and the second a column per value of the encoding";
 
-/// The kernels of an encoding: forward, forward of a batch's samples, and backward.
-pub(super) fn shaders(encoding: Encoding) -> [Shader<'static>; 3] {
-    let forward = |of_samples, storage| Shader {
+/// The values of the rows of `x`, or of samples that `order` names.
+pub(super) fn forward(encoding: Encoding, of_samples: bool) -> Shader<'static> {
+    let storage: &[Access] = &[Access::Read, Access::ReadWrite, Access::Read];
+    Shader {
         entry_point: "encode",
         source: Cow::Owned(plain::encoding(encoding, of_samples)),
         workgroup: Some(WORKGROUP),
@@ -23,25 +24,26 @@ pub(super) fn shaders(encoding: Encoding) -> [Shader<'static>; 3] {
             ("rows", UniformType::U32),
             ("width", UniformType::U32),
         ],
-        storage,
-    };
-    [
-        forward(false, &[Access::Read, Access::ReadWrite]),
-        forward(true, &[Access::Read, Access::ReadWrite, Access::Read]),
-        Shader {
-            entry_point: "encode_backward",
-            source: Cow::Owned(plain::encoding(encoding, false)),
-            workgroup: Some(WORKGROUP),
-            uniform: &[
-                ("x_view", UniformType::Vec2U32),
-                ("d_e_view", UniformType::Vec2U32),
-                ("d_x_view", UniformType::Vec2U32),
-                ("rows", UniformType::U32),
-                ("inputs", UniformType::U32),
-            ],
-            storage: &[Access::Read, Access::Read, Access::ReadWrite],
-        },
-    ]
+        // The samples of the batch are the last binding.
+        storage: if of_samples { storage } else { &storage[..2] },
+    }
+}
+
+/// The gradient with respect to the inputs.
+pub(super) fn backward(encoding: Encoding) -> Shader<'static> {
+    Shader {
+        entry_point: "encode_backward",
+        source: Cow::Owned(plain::encoding(encoding, false)),
+        workgroup: Some(WORKGROUP),
+        uniform: &[
+            ("x_view", UniformType::Vec2U32),
+            ("d_e_view", UniformType::Vec2U32),
+            ("d_x_view", UniformType::Vec2U32),
+            ("rows", UniformType::U32),
+            ("inputs", UniformType::U32),
+        ],
+        storage: &[Access::Read, Access::Read, Access::ReadWrite],
+    }
 }
 
 /// `e`, `[rows, width]`: the encoding's values of the inputs `x`, `[rows, inputs]`.
@@ -50,15 +52,15 @@ pub(super) fn shaders(encoding: Encoding) -> [Shader<'static>; 3] {
 ///
 /// # Errors
 /// [`Error::Count`](crate::Error::Count) for the encoding's parameter or a number of inputs that it does not take;
-/// [`Error::Name`](crate::Error::Name) for a hash grid, which has parameters; [`Error::Shapes`](crate::Error::Shapes) where the operands do not fit; the errors of invalid [`Rows`].
+/// [`Error::Name`](crate::Error::Name) for a hash grid, which has parameters; [`Error::Shapes`](crate::Error::Shapes) where the
+/// operands do not fit; the errors of invalid [`Rows`].
 pub fn encode(gpu: &Gpu, encoding: Encoding, x: &Rows, e: &Rows) -> Result<Dispatch> {
     let operation = "encode";
     let x = x.operand(gpu, operation, "x")?;
     let e = e.operand(gpu, operation, "e")?;
     check(operation, encoding, &x, &e)?;
     e.check_written_alone(operation, &[&x])?;
-    let [shader, ..] = shaders(encoding);
-    Dispatch::new(gpu, &shader, uniform(&x, &e), &[x.binding(), e.binding()], e.len())
+    Dispatch::new(gpu, &forward(encoding, false), uniform(&x, &e), &[x.binding(), e.binding()], e.len())
 }
 
 /// [`encode`](fn@encode) of the samples of a data set's inputs `x`, f32s, that `order` names: a word for their number, then one
@@ -72,9 +74,8 @@ pub(crate) fn encode_samples(
     let operation = "encode";
     let x = x.operand(gpu, operation, "x")?;
     let e = e.operand(gpu, operation, "e")?;
-    let [_, shader, _] = shaders(encoding);
     let storage = [x.binding(), e.binding(), order.as_entire_binding()];
-    Dispatch::new(gpu, &shader, uniform(&x, &e), &storage, e.len())
+    Dispatch::new(gpu, &forward(encoding, true), uniform(&x, &e), &storage, e.len())
 }
 
 fn check(operation: &'static str, encoding: Encoding, x: &Operand<'_>, e: &Operand<'_>) -> Result<()> {
@@ -110,6 +111,5 @@ pub fn encode_backward(gpu: &Gpu, encoding: Encoding, x: &Rows, d_e: &Rows, d_x:
         .vec2_u32("d_x_view", d_x.view)
         .u32("rows", d_x.rows)
         .u32("inputs", d_x.width);
-    let [.., shader] = shaders(encoding);
-    Dispatch::new(gpu, &shader, uniform, &[x.binding(), d_e.binding(), d_x.binding()], d_x.len())
+    Dispatch::new(gpu, &backward(encoding), uniform, &[x.binding(), d_e.binding(), d_x.binding()], d_x.len())
 }

@@ -100,10 +100,10 @@ impl Grid {
     /// # Errors
     /// [`Error::OutOfMemory`](crate::Error::OutOfMemory).
     pub fn new(gpu: &Gpu, operation: &'static str, grid: HashGrid, inputs: usize) -> Result<Self> {
-        let words = grid.levels_of(inputs).into_iter().flat_map(|level| {
-            let resolution = if level.is_hashed { 0 } else { level.resolution };
-            [level.scale.to_bits(), resolution, level.entries, level.first]
-        });
+        let words = grid
+            .levels_of(inputs)
+            .into_iter()
+            .flat_map(|level| [level.scale.to_bits(), level.dense_resolution(), level.entries, level.first]);
         let words = words.collect::<Vec<_>>();
         let levels = gpu.storage_buffer(operation, "levels of the hash grid", 4 * words.len() as u64)?;
         gpu.write_buffer(&levels, 0, words_as_bytes(&words))?;

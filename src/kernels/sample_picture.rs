@@ -29,7 +29,8 @@ pub(super) const SAMPLE_PICTURE: Shader<'static> = Shader {
     storage: &[Access::Read, Access::Read, Access::ReadWrite, Access::ReadWrite],
 };
 
-/// Draws points `x`, `[samples, 2]`, and the values `t`, `[samples, channels]`, of a picture there. The points are those of the seed and the training step of `state`.
+/// Draws points `x`, `[samples, 2]`, and the values `t`, `[samples, channels]`, of a picture there. The points are
+/// those of the seed and the training step of `state`.
 ///
 /// Source: [`reference::sample_picture`](crate::reference::sample_picture).
 ///
