@@ -101,11 +101,11 @@ pub fn shaders() -> Vec<Shader<'static>> {
     for (inputs, smoothstep) in [(2, false), (3, true)] {
         let of = HashGrid { smoothstep, ..HashGrid::default() };
         shaders.push(grid::encode_backward(of, inputs));
-        shaders.extend(
-            [false, true]
-                .into_iter()
-                .flat_map(|of_samples| [grid::encode(of, inputs, of_samples), grid::sum(of, inputs, of_samples)]),
-        );
+        for of_samples in [false, true] {
+            shaders.push(grid::encode(of, inputs, of_samples));
+            let coarse = grid::Coarse::of(of, inputs, wgpu::Limits::defaults().max_compute_workgroup_storage_size);
+            shaders.extend(grid::sums(of, inputs, of_samples, coarse));
+        }
     }
     let losses = Loss::ALL.iter().filter(|loss| !loss.is_of_rows());
     shaders.extend(losses.map(|&loss| loss::shader(Head::new(Activation::Sigmoid, loss, 2))));

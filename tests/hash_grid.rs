@@ -24,6 +24,8 @@ fn grids() -> Vec<(HashGrid, usize)> {
         (grid(2, 8, 5, 2, 3.0, true), 3),
         (grid(6, 2, 7, 4, 1.4, false), 3),
         (grid(1, 1, 3, 2, 1.0, false), 3),
+        // No level that fits in workgroup memory.
+        (grid(2, 4, 10, 24, 1.5, false), 3),
     ]
 }
 
@@ -137,35 +139,39 @@ fn the_references_gradients_agree_with_central_differences() {
     assert!(compared > 300, "{compared}");
 }
 
-/// Sums past 2^31 units need the high word.
+/// Sums past 2^31 units need the high word: in a level that is summed in workgroup memory first, by several workgroups, and in one
+/// that is not.
 #[test]
 fn sums_that_overflow_a_word_are_right() {
-    let grid =
-        HashGrid { levels: 1, features: 1, table_log2: 3, base_resolution: 2, per_level_scale: 1.0, smoothstep: false };
-    let (mlp, parameters) = values_of(grid, 2, 1);
-    let network = Network::from_parameters(gpu(), &mlp, &parameters).unwrap();
-    let rows = 5_000;
-    // All at one corner, with gradients near the largest; and in the other direction.
-    for sign in [1.0, -1.0] {
-        let x = Placed::new(gpu(), Layout::Dense, rows, 2, Some(&vec![0.5; 2 * rows]));
-        let d = (0..rows).map(|i| sign * (1.0 + (i % 7) as f32 / 8.0)).collect::<Vec<_>>();
-        let d_output = Placed::new(gpu(), Layout::Dense, rows, 1, Some(&d));
-        let y = Placed::new(gpu(), Layout::Dense, rows, 1, None);
-        let forward = network.forward(&x.rows, &y.rows).unwrap();
-        let backward = forward.backward(&d_output.rows, None).unwrap();
-        submit(gpu(), |encoder| {
-            forward.record(encoder);
-            backward.record(encoder);
-            backward.record(encoder); // begins anew
-        });
-        let found = backward.read_d_parameters().unwrap();
-        let sum = d.iter().map(|&d| f64::from(d)).sum::<f64>();
-        let table = matrix(8, 1, &parameters[..8]);
-        let points = matrix(rows, 2, &vec![0.5; 2 * rows]);
-        let [_, expected] = reference::encode_grid_backward(&grid, &table, &points, &matrix(rows, 1, &d)).unwrap();
-        assert_close("sums", &found[..8], expected.as_slice(), |i| 1e-6 * expected.as_slice()[i].abs());
-        let total = found[..8].iter().map(|&g| f64::from(g)).sum::<f64>();
-        assert!((total - sum).abs() < 1e-6 * sum.abs() && sum.abs() > 4.0 * 1_500.0, "{total}, {sum}");
+    for (table_log2, base_resolution, place) in [(3, 2, 0.5), (12, 64, 0.5), (12, 64, 1.0)] {
+        let grid = HashGrid { levels: 1, features: 1, table_log2, base_resolution, ..Default::default() };
+        let (mlp, parameters) = values_of(grid, 2, 1);
+        let network = Network::from_parameters(gpu(), &mlp, &parameters).unwrap();
+        let (rows, features) = (5_000, mlp.grid_range().len());
+        // All at one place, with gradients near the largest; and in the other direction.
+        let points = vec![place; 2 * rows];
+        for sign in [1.0, -1.0] {
+            let x = Placed::new(gpu(), Layout::Dense, rows, 2, Some(&points));
+            let d = (0..rows).map(|i| sign * (1.0 + (i % 7) as f32 / 8.0)).collect::<Vec<_>>();
+            let d_output = Placed::new(gpu(), Layout::Dense, rows, 1, Some(&d));
+            let y = Placed::new(gpu(), Layout::Dense, rows, 1, None);
+            let forward = network.forward(&x.rows, &y.rows).unwrap();
+            let backward = forward.backward(&d_output.rows, None).unwrap();
+            submit(gpu(), |encoder| {
+                forward.record(encoder);
+                backward.record(encoder);
+                backward.record(encoder); // begins anew
+            });
+            let found = backward.read_d_parameters().unwrap();
+            let sum = d.iter().map(|&d| f64::from(d)).sum::<f64>();
+            let table = matrix(features, 1, &parameters[..features]);
+            let (points, d) = (matrix(rows, 2, &points), matrix(rows, 1, &d));
+            let [_, expected] = reference::encode_grid_backward(&grid, &table, &points, &d).unwrap();
+            let what = format!("sums in {features} entries");
+            assert_close(&what, &found[..features], expected.as_slice(), |i| 1e-6 * expected.as_slice()[i].abs());
+            let total = found[..features].iter().map(|&g| f64::from(g)).sum::<f64>();
+            assert!((total - sum).abs() < 1e-6 * sum.abs() && sum.abs() > 4.0 * 1_500.0, "{total}, {sum}");
+        }
     }
 }
 

@@ -64,11 +64,40 @@ pub(super) fn encode_backward(grid: HashGrid, inputs: u32) -> Shader<'static> {
     shader(grid, inputs, file, &[X_VIEW, D_E_VIEW, D_X_VIEW, ROWS], storage, false)
 }
 
-/// The sums of the gradient with respect to the features.
-pub(super) fn sum(grid: HashGrid, inputs: u32, of_samples: bool) -> Shader<'static> {
-    let file = ("grid_sum", include_str!("../../shaders/grid_sum.wgsl"));
-    let storage = &[WRITE, WRITE, READ, READ, READ, READ, READ];
-    shader(grid, inputs, file, &[X_VIEW, D_E_VIEW, ROWS], storage, of_samples)
+/// The sums of the gradient with respect to the features: of all levels but the coarse ones, and of these.
+pub(super) fn sums(grid: HashGrid, inputs: u32, of_samples: bool, coarse: Coarse) -> [Shader<'static>; 2] {
+    ["grid_sum", "grid_sum_coarse"].map(|entry_point| {
+        let file = format!(
+            "const COARSE_FEATURES = {}u;\n\n{}",
+            coarse.features.max(1),
+            include_str!("../../shaders/grid_sum.wgsl")
+        );
+        let storage = &[WRITE, WRITE, READ, READ, READ, READ, READ];
+        let uniform = &[X_VIEW, D_E_VIEW, ROWS, ("coarse", UniformType::U32)];
+        shader(grid, inputs, (entry_point, &file), uniform, storage, of_samples)
+    })
+}
+
+/// The rows that a workgroup of `grid_sum_coarse` takes.
+const COARSE_ROWS: u32 = 2048;
+
+/// The first levels of a grid, whose gradients are summed in workgroup memory first.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Coarse {
+    /// How many levels.
+    levels: u32,
+    /// The features of the largest of them.
+    features: u32,
+}
+
+impl Coarse {
+    /// The levels whose sums, two words a feature, fit in that many bytes.
+    pub fn of(grid: HashGrid, inputs: u32, bytes: u32) -> Self {
+        let features = grid.levels_of(inputs as usize).into_iter().map(|level| level.entries * grid.features);
+        let fitting = features.take_while(|&features| features <= bytes / 8);
+        fitting
+            .fold(Coarse { levels: 0, features: 0 }, |coarse, features| Coarse { levels: coarse.levels + 1, features })
+    }
 }
 
 /// A hash grid on the GPU: its levels; its features are the first of the network's parameters.
@@ -190,16 +219,23 @@ impl Grid {
         let of_largest = [d_e.binding(), largest.as_entire_binding()];
         let find_largest = Dispatch::new(gpu, &LARGEST, uniform, &of_largest, d_e.rows)?;
 
-        let uniform =
-            Uniform::default().vec2_u32("x_view", x.view).vec2_u32("d_e_view", d_e.view).u32("rows", d_e.rows);
         let mut storage = words.to_vec();
         storage.extend([x.binding(), self.levels.as_entire_binding(), d_e.binding()]);
         storage.extend(points.order.map(wgpu::Buffer::as_entire_binding));
-        let shader = sum(self.grid, self.inputs, points.order.is_some());
-        let invocations = u64::from(d_e.rows) * u64::from(self.grid.levels);
-        let add = Dispatch::new(gpu, &shader, uniform, &storage, invocations)?;
-
-        let dispatches = vec![of_words(&GRADIENT_CLEAR)?, find_largest, add, of_words(&GRADIENT)?];
+        let coarse = Coarse::of(self.grid, self.inputs, gpu.limits().max_compute_workgroup_storage_size);
+        let shaders = sums(self.grid, self.inputs, points.order.is_some(), coarse);
+        let rows = u64::from(d_e.rows);
+        let invocations = [
+            rows * u64::from(self.grid.levels - coarse.levels),
+            rows.div_ceil(COARSE_ROWS.into()) * u64::from(coarse.levels * WORKGROUP),
+        ];
+        let mut dispatches = vec![of_words(&GRADIENT_CLEAR)?, find_largest];
+        for (shader, invocations) in shaders.iter().zip(invocations).filter(|&(_, invocations)| invocations > 0) {
+            let uniform = Uniform::default().vec2_u32("x_view", x.view).vec2_u32("d_e_view", d_e.view);
+            let uniform = uniform.u32("rows", d_e.rows).u32("coarse", coarse.levels);
+            dispatches.push(Dispatch::new(gpu, shader, uniform, &storage, invocations)?);
+        }
+        dispatches.push(of_words(&GRADIENT)?);
         Ok(GridGradient { dispatches, bytes: high.size() + largest.size(), largest })
     }
 }
