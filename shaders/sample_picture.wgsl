@@ -1,11 +1,12 @@
 // sample_picture   x = random points, t = the picture there, between its pixels     reference: sample_picture
 //
-//   pixels  [height · width, channels], row after row from the top
+//   pixels  the picture: rows of values, or a texture
 //   x       [samples, 2], from 0 to 1: from left to right, from top to bottom
 //   t       [samples, channels]
 //
 // One invocation draws one sample. A point depends on the seed, the training step and the sample's number alone. Pixels are at
-// their centres; past the outermost centres the picture goes on as it is there.
+// their centres; past the outermost centres the picture goes on as it is there. Where values are light encoded as sRGB says, light
+// is interpolated.
 
 override WORKGROUP: u32;
 
@@ -17,11 +18,12 @@ struct SamplePicture {
     size: vec2<u32>, // width and height
     samples: u32,
     channels: u32,
+    is_srgb: u32, // 1: all channels but a fourth
 }
 
 @group(0) @binding(0) var<uniform> p: SamplePicture;
 @group(0) @binding(1) var<storage, read> batch: Batch;
-@group(0) @binding(2) var<storage, read> pixels: array<f32>;
+// binding 2 is the picture, with its function pixel_at
 @group(0) @binding(3) var<storage, read_write> x: array<f32>;
 @group(0) @binding(4) var<storage, read_write> t: array<f32>;
 
@@ -45,6 +47,15 @@ fn random(counter: vec4<u32>) -> vec4<u32> {
     return r;
 }
 
+// What is learned of a pixel.
+fn target_at(pixel: vec2<u32>, channel: u32) -> f32 {
+    let value = pixel_at(pixel, channel);
+    if p.is_srgb == 1u && channel < 3u {
+        return light_of_srgb1(value);
+    }
+    return value;
+}
+
 @compute @workgroup_size(WORKGROUP)
 fn sample_picture(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) grid: vec3<u32>) {
     let sample = id.y * grid.x * WORKGROUP + id.x;
@@ -61,10 +72,10 @@ fn sample_picture(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_wor
     let low = vec2<u32>(max(floor(position), vec2(0.0)));
     let high = min(vec2<u32>(floor(position) + 1.0), p.size - 1u);
     for (var channel = 0u; channel < p.channels; channel++) {
-        let top_left = pixels[at(p.pixels_view, low.y * p.size.x + low.x, channel)];
-        let top_right = pixels[at(p.pixels_view, low.y * p.size.x + high.x, channel)];
-        let bottom_left = pixels[at(p.pixels_view, high.y * p.size.x + low.x, channel)];
-        let bottom_right = pixels[at(p.pixels_view, high.y * p.size.x + high.x, channel)];
+        let top_left = target_at(low, channel);
+        let top_right = target_at(vec2(high.x, low.y), channel);
+        let bottom_left = target_at(vec2(low.x, high.y), channel);
+        let bottom_right = target_at(high, channel);
         t[at(p.t_view, sample, channel)] = mix(mix(top_left, top_right, f.x), mix(bottom_left, bottom_right, f.x), f.y);
     }
 }

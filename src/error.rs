@@ -261,6 +261,15 @@ pub enum Error {
         problem: BufferProblem,
     },
 
+    /// A texture cannot be used as given: the problem says what to change.
+    #[error("{operation}: the texture {problem}")]
+    Texture {
+        /// The operation.
+        operation: &'static str,
+        /// What is wrong, and what would not be.
+        problem: String,
+    },
+
     /// Two objects used together belong to different [`Gpu`](crate::Gpu)s: create both from one, or from its clones.
     #[error("{operation}: {left} and {right} belong to different Gpus; create both from one Gpu or its clones")]
     OtherGpu {

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-pub(crate) use pipeline::{Kernel, Pipeline};
+pub(crate) use pipeline::{Kernel, Pipeline, buffer};
 pub(crate) use timestamps::PassTimer;
 use timestamps::Timestamps;
 pub(crate) use wait::Submission;
@@ -261,6 +261,14 @@ impl Gpu {
         let descriptor = wgpu::BindGroupDescriptor { label: Some(label), layout, entries };
         let created = self.create(label, |device| with_buffers(label, || device.create_bind_group(&descriptor)));
         created.and_then(|bind_group| bind_group).map_err(Error::into_buffer_error)
+    }
+
+    /// A view of a texture's largest level.
+    pub(crate) fn texture_view(&self, texture: &wgpu::Texture) -> Result<wgpu::TextureView> {
+        let label = "wgrad picture";
+        let descriptor =
+            wgpu::TextureViewDescriptor { label: Some(label), mip_level_count: Some(1), ..Default::default() };
+        self.create(label, |_| texture.create_view(&descriptor))
     }
 
     /// Creates and counts a GPU object; every creation goes through here.

@@ -85,7 +85,6 @@ pub fn shaders() -> Vec<Shader<'static>> {
         fit::FIT,
         gather::GATHER,
         order::ORDER,
-        sample_picture::SAMPLE_PICTURE,
         grid::LARGEST,
         grid::GRADIENT,
         grid::GRADIENT_CLEAR,
@@ -93,6 +92,7 @@ pub fn shaders() -> Vec<Shader<'static>> {
         confusion::CONFUSION,
         step::STEP_OF_PARTIALS,
     ];
+    shaders.extend([false, true].map(sample_picture::shader));
     shaders.extend(Activation::ALL.iter().flat_map(|&activation| activation::shaders(activation)));
     let encodings = Encoding::ALL.iter().filter(|encoding| encoding.grid().is_none());
     shaders.extend(encodings.flat_map(|&encoding| {

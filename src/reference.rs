@@ -41,7 +41,7 @@ pub use network::{ActivationLayer, EncodingLayer, GridLayer, Layer, Linear, Neur
 #[cfg(test)]
 pub(crate) use order::{LONGEST_WALK, walk};
 pub use order::{Order, permutation};
-pub use picture::{random, sample_picture};
+pub use picture::{light_of_srgb, random, sample_picture};
 pub use training::Training;
 
 use crate::activation::Activation;

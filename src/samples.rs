@@ -46,13 +46,22 @@ pub(crate) enum Format {
     Class { off: f32, on: f32 },
 }
 
+/// A picture's pixels.
+#[derive(Clone, Debug)]
+pub(crate) enum Pixels {
+    /// `[height · width, channels]`.
+    Rows(Rows),
+    Texture(wgpu::TextureView),
+}
+
 /// Points of a picture, drawn anew for each training step.
 #[derive(Clone, Debug)]
 pub(crate) struct Drawn {
-    /// `[height · width, channels]`.
-    pub pixels: Rows,
+    pub pixels: Pixels,
     /// Width and height.
     pub size: [u32; 2],
+    /// Whether the values are encoded as sRGB says, and those of light are learned.
+    pub is_srgb: bool,
     pub seed: u64,
 }
 

@@ -45,19 +45,28 @@ fn files_below(root: &str) -> Vec<(String, String)> {
 }
 
 /// Files without a kernel: they are prepended to the sources of kernels, whole or function by function.
-const PARTS: [&str; 5] = ["end_step.wgsl", "grid.wgsl", "permutation.wgsl", "state.wgsl", "tree_sum.wgsl"];
+const PARTS: [&str; 7] = [
+    "end_step.wgsl",
+    "grid.wgsl",
+    "permutation.wgsl",
+    "picture_rows.wgsl",
+    "picture_texture.wgsl",
+    "state.wgsl",
+    "tree_sum.wgsl",
+];
 
 /// Kernels whose bindings are written for the case at hand, like those of `codegen::tiles`.
 const BODIES: [&str; 3] = ["grid_update.wgsl", "row_loss.wgsl", "weight_update.wgsl"];
 
 /// Kernels that call functions of formulas, which stand before them.
-const WITH_FORMULAS: [&str; 7] = [
+const WITH_FORMULAS: [&str; 8] = [
     "activation.wgsl",
     "encode.wgsl",
     "grid_encode.wgsl",
     "grid_encode_backward.wgsl",
     "grid_sum.wgsl",
     "loss.wgsl",
+    "sample_picture.wgsl",
     "softmax.wgsl",
 ];
 
@@ -68,7 +77,7 @@ fn every_file_is_a_kernel_family_or_a_part_of_some() {
     let kernels = files.iter().filter(|(name, _)| !is_formula(name)).collect::<Vec<_>>();
     assert_eq!(kernels.len(), 19 + BODIES.len() + PARTS.len());
     // Activations, losses, optimizers, schedules, encodings, and functions that these call.
-    assert_eq!(files.len() - kernels.len(), 11 + 6 + 5 + 4 + 4 + 6);
+    assert_eq!(files.len() - kernels.len(), 11 + 6 + 5 + 4 + 4 + 7);
     let mut entry_points = BTreeSet::new();
     for (name, source) in &files {
         if PARTS.contains(&name.as_str()) || is_formula(name) {

@@ -2,13 +2,15 @@
 
 use super::source::Source;
 
-/// How a kernel uses a storage buffer.
+/// How a kernel uses what it binds: a storage buffer, or a texture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
     /// The kernel only reads it.
     Read,
     /// The kernel writes it, and may read it.
     ReadWrite,
+    /// The kernel reads it, a texture in two dimensions.
+    Texture,
 }
 
 /// The type of a member of a kernel's uniform.
@@ -137,11 +139,12 @@ impl<R> Bindings<R> {
         source.line("");
         source.line(format!("@group(0) @binding(0) var<uniform> p: {uniform};"));
         for (binding, Storage { name, access, ty, .. }) in (1..).zip(&self.storage) {
-            let access = match access {
-                Access::Read => "read",
-                Access::ReadWrite => "read_write",
+            let space = match access {
+                Access::Read => "<storage, read>",
+                Access::ReadWrite => "<storage, read_write>",
+                Access::Texture => "",
             };
-            source.line(format!("@group(0) @binding({binding}) var<storage, {access}> {name}: {ty};"));
+            source.line(format!("@group(0) @binding({binding}) var{space} {name}: {ty};"));
         }
     }
 }

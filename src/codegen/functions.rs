@@ -11,12 +11,13 @@ use crate::optimizer::{AVERAGE, Optimizer};
 use crate::schedule::{Decay, Schedule};
 
 /// Functions that formulas call.
-const SHARED: [&str; 8] = [
+const SHARED: [&str; 9] = [
     AVERAGE,
     include_str!("../../shaders/functions/one_minus_power.wgsl"),
     include_str!("../../shaders/functions/power.wgsl"),
     include_str!("../../shaders/functions/log1p.wgsl"),
     include_str!("../../shaders/functions/logarithm.wgsl"),
+    include_str!("../../shaders/functions/light_of_srgb.wgsl"),
     include_str!("../../shaders/functions/sine_of_remainder.wgsl"),
     include_str!("../../shaders/functions/sine_of_turns.wgsl"),
     include_str!("../../shaders/activations/softmax.wgsl"),

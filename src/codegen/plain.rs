@@ -4,7 +4,7 @@
 use super::bindings::{Bindings, Uniform};
 use super::descent::Descent;
 use super::encoding as encoded;
-use super::functions::{self, derivative, value};
+use super::functions::{self, Call, derivative, value};
 use super::head::Head;
 use super::source::Source;
 use super::tiles::{Matrix, forward::Target};
@@ -48,6 +48,20 @@ pub(crate) fn encoding(encoding: Encoding, of_samples: bool) -> String {
     encoded::value_function(&mut source, encoding, "x");
     encoded::derivative_function(&mut source, encoding, "x");
     source.paste(include_str!("../../shaders/encode.wgsl"));
+    source.finish()
+}
+
+/// The source of `sample_picture`, of rows of values or of a texture.
+pub(crate) fn sample_picture(is_texture: bool) -> String {
+    let mut source = Source::default();
+    source.paste(include_str!("../../shaders/state.wgsl"));
+    functions::write(&mut source, "", &[Call { name: "light_of_srgb".to_owned(), width: 1 }]);
+    source.line("");
+    source.paste(match is_texture {
+        true => include_str!("../../shaders/picture_texture.wgsl"),
+        false => include_str!("../../shaders/picture_rows.wgsl"),
+    });
+    source.paste(include_str!("../../shaders/sample_picture.wgsl"));
     source.finish()
 }
 

@@ -8,8 +8,8 @@ pub(crate) struct Kernel<'a> {
     pub source: &'a str,
     /// The value of the override constant `WORKGROUP`, if the source has it.
     pub workgroup: Option<u32>,
-    /// Whether each storage buffer (bindings 1, 2, …) is read-only; binding 0 is a uniform.
-    pub read_only: &'a [bool],
+    /// The types of bindings 1, 2, …; binding 0 is a uniform.
+    pub bindings: &'a [wgpu::BindingType],
 }
 
 #[derive(Debug)]
@@ -18,19 +18,19 @@ pub(crate) struct Pipeline {
     pub layout: wgpu::BindGroupLayout,
 }
 
+/// The type of a binding that is a whole buffer.
+pub(crate) fn buffer(ty: wgpu::BufferBindingType) -> wgpu::BindingType {
+    wgpu::BindingType::Buffer { ty, has_dynamic_offset: false, min_binding_size: None }
+}
+
 impl Kernel<'_> {
     pub(super) fn compile(&self, device: &wgpu::Device, label: &str) -> Pipeline {
         let label = Some(label);
-        let buffer_types = std::iter::once(wgpu::BufferBindingType::Uniform)
-            .chain(self.read_only.iter().map(|&read_only| wgpu::BufferBindingType::Storage { read_only }));
+        let types = std::iter::once(buffer(wgpu::BufferBindingType::Uniform)).chain(self.bindings.iter().copied());
+        let visibility = wgpu::ShaderStages::COMPUTE;
         let entries = (0..)
-            .zip(buffer_types)
-            .map(|(binding, ty)| wgpu::BindGroupLayoutEntry {
-                binding,
-                visibility: wgpu::ShaderStages::COMPUTE,
-                ty: wgpu::BindingType::Buffer { ty, has_dynamic_offset: false, min_binding_size: None },
-                count: None,
-            })
+            .zip(types)
+            .map(|(binding, ty)| wgpu::BindGroupLayoutEntry { binding, visibility, ty, count: None })
             .collect::<Vec<_>>();
         let layout = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label, entries: &entries });
         let pipeline_layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {

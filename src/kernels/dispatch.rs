@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::codegen::tiles::Matrix;
 use crate::codegen::{Access, Bindings, Uniform, UniformType};
 use crate::error::{Error, Result};
-use crate::gpu::{Gpu, Kernel, Pipeline, words_as_bytes};
+use crate::gpu::{Gpu, Kernel, Pipeline, buffer, words_as_bytes};
 use crate::rows::Operand;
 
 /// The invocations per workgroup of kernels that compute one value per invocation.
@@ -24,7 +24,7 @@ pub struct Shader<'a> {
     pub workgroup: Option<u32>,
     /// The members of the uniform, binding 0, in order.
     pub uniform: &'a [(&'static str, UniformType)],
-    /// The accesses of the storage buffers, bindings 1, 2, … of group 0.
+    /// The accesses of the storage buffers and textures, bindings 1, 2, … of group 0.
     pub storage: &'a [Access],
 }
 
@@ -66,7 +66,7 @@ impl Dispatch {
         debug_assert_eq!(storage.len(), shader.storage.len(), "{}", shader.entry_point);
         let &Shader { entry_point, ref source, workgroup, storage: access, .. } = shader;
         let workgroups = grid(gpu, entry_point, workgroup.unwrap_or(1), invocations.into())?;
-        let kernel = Kernel { entry_point, source, workgroup, read_only: &read_only(access) };
+        let kernel = Kernel { entry_point, source, workgroup, bindings: &types(access) };
         Dispatch::bind(gpu, &kernel, &uniform, storage, workgroups)
     }
 
@@ -77,10 +77,10 @@ impl Dispatch {
         bindings: Bindings<Resource<'_>>,
         workgroups: [u32; 2],
     ) -> Result<Self> {
-        let read_only = read_only(&bindings.accesses());
-        let kernel = Kernel { entry_point, source, workgroup: Some(invocations), read_only: &read_only };
+        let types = types(&bindings.accesses());
+        let kernel = Kernel { entry_point, source, workgroup: Some(invocations), bindings: &types };
         let storage = bindings.storage.into_iter().filter_map(|storage| storage.resource).collect::<Vec<_>>();
-        debug_assert_eq!(storage.len(), read_only.len(), "{entry_point}");
+        debug_assert_eq!(storage.len(), types.len(), "{entry_point}");
         Dispatch::bind(gpu, &kernel, &bindings.uniform, &storage, workgroups)
     }
 
@@ -107,9 +107,18 @@ impl Dispatch {
     }
 }
 
-/// Per buffer, whether it is read-only.
-fn read_only(accesses: &[Access]) -> Vec<bool> {
-    accesses.iter().map(|&access| access == Access::Read).collect()
+/// The types of the bindings.
+fn types(accesses: &[Access]) -> Vec<wgpu::BindingType> {
+    let ty = |access: &Access| match access {
+        Access::Read => buffer(wgpu::BufferBindingType::Storage { read_only: true }),
+        Access::ReadWrite => buffer(wgpu::BufferBindingType::Storage { read_only: false }),
+        Access::Texture => wgpu::BindingType::Texture {
+            sample_type: wgpu::TextureSampleType::Float { filterable: false },
+            view_dimension: wgpu::TextureViewDimension::D2,
+            multisampled: false,
+        },
+    };
+    accesses.iter().map(ty).collect()
 }
 
 /// The grid of workgroups for this many invocations: 1D, or 2D where 1D exceeds the device's limit per dimension.

@@ -37,6 +37,11 @@ pub fn sample_picture(pixels: &Matrix, width: usize, samples: usize, seed: u64, 
     Ok([x, t])
 }
 
+/// The light that an sRGB value stands for, IEC 61966-2-1.
+pub fn light_of_srgb(value: f64) -> f64 {
+    if value <= 0.04045 { value / 12.92 } else { ((value + 0.055) / 1.055).powf(2.4) }
+}
+
 /// Four random words for four words: pcg4d (Jarzynski and Olano 2020: *Hash functions for GPU rendering*).
 pub fn random(counter: [u32; 4]) -> [u32; 4] {
     let mut r = counter.map(|word| word.wrapping_mul(1_664_525).wrapping_add(1_013_904_223));

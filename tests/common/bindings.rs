@@ -53,6 +53,7 @@ fn assert_binds(kernel: &Bound, module: &naga::Module, info: &naga::valid::Modul
     for (&(_, binding, variable), &written) in bindings[1..].iter().zip(&kernel.written) {
         let writable = match variable.space {
             AddressSpace::Storage { access } => access.contains(StorageAccess::STORE),
+            AddressSpace::Handle => false, // a texture
             space => panic!("{name}: binding {binding} is in {space:?}"),
         };
         assert_eq!(writable, written, "{name}: binding {binding}");

@@ -11,6 +11,7 @@ use crate::activation::Activation;
 use crate::codegen::functions::{self, Call};
 use crate::gpu::Gpu;
 use crate::loss::Loss;
+use crate::reference;
 
 /// The distance from 1 to the next f32: an ULP is at most this part of a value, and at least half of it.
 const EPSILON: f64 = f32::EPSILON as f64;
@@ -331,6 +332,19 @@ fn logarithms_agree_with_f64() {
             [expected, 3e-7 * expected]
         },
     );
+}
+
+#[test]
+fn light_agrees_with_f64() {
+    let gpu = Gpu::headless().unwrap();
+    let x = points(0.0, 1.0, [0.0, 1.0, 0.04045, 0.040450003, 0.5, f32::MIN_POSITIVE]);
+    let x = x.iter().map(|x| if x.is_nan() { 0.25 } else { x.abs() }).collect::<Vec<_>>();
+    let found = function(&gpu, "light_of_srgb", &[&x]);
+    let name = |i: usize| format!("{:e}", x[i]);
+    check("light_of_srgb", &found, name, |i| {
+        let expected = reference::light_of_srgb(f64::from(x[i]));
+        [expected, 2e-6 * expected]
+    });
 }
 
 /// Of β up to 0.99999, whose logarithm is a sum of two f32, and t up to 1e7.
