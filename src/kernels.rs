@@ -53,7 +53,7 @@ pub(crate) use gather::gather_samples;
 pub use gather::{GatherConfig, gather};
 pub(crate) use grid::{Grid, GridGradient, Points};
 pub use loss::loss;
-pub(crate) use loss::{loss_of_samples, row_partials};
+pub(crate) use loss::{loss_of_partials, loss_of_samples, row_partials};
 pub use matmul::{matmul, matmul_transposed};
 pub(crate) use order::order;
 pub use outer_product::outer_product;

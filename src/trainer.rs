@@ -6,6 +6,7 @@ mod copies;
 mod cost;
 mod gradients;
 mod layered;
+mod memory;
 mod moments;
 mod pace;
 mod persistent;
@@ -15,6 +16,7 @@ mod rates;
 mod report;
 #[cfg(feature = "files")]
 mod saved;
+mod summed;
 mod warm_up;
 
 use std::time::{Duration, Instant};
@@ -32,11 +34,13 @@ pub use config::TrainConfig;
 use copies::Copies;
 pub use copies::ParametersAt;
 pub use gradients::GradientTrainer;
+pub use memory::Memory;
 use moments::Moments;
 use pace::Pace;
 pub use plan::Plan;
 pub use report::LossReport;
 use report::Report;
+use summed::Summed;
 
 /// The longest that the work of one submission of [`Trainer::train`] should take: operating systems end work that takes
 /// seconds.
@@ -51,26 +55,6 @@ pub struct Progress {
     pub epochs: u64,
     /// What the GPU last reported.
     pub report: LossReport,
-}
-
-/// The GPU memory of a training run, in bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Memory {
-    /// The data set.
-    pub data: u64,
-    /// The parameters.
-    pub parameters: u64,
-    /// What the optimizer keeps of each parameter: its moments, and the average if there is one.
-    pub moments: u64,
-    /// What a batch needs: activations, gradients, and the state of the training.
-    pub batch: u64,
-}
-
-impl Memory {
-    /// The sum of all.
-    pub fn total(&self) -> u64 {
-        self.data + self.parameters + self.moments + self.batch
-    }
 }
 
 /// Trains a network, or a population, on a data set.
@@ -89,7 +73,9 @@ pub struct Trainer {
     pace: Pace,
     latest: Option<Report>,
     copies: Copies,
-    data_bytes: u64,
+    data: Dataset,
+    /// Once it has trained together with others.
+    summed: Option<Box<Summed>>,
     steps_per_submission: u64,
     /// The steps that a saved run had done: once there are more, this trainer's shaders have run.
     first_step: u64,
@@ -129,7 +115,7 @@ impl Trainer {
         let decays = vec![config.weight_decay; network.count()];
         state.write_weight_decays(operation, gpu, &decays)?;
         let moments = moments::create(operation, network, &config)?;
-        let job = Job { network, data, state: &state, moments: &moments, config: &config, work };
+        let job = Job { network, data, state: &state, moments: &moments, config: &config, work, summed: None };
         Ok(Trainer {
             gpu: gpu.clone(),
             network: network.clone(),
@@ -142,7 +128,8 @@ impl Trainer {
             pace: Pace::default(),
             latest: None,
             copies: Copies::default(),
-            data_bytes: data.bytes(),
+            data: data.clone(),
+            summed: None,
             steps_per_submission: 1,
             first_step: 0,
             config,
@@ -164,17 +151,6 @@ impl Trainer {
         self.steps.description().to_owned()
     }
 
-    /// The GPU memory of this training run, in bytes.
-    pub fn memory(&self) -> Memory {
-        let state = self.state.bytes();
-        Memory {
-            data: self.data_bytes,
-            parameters: self.network.parameters().size(),
-            moments: self.moments.bytes(),
-            batch: self.steps.bytes() + state,
-        }
-    }
-
     /// The steps of an epoch, one per batch. Of a data set that grows: at its present size.
     pub fn steps_per_epoch(&self) -> u64 {
         u64::from(self.state.samples().get()).div_ceil(self.config.batch_size as u64)
@@ -186,12 +162,17 @@ impl Trainer {
         if steps == 0 || self.state.samples().get() == 0 {
             return;
         }
-        // A run that is resumed may have been saved before its next batch was fitted.
-        let may_be_past = self.state.samples().has_fallen() || self.first_step > 0;
         self.ring.record(encoder, &self.state, steps, |pass| {
-            self.fit.iter().filter(|_| may_be_past).for_each(|fit| fit.record(pass));
+            self.record_fit(pass);
             self.steps.record(pass, steps);
         });
+    }
+
+    /// Fits the next batch to samples that may have become fewer.
+    fn record_fit(&self, pass: &mut wgpu::ComputePass<'_>) {
+        // A run that is resumed may have been saved before its next batch was fitted.
+        let may_be_past = self.state.samples().has_fallen() || self.first_step > 0;
+        self.fit.iter().filter(|_| may_be_past).for_each(|fit| fit.record(pass));
     }
 
     /// How many steps take the GPU about `duration`, for [`Trainer::record_steps`]: "about 2 ms this frame". Waits for

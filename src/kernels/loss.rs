@@ -105,6 +105,14 @@ pub fn loss(
     Ok(vec![gradient, sum_partials(gpu, &partial_losses, state.loss())?])
 }
 
+/// The batch's loss, to the state, from partial losses, `[partials, 1]`.
+pub(crate) fn loss_of_partials(gpu: &Gpu, state: &TrainingState, partial_losses: &Rows) -> Result<Dispatch> {
+    let operation = "loss_of_partials";
+    let partial_losses = partial_losses.operand(gpu, operation, "partial_losses")?;
+    check_partials(operation, "z", partial_losses.rows, WORKGROUP)?;
+    sum_partials(gpu, &partial_losses, state.loss())
+}
+
 /// The sum of partial sums, `[partials, 1]`, to `total`, one f32.
 pub(super) fn sum_partials(gpu: &Gpu, partials: &Operand<'_>, total: &wgpu::Buffer) -> Result<Dispatch> {
     let uniform = Uniform::default().u32("partials", partials.rows);

@@ -39,7 +39,7 @@ impl TrainingState {
     pub(crate) const WORDS: usize = WORDS;
 
     /// The size of the `Batch` at the start of a state.
-    const BATCH_BYTES: u64 = 32;
+    pub(crate) const BATCH_BYTES: u64 = 32;
 
     /// The state before the first step of training on `samples` samples in batches of `batch_size`.
     ///
@@ -221,6 +221,11 @@ impl TrainingState {
     /// The steps that all networks have completed, from the buffer's words.
     pub(crate) fn steps(words: &[u32]) -> u64 {
         words.chunks_exact(WORDS).map(|words| pair(words, STEP_COUNT)).min().unwrap_or(0)
+    }
+
+    /// The samples of the current batch, from the buffer's words.
+    pub(crate) fn rows(words: &[u32]) -> u32 {
+        words[ROWS]
     }
 
     /// Whether the words are those of a state: every batch has rows.

@@ -33,7 +33,7 @@ pub(super) const SUM_OF_SQUARES: Shader<'static> = Shader {
 /// [`Error::Shapes`](crate::Error::Shapes) for operands whose shapes do not match; the errors of invalid [`Rows`].
 pub fn weight_update(gpu: &Gpu, state: &TrainingState, d_weights: &Rows, w: &Rows) -> Result<Dispatch> {
     let parameters = 0..w.shape().columns as u32;
-    let update = UpdateBy { descent: Descent::default(), moments: None, largest: None, grid: None };
+    let update = UpdateBy { descent: Descent::default(), moments: None, largest: None, grid: None, batch: None };
     let mut dispatches = update_by(gpu, state, update, [d_weights, w], &[parameters])?;
     // Without a norm to clip by, a range is one dispatch.
     Ok(dispatches.remove(0))
@@ -48,6 +48,8 @@ pub(crate) struct UpdateBy<'a> {
     pub largest: Option<&'a wgpu::Buffer>,
     /// For the first parameters, the features of that grid.
     pub grid: Option<GridBy<'a>>,
+    /// The batch by whose samples the gradient is divided, where that is not the state's.
+    pub batch: Option<&'a wgpu::Buffer>,
 }
 
 /// By what the features of a hash grid are updated.
@@ -77,7 +79,7 @@ pub(crate) fn update_by(
     w.check_written_alone(operation, &[&d_weights])?;
     state.check_apart(operation, &[&d_weights, &w])?;
 
-    let UpdateBy { descent, moments, largest, grid: of_grid } = by;
+    let UpdateBy { descent, moments, largest, grid: of_grid, batch } = by;
     let squares = descent.clip_norm.map(|_| gpu.storage_buffer(operation, "squares of a gradient", 4)).transpose()?;
     let mut dispatches = match &squares {
         Some(squares) => sum_of_squares(gpu, &d_weights, squares)?,
@@ -95,7 +97,7 @@ pub(crate) fn update_by(
         let parameters = range.end - range.start;
         let stride = invocations(gpu, parameters / each);
         let bindings = kernel.bindings(UpdateOperands {
-            batch: Some(state.batch()),
+            batch: Some(batch.map_or(state.batch(), wgpu::Buffer::as_entire_binding)),
             learning_rates: Some(state.learning_rate().as_entire_binding()),
             d_weights: Some(d_weights.binding()),
             w: Some(w.binding()),

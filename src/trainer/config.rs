@@ -170,6 +170,8 @@ pub(super) struct Job<'a> {
     pub moments: &'a Moments,
     pub config: &'a TrainConfig,
     pub work: Work,
+    /// For steps in two halves, between which gradients of several trainers are summed: the batch of all.
+    pub summed: Option<&'a wgpu::Buffer>,
 }
 
 impl Work {

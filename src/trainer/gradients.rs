@@ -1,6 +1,6 @@
 //! Training by gradients that the app computes itself.
 
-use super::moments::{self, Moments};
+use super::moments::{self, Gradient, Moments};
 use super::{Memory, TrainConfig};
 use crate::error::Result;
 use crate::kernels::{self, Dispatch, TrainingState, begin_pass};
@@ -67,8 +67,8 @@ impl GradientTrainer {
         let moments = moments::create(operation, &network, &config)?;
         let backward = forward.backward_of(d_output, None, &|layer| !config.frozen.contains(&layer))?;
         let largest = backward.grid_gradient().map(|gradient| &gradient.largest);
-        let gradients = (backward.d_parameters(), largest);
-        let mut update = moments::update(&network, &state, &config, &moments, gradients)?;
+        let gradient = Gradient { sum: backward.d_parameters(), largest, batch: None };
+        let mut update = moments::update(&network, &state, &config, &moments, gradient)?;
         update.push(kernels::step(gpu, &state)?);
         Ok(GradientTrainer { network, config, state, moments, backward, update })
     }

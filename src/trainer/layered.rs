@@ -5,14 +5,14 @@
 //! last of which ends the step. It is four if the batch is so small that the backward pass updates its weights itself. The
 //! plain plan takes twelve.
 
-use super::{Job, Plan, TrainConfig, moments};
+use super::moments::Gradient;
+use super::{Job, Plan, moments};
 use crate::codegen::head::Head;
 use crate::codegen::tiles::update::ROWS_PER_SLICE;
 use crate::codegen::{Layer, Work};
 use crate::error::{Error, Result};
 use crate::kernels::tiles::{self, Batch, Input, Output, Weights};
 use crate::kernels::{self, Dispatch, Points};
-use crate::network::Network;
 use crate::network::passes::LayerRows;
 use crate::network::passes::tiled::{self, BackwardPass};
 use crate::rows::Rows;
@@ -20,7 +20,13 @@ use crate::samples::Format;
 
 #[derive(Debug)]
 pub(super) struct Layered {
-    dispatches: Vec<Dispatch>,
+    /// Up to the gradient; the updates that other kernels make themselves too.
+    to_gradient: Vec<Dispatch>,
+    /// The rest of a step.
+    update: Vec<Dispatch>,
+    /// The gradient with respect to the parameters, if it is summed, and the bits of the largest one with respect to the values of a
+    /// hash grid.
+    gradients: Option<(wgpu::Buffer, Option<wgpu::Buffer>)>,
     /// The bytes of a batch's activations and gradients.
     bytes: u64,
 }
@@ -48,7 +54,8 @@ impl Layered {
         let create = |what| Rows::create_padded(gpu, operation, what, rows.into(), last.outputs.into());
         let d_last = create("gradient with respect to pre-activations")?;
         let targets = &data.targets().for_loss(config.loss);
-        let mut layered = Layered { dispatches: Vec::new(), bytes: partial_losses.buffer().size() + order.size() };
+        let bytes = partial_losses.buffer().size() + order.size();
+        let mut layered = Layered { to_gradient: Vec::new(), update: Vec::new(), gradients: None, bytes };
         let encoded = layered.encode(job, batch)?;
         let input = encoded.as_ref().map_or(Input::Samples(data.inputs()), |(rows, _)| Input::Rows(rows));
         let forward = |output: Output<'_>| {
@@ -71,18 +78,20 @@ impl Layered {
         // The first layer's update comes last.
         let ends_itself = work == Work::Train
             && partials <= tiles::MOST_PARTIALS
-            && !sums_gradients(network, config, rows)
+            && !sums_gradients(job)
             && !config.frozen.contains(&0);
         if work == Work::Train {
             let ends_step = ends_itself.then_some(&partial_losses);
             dispatches.extend(layered.train(job, (input, &hidden, &d_last), batch, ends_step)?);
         }
-        if !ends_itself {
-            dispatches.push(kernels::step_of_partials(gpu, state, &partial_losses)?);
+        if job.summed.is_some() {
+            dispatches.push(kernels::loss_of_partials(gpu, state, &partial_losses)?);
+            layered.update.push(kernels::step(gpu, state)?);
+        } else if !ends_itself {
+            layered.update.push(kernels::step_of_partials(gpu, state, &partial_losses)?);
         }
-        layered.dispatches = job.draw()?.into_iter().collect();
         let of_encoding = encoded.map_or(Vec::new(), |(_, dispatches)| dispatches.into());
-        layered.dispatches.extend(of_encoding.into_iter().chain(dispatches));
+        layered.to_gradient = job.draw()?.into_iter().chain(of_encoding).chain(dispatches).collect();
         Ok(layered)
     }
 
@@ -103,7 +112,8 @@ impl Layered {
     }
 
     /// The dispatches backward, from the samples, the outputs of the hidden layers and the gradient with respect to the last
-    /// layer's pre-activations. The last update ends the step, if one small workgroup can add the partial losses up.
+    /// layer's pre-activations. The last update ends the step, if one small workgroup can add the partial losses up. Where
+    /// gradients are summed, the update by them is apart.
     fn train(
         &mut self,
         job: Job<'_>,
@@ -111,10 +121,10 @@ impl Layered {
         batch: Batch<'_>,
         ends_step: Option<&Rows>,
     ) -> Result<Vec<Dispatch>> {
-        let Job { network, data, state, moments, config, work } = job;
+        let Job { network, data, state, moments, config, work, summed } = job;
         let (gpu, operation, rows) = (network.gpu(), work.operation(), config.batch_size as u32);
         let layers = Layer::of(network.mlp());
-        let gradients = match sums_gradients(network, config, rows) {
+        let gradients = match sums_gradients(job) {
             true => {
                 let what = "gradient with respect to the parameters";
                 Some(gpu.storage_buffer(operation, what, network.parameters().size())?)
@@ -145,17 +155,19 @@ impl Layered {
         let pass = BackwardPass { input, rows, hidden, d_last, d_input: d_encoded.as_ref(), fused_update, weights };
         let (d_hidden, mut dispatches) = tiled::backward(network, operation, pass)?;
         self.count(d_hidden.iter().chain(&d_encoded));
-        if let Some(gradients) = &gradients {
+        if let Some(sum) = gradients {
             let mut largest = None;
             if let (Some(grid), Some(d_encoded)) = (network.grid(), &d_encoded) {
                 let points = Points { x: &data.inputs().rows, order: Some(batch.order) };
-                let gradient = grid.gradient(gpu, points, d_encoded, gradients)?;
+                let gradient = grid.gradient(gpu, points, d_encoded, &sum)?;
                 self.bytes += gradient.bytes;
                 dispatches.extend(gradient.dispatches);
                 largest = Some(gradient.largest);
             }
-            dispatches.extend(moments::update(network, state, config, moments, (gradients, largest.as_ref()))?);
-            self.bytes += gradients.size();
+            let gradient = Gradient { sum: &sum, largest: largest.as_ref(), batch: summed };
+            self.update = moments::update(network, state, config, moments, gradient)?;
+            self.bytes += sum.size();
+            self.gradients = Some((sum, largest));
         }
         Ok(dispatches)
     }
@@ -166,7 +178,24 @@ impl Layered {
     }
 
     pub fn record_step(&self, pass: &mut wgpu::ComputePass<'_>) {
-        self.dispatches.iter().for_each(|dispatch| dispatch.record(pass));
+        self.record_gradient(pass);
+        self.record_update(pass);
+    }
+
+    /// The first half of a step: up to the gradient and the loss, where the update is apart.
+    pub fn record_gradient(&self, pass: &mut wgpu::ComputePass<'_>) {
+        self.to_gradient.iter().for_each(|dispatch| dispatch.record(pass));
+    }
+
+    /// The other half.
+    pub fn record_update(&self, pass: &mut wgpu::ComputePass<'_>) {
+        self.update.iter().for_each(|dispatch| dispatch.record(pass));
+    }
+
+    /// The gradient between the halves, if it is summed.
+    pub fn gradient(&self) -> Option<Gradient<'_>> {
+        let (sum, largest) = self.gradients.as_ref()?;
+        Some(Gradient { sum, largest: largest.as_ref(), batch: None })
     }
 
     pub fn bytes(&self) -> u64 {
@@ -174,14 +203,21 @@ impl Layered {
     }
 
     pub fn description(&self) -> String {
-        format!("layered: each layer is a dispatch forward and back, {} per step", self.dispatches.len())
+        format!(
+            "layered: each layer is a dispatch forward and back, {} per step",
+            self.to_gradient.len() + self.update.len()
+        )
     }
 }
 
-/// Whether a batch's gradients are summed before the weights are updated: for all but plain descent; and the weights' kernel
-/// takes a larger batch in several dispatches, and would round the weights after each.
-fn sums_gradients(network: &Network, config: &TrainConfig, rows: u32) -> bool {
-    network.grid().is_some() || !config.descent().is_plain() || rows > ROWS_PER_SLICE
+/// Whether a batch's gradients are summed before the weights are updated: for all but plain descent, or several trainers; and the
+/// weights' kernel takes a larger batch in several dispatches, and would round the weights after each.
+fn sums_gradients(job: Job<'_>) -> bool {
+    let Job { network, config, summed, .. } = job;
+    summed.is_some()
+        || network.grid().is_some()
+        || !config.descent().is_plain()
+        || config.batch_size as u32 > ROWS_PER_SLICE
 }
 
 /// Refuses what the tiled kernels cannot compute.
@@ -218,7 +254,7 @@ mod tests {
     use crate::gpu::Gpu;
     use crate::mlp::Mlp;
     use crate::network::Network;
-    use crate::trainer::Trainer;
+    use crate::trainer::{TrainConfig, Trainer};
 
     /// The tiles chosen for a GPU compute the same: here they run on whatever driver there is.
     #[test]

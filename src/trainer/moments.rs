@@ -59,17 +59,27 @@ fn create_kept(operation: &'static str, network: &Network, config: &TrainConfig)
     Ok(Some(moments))
 }
 
-/// The update of a network's trained parameters by their gradient, with what is kept of them. `largest` are the bits of the largest
-/// gradient with respect to the values of a hash grid, if there is one.
+/// A batch's gradient with respect to the parameters.
+#[derive(Clone, Copy)]
+pub(super) struct Gradient<'a> {
+    /// The sum over the batch's samples.
+    pub sum: &'a wgpu::Buffer,
+    /// The bits of the largest gradient with respect to the values of a hash grid, if there is one.
+    pub largest: Option<&'a wgpu::Buffer>,
+    /// The batch whose samples it is of, where that is not the training state's.
+    pub batch: Option<&'a wgpu::Buffer>,
+}
+
+/// The update of a network's trained parameters by their gradient, with what is kept of them.
 pub(super) fn update(
     network: &Network,
     state: &TrainingState,
     config: &TrainConfig,
     moments: &Moments,
-    (d_parameters, largest): (&wgpu::Buffer, Option<&wgpu::Buffer>),
+    gradient: Gradient<'_>,
 ) -> Result<Vec<Dispatch>> {
     let mlp = network.mlp();
-    let [d_parameters, parameters] = [d_parameters, network.parameters()].map(|flat| network.row(flat));
+    let [d_parameters, parameters] = [gradient.sum, network.parameters()].map(|flat| network.row(flat));
     let grid = mlp.grid().zip(moments.entry_steps.as_ref()).map(|(grid, entry_steps)| GridBy {
         descent: config.grid_descent(),
         update: GridUpdate {
@@ -81,7 +91,13 @@ pub(super) fn update(
         features: mlp.grid_range().end as u32,
         entry_steps,
     });
-    let by = UpdateBy { descent: config.descent(), moments: moments.kept.as_ref(), largest, grid };
+    let by = UpdateBy {
+        descent: config.descent(),
+        moments: moments.kept.as_ref(),
+        largest: gradient.largest,
+        grid,
+        batch: gradient.batch,
+    };
     kernels::update_by(network.gpu(), state, by, [&d_parameters, &parameters], &config.trained(mlp))
 }
 

@@ -63,7 +63,7 @@ impl Persistent {
     /// # Errors
     /// [`Error::PlanUnavailable`] or [`Error::TooLarge`] if none is possible, or none that is estimated `as_fast_as_layered`.
     pub fn new(job: Job<'_>, as_fast_as_layered: bool) -> Result<(Self, String)> {
-        let Job { network, data, state, moments, config, work } = job;
+        let Job { network, data, state, moments, config, work, .. } = job;
         let operation = work.operation();
         let gpu = network.gpu();
         if let Some((reason, of_one, of_many)) = refusal(job) {

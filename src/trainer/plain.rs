@@ -1,5 +1,6 @@
 //! The plain plan: each kernel of a training step is a dispatch. For networks and batches of any size.
 
+use super::moments::Gradient;
 use super::{Job, moments};
 use crate::activation::Activation;
 use crate::codegen::Work;
@@ -27,7 +28,7 @@ pub(super) struct Plain {
 
 impl Plain {
     pub fn new(job: Job<'_>) -> Result<Self> {
-        let Job { network, data, state, moments, config, work } = job;
+        let Job { network, data, state, moments, config, work, .. } = job;
         let (gpu, mlp) = (network.gpu(), network.mlp());
         let create =
             |what, width: usize| Rows::create(gpu, work.operation(), what, config.batch_size as u64, width as u64);
@@ -49,8 +50,8 @@ impl Plain {
             Work::Train => {
                 let backward = forward.backward_of(&d_z, None, &|l| !config.frozen.contains(&l))?;
                 let largest = backward.grid_gradient().map(|gradient| &gradient.largest);
-                let gradients = (backward.d_parameters(), largest);
-                let update = moments::update(network, state, config, moments, gradients)?;
+                let gradient = Gradient { sum: backward.d_parameters(), largest, batch: job.summed };
+                let update = moments::update(network, state, config, moments, gradient)?;
                 Some((backward, update))
             }
             Work::Evaluate | Work::Classify => None,
@@ -82,18 +83,37 @@ impl Plain {
     }
 
     pub fn record_step(&self, pass: &mut wgpu::ComputePass<'_>) {
+        self.record_gradient(pass);
+        self.record_update(pass);
+    }
+
+    /// The first half of a step: up to the gradient and the loss.
+    pub fn record_gradient(&self, pass: &mut wgpu::ComputePass<'_>) {
         self.draw.iter().for_each(|draw| draw.record(pass));
         self.gather.record(pass);
         self.forward.record_into(pass);
         self.loss.iter().for_each(|dispatch| dispatch.record(pass));
-        if let Some((backward, weight_update)) = &self.descent {
+        if let Some((backward, _)) = &self.descent {
             backward.record_into(pass);
+        }
+    }
+
+    /// The other half.
+    pub fn record_update(&self, pass: &mut wgpu::ComputePass<'_>) {
+        if let Some((_, weight_update)) = &self.descent {
             weight_update.iter().for_each(|dispatch| dispatch.record(pass));
         }
         if let Some((_, confusion)) = &self.confusion {
             confusion.iter().for_each(|dispatch| dispatch.record(pass));
         }
         self.step.record(pass);
+    }
+
+    /// The gradient between the halves, if it trains.
+    pub fn gradient(&self) -> Option<Gradient<'_>> {
+        let (backward, _) = self.descent.as_ref()?;
+        let largest = backward.grid_gradient().map(|gradient| &gradient.largest);
+        Some(Gradient { sum: backward.d_parameters(), largest, batch: None })
     }
 
     pub fn counts(&self) -> Option<&wgpu::Buffer> {
