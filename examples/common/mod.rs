@@ -8,5 +8,6 @@ pub mod device;
 pub mod exit;
 pub mod options;
 pub mod progress;
+pub mod save;
 pub mod say;
 pub mod xor;

@@ -16,8 +16,9 @@ use clap::{Parser, ValueEnum};
 use wgrad::{Dataset, Encoding, Gpu, HashGrid, Init, Loss, Mlp, Network, Optimizer, Picture, TrainConfig, Trainer};
 
 use crate::common::exit::exit;
-use crate::common::options::{at_least_one, rehearse_bytes};
+use crate::common::options::at_least_one;
 use crate::common::progress;
+use crate::common::save::{rehearse_network, save};
 use crate::common::say::say;
 use crate::pixels::Pixels;
 
@@ -90,9 +91,7 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     let mlp = options.encoding.encoding(options.table_log2).map_or(mlp.clone(), |encoding| mlp.encoding(encoding));
     let mlp = mlp.linear(64).relu().linear(64).relu().linear(3);
     let network = Network::new_by(&gpu, &mlp, Init::XavierUniform, options.seed)?;
-    if let Some(path) = &options.save {
-        rehearse_bytes(path, 4 * mlp.parameter_count())?;
-    }
+    rehearse_network(&network, options.save.as_deref())?;
 
     let picture = Picture::from_slice(&gpu, pixels.width, 3, &pixels.rgb)?;
     let points = Dataset::from_picture(&picture, options.batch, options.seed)?;
@@ -131,7 +130,7 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
         stored / 1_000,
         4.0 * parameters as f64 / stored as f64
     )?;
-    save(&network, options)
+    save(&network, options.save.as_deref())
 }
 
 /// Trains, and looks at the picture from time to time. Returns what was seen at the milestones, the picture itself last.
@@ -165,21 +164,4 @@ fn learn(
     bar.finish_and_clear();
     strip.push(pixels.clone());
     Ok(strip)
-}
-
-#[cfg(feature = "files")]
-fn save(network: &Network, options: &Options) -> Result<(), Box<dyn Error>> {
-    if let Some(path) = &options.save {
-        network.save(path)?;
-        say!("saved    {}", path.display())?;
-    }
-    Ok(())
-}
-
-#[cfg(not(feature = "files"))]
-fn save(_network: &Network, options: &Options) -> Result<(), Box<dyn Error>> {
-    match options.save {
-        Some(_) => Err("--save needs the feature `files`: cargo run --release --all-features --example picture".into()),
-        None => Ok(()),
-    }
 }
