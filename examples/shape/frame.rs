@@ -149,12 +149,7 @@ fn constants_of(form: Form) -> [(&'static str, f64); 7] {
     ]
 }
 
-fn pipeline(
-    device: &wgpu::Device,
-    label: &str,
-    source: String,
-    constants: &[(&str, f64)],
-) -> wgpu::RenderPipeline {
+fn pipeline(device: &wgpu::Device, label: &str, source: String, constants: &[(&str, f64)]) -> wgpu::RenderPipeline {
     let source = wgpu::ShaderSource::Wgsl(source.into());
     let module = device.create_shader_module(wgpu::ShaderModuleDescriptor { label: Some(label), source });
     let compilation_options = || wgpu::PipelineCompilationOptions { constants, ..Default::default() };

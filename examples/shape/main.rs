@@ -22,7 +22,9 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use clap::{Parser, ValueEnum};
-use wgrad::{Dataset, Decay, Encoding, Gpu, HashGrid, Init, Loss, Mlp, Network, Optimizer, Schedule, TrainConfig, Trainer};
+use wgrad::{
+    Dataset, Decay, Encoding, Gpu, HashGrid, Init, Loss, Mlp, Network, Optimizer, Schedule, TrainConfig, Trainer,
+};
 
 use crate::common::exit::exit;
 use crate::common::options::at_least_one;
@@ -58,7 +60,7 @@ struct Options {
     #[arg(long, value_enum, default_value_t = Kind::Grid)]
     encoding: Kind,
     /// The number of training steps
-    #[arg(long, default_value_t = 600, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..))]
     steps: u32,
     /// The number of points per step
     #[arg(long, default_value_t = 1 << 13, value_parser = at_least_one)]
@@ -67,7 +69,7 @@ struct Options {
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// The side of the picture, in pixels
-    #[arg(long, value_name = "PIXELS", default_value_t = 512, value_parser = clap::value_parser!(u32).range(16..=2048))]
+    #[arg(long, value_name = "PIXELS", default_value_t = 512, value_parser = clap::value_parser!(u32).range(16..=1024))]
     size: u32,
     /// The folder for shape.png
     #[arg(long, value_name = "FOLDER", default_value = "target/shape")]
@@ -90,7 +92,14 @@ enum Kind {
 impl Kind {
     /// Layers of 32 are unrolled in the shader that calls the network a hundred times per ray; wider ones would be loops.
     fn mlp(self) -> Mlp {
-        let grid = HashGrid { levels: 8, table_log2: 14, base_resolution: 8, per_level_scale: 1.5, ..Default::default() };
+        let grid = HashGrid {
+            levels: 8,
+            table_log2: 14,
+            base_resolution: 8,
+            per_level_scale: 1.5,
+            smoothstep: true,
+            ..Default::default()
+        };
         let mlp = match self {
             Kind::Grid => Mlp::inputs(3).encoding(Encoding::HashGrid(grid)),
             Kind::Frequency => Mlp::inputs(3).encoding(Encoding::Frequency(5)),
@@ -183,7 +192,8 @@ fn learn(trainer: &mut Trainer, fresh: &Points, options: &Options) -> Result<(),
         trained += begun.elapsed();
         let score = fresh.score(&trainer.network().predict(&fresh.places)?);
         bar.set_message(format!("error {:.5} after {stop}", score.error));
-        let overlap = score.overlap.map_or("no point is inside".to_owned(), |part| format!("overlap {:.2} %", 100.0 * part));
+        let overlap =
+            score.overlap.map_or("no point is inside".to_owned(), |part| format!("overlap {:.2} %", 100.0 * part));
         let milliseconds = 1e3 * trained.as_secs_f64() / stop as f64;
         bar.suspend(|| say!("step     {stop}: error {:.5}, {overlap}, {milliseconds:.1} ms a step", score.error))?;
     }
@@ -202,7 +212,7 @@ mod tests {
         Options::command().debug_assert();
         let parse = |arguments: &str| Options::try_parse_from(format!("shape {arguments}").split_whitespace());
         assert!(parse("--form box --encoding none --steps 3 --batch 100 --size 64").is_ok());
-        for refused in ["a.obj --form box", "--steps 0", "--batch 0", "--size 15", "--size 2049", "--form cone"] {
+        for refused in ["a.obj --form box", "--steps 0", "--batch 0", "--size 15", "--size 1025", "--form cone"] {
             assert!(parse(refused).is_err(), "{refused}");
         }
     }

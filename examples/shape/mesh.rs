@@ -78,7 +78,7 @@ impl Mesh {
         self.areas.len()
     }
 
-    /// The distance of a point from the surface, negative inside, where the surface winds round the point. A mesh that is inside out
+    /// The distance of a point from the surface, negative inside: where the surface winds round the point. One that is inside out
     /// winds the other way round.
     pub fn distance(&self, point: DVec3) -> f64 {
         let distance = self.tree.distance(point);
@@ -118,7 +118,8 @@ fn open_edges(triangles: &[Triangle]) -> usize {
 }
 
 fn parse_obj(bytes: &[u8]) -> Result<Vec<Triangle>, String> {
-    let options = tobj::LoadOptions { triangulate: true, ignore_points: true, ignore_lines: true, ..Default::default() };
+    let options =
+        tobj::LoadOptions { triangulate: true, ignore_points: true, ignore_lines: true, ..Default::default() };
     let no_materials = |_: &Path| Ok(Default::default());
     let (models, _) = tobj::load_obj_buf(&mut Cursor::new(bytes), &options, no_materials)
         .map_err(|error| format!("it is no OBJ file: {error}"))?;

@@ -72,10 +72,7 @@ impl Points {
         let error = pairs().map(|(&truth, &answer)| f64::from((truth - answer).abs())).sum::<f64>();
         let both = pairs().filter(|&(&truth, &answer)| truth < 0.0 && answer < 0.0).count();
         let either = pairs().filter(|&(&truth, &answer)| truth < 0.0 || answer < 0.0).count();
-        Score {
-            error: error / self.distances.len() as f64,
-            overlap: (either > 0).then(|| both as f64 / either as f64),
-        }
+        Score { error: error / self.distances.len() as f64, overlap: (either > 0).then(|| both as f64 / either as f64) }
     }
 }
 

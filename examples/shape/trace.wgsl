@@ -8,8 +8,8 @@ override floor_height: f32;
 
 // Where the eye is and what it looks at; half the picture's side over its distance.
 const EYE = vec3<f32>(1.55, 1.42, 2.25);
-const TARGET = vec3<f32>(0.5, 0.40, 0.5);
-const OPENING = 0.27;
+const TARGET = vec3<f32>(0.5, 0.45, 0.5);
+const OPENING = 0.25;
 
 // All surfaces lie between, on each axis.
 const LOW = 0.09;
@@ -35,7 +35,7 @@ const HIDING = 4.0;
 
 // Normals are slopes over this width: a few times what the network resolves.
 const NORMAL_PLACES = 4;
-const SLOPE = 0.003;
+const SLOPE = 0.005;
 
 // Neighbouring pixels as different as this are at an edge.
 const EDGE = 0.08;
@@ -58,8 +58,9 @@ fn corner(@builtin(vertex_index) index: u32) -> Corner {
     return Corner(vec4<f32>(place, 0.0, 1.0), place);
 }
 
-fn is_in_box(point: vec3<f32>) -> bool {
-    return all(point == clamp(point, vec3<f32>(LOW), vec3<f32>(HIGH)));
+/// Whether the distance is known there.
+fn is_known(point: vec3<f32>) -> bool {
+    return all(point == saturate(point));
 }
 
 /// Where a ray enters the box around all surfaces and leaves it; past it if the first is larger.
@@ -109,7 +110,7 @@ fn follow(way: vec3<f32>) -> Seen {
             seen.normal = vec3<f32>(0.0, 1.0, 0.0);
             task = SKY_LIGHT;
             // Far from the surface nothing hides the sky.
-            count = select(SKY_PLACES, 0, is_in_box(seen.point + vec3<f32>(0.0, 0.1, 0.0)));
+            count = select(SKY_PLACES, 0, is_known(seen.point));
         }
         if task == NORMAL && count == NORMAL_PLACES {
             seen.normal = normalize(seen.normal);
@@ -146,7 +147,7 @@ fn follow(way: vec3<f32>) -> Seen {
             case SKY_LIGHT: {
                 // The surface is nearer than it would be if nothing were in the way.
                 let hidden = HIDING * max(away - distance, 0.0) / f32(count);
-                seen.sky -= select(0.0, hidden, is_in_box(place));
+                seen.sky -= select(0.0, hidden, is_known(place));
             }
             case SUN_LIGHT: {
                 // From -1, all in shadow, to 1.
