@@ -1,5 +1,5 @@
 //! A network learns a surface in space, as the distance of each point from it, and the app's own shader asks the network along each
-//! pixel's ray where the surface is: sphere tracing.
+//! pixel's ray where the surface is: sphere tracing. Distances are not cut off: sphere tracing takes long steps by long ones.
 //!
 //! cargo run --release --example shape -- --help
 //!
