@@ -40,6 +40,7 @@ const BATCH_SIZE: &str = "wgrad.batch_size";
 const SHUFFLE: &str = "wgrad.shuffle";
 const SEED: &str = "wgrad.seed";
 const PLAN: &str = "wgrad.plan";
+const PART_OF: &str = "wgrad.part_of";
 const LOSS: &str = "wgrad.loss";
 const OPTIMIZER: &str = "wgrad.optimizer";
 const SCHEDULE: &str = "wgrad.schedule";
@@ -254,7 +255,8 @@ impl Trainer {
         ];
         let clip_norm = config.clip_norm.map(|norm| (CLIP_NORM, norm.to_string()));
         let average = config.average.map(|factor| (AVERAGE, factor.to_string()));
-        let metadata = metadata.into_iter().chain(clip_norm).chain(average);
+        let part_of = config.part_of.map(|networks| (PART_OF, networks.to_string()));
+        let metadata = metadata.into_iter().chain(clip_norm).chain(average).chain(part_of);
         bytes_of(path, &tensors, metadata.map(|(key, value)| (key.to_owned(), value)).collect())
     }
 

@@ -83,7 +83,16 @@ impl Gpu {
     /// [`Error::NoAdapter`], [`Error::Environment`] for a wrong value of these variables, [`Error::NoDevice`],
     /// [`Error::LimitTooLow`].
     pub fn headless() -> Result<Self> {
-        pollster::block_on(adapter::request())
+        pollster::block_on(adapter::request(None))
+    }
+
+    /// The same on one of several equal adapters, for a program that is started once for each: of those of the best type (a discrete
+    /// GPU before an integrated one, software last) number `index`, from 0. `WGPU_BACKEND` and `WGPU_ADAPTER_NAME` narrow them down.
+    ///
+    /// # Errors
+    /// [`Error::Count`] for an index past their number, and those of [`Gpu::headless`].
+    pub fn headless_at(index: usize) -> Result<Self> {
+        pollster::block_on(adapter::request(Some(index)))
     }
 
     /// Uses the app's own device and queue.

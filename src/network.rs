@@ -3,6 +3,7 @@
 pub(crate) mod passes;
 mod wgsl;
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
@@ -55,6 +56,15 @@ impl Network {
     /// 128 MiB at wgpu's default limits.
     pub fn population(gpu: &Gpu, mlp: &Mlp, count: usize, seed: u64) -> Result<Self> {
         Network::population_by(gpu, mlp, count, Init::default(), seed)
+    }
+
+    /// A part of a population of [`Network::population`], the networks `part`: each with the same parameters as there. To train them
+    /// as they are trained there, on another device or machine: [`TrainConfig::part_of`](crate::TrainConfig::part_of).
+    ///
+    /// # Errors
+    /// Those of [`Network::population`].
+    pub fn population_part(gpu: &Gpu, mlp: &Mlp, part: Range<usize>, seed: u64) -> Result<Self> {
+        Network::population(gpu, mlp, part.len(), seed.wrapping_add(part.start as u64))
     }
 
     /// A population by another initialisation: network `i` starts with the parameters of [`Network::new_by`] for `seed + i`.

@@ -107,6 +107,7 @@ impl Trainer {
         let mlp = network.mlp();
         data.check_widths(operation, mlp.input_width(), mlp.output_width())?;
         config.check(operation, mlp)?;
+        config.check_part(operation, network.count())?;
         let samples = data.sample_count();
         let too_large = || Error::batch_size(operation, config.batch_size as u64, samples.capacity.into());
         let batch_size = u32::try_from(config.batch_size).map_err(|_| too_large())?;

@@ -357,6 +357,16 @@ fn names_what_was_tried_where_there_is_no_adapter() {
     assert!(words.contains("WGPU_ADAPTER_NAME=no such adapter matches none"), "{words}");
 }
 
+#[test]
+fn one_of_several_equal_adapters() {
+    let first = Gpu::headless_at(0).unwrap();
+    let chosen = Gpu::headless().unwrap();
+    assert_eq!(first.adapter_info().device_type, chosen.adapter_info().device_type);
+    let error = Gpu::headless_at(1_000).map(drop).unwrap_err();
+    assert!(matches!(error, Error::Count { .. }), "{error}");
+    assert!(error.to_string().contains(&first.adapter_info().name), "{error}");
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn no_memory_left_is_an_error_and_what_existed_still_works() {

@@ -190,6 +190,7 @@ fn moments_schedules_and_averages_resume_bit_for_bit() {
     let encoded = TrainConfig {
         grid_learning_rate: 0.5,
         grid_weight_decay: 0.01,
+        part_of: Some(9),
         average: Some(0.9),
         plan: Plan::Layered,
         ..TrainConfig::adam()

@@ -56,6 +56,41 @@ fn each_network_has_the_bits_of_one_trained_alone() {
     }
 }
 
+/// Of a population that is trained in parts, on whatever devices: the plan of the whole, and its bits.
+#[test]
+fn a_network_has_the_same_bits_in_every_part() {
+    let usual = TrainConfig { shuffle: true, seed: 4, ..Default::default() };
+    let rate = |i: usize| 0.001 * (1 + i) as f32;
+    let train = |population: &Network, config: &TrainConfig, first: usize| {
+        let mut trainer = Trainer::new(population, &xor_data(), config.clone()).unwrap();
+        let rates = (first..first + population.count()).map(rate).collect::<Vec<_>>();
+        trainer.write_learning_rates(&rates).unwrap();
+        submit(gpu(), |encoder| trainer.record_steps(encoder, 101));
+        let plan = trainer.plan().split(':').next().unwrap().to_owned();
+        (bits(&population.read_parameters().unwrap()), trainer.read_losses().unwrap(), plan)
+    };
+    const WHOLE: usize = 200;
+    let (parameters, losses, plan) = train(&Network::population(gpu(), &xor_mlp(), WHOLE, 10).unwrap(), &usual, 0);
+    let part_of = TrainConfig { part_of: Some(WHOLE), ..usual.clone() };
+    for cuts in [&[0, 1, 20, WHOLE][..], &[0, 100, WHOLE]] {
+        let (mut found, mut found_losses) = (Vec::new(), Vec::new());
+        for part in cuts.windows(2).map(|ends| ends[0]..ends[1]) {
+            let population = Network::population_part(gpu(), &xor_mlp(), part.clone(), 10).unwrap();
+            let (bits, losses, its_plan) = train(&population, &part_of, part.start);
+            assert_eq!(its_plan, plan, "{part:?}");
+            found.extend(bits);
+            found_losses.extend(losses);
+        }
+        assert!(found == parameters && found_losses == losses, "{cuts:?}");
+    }
+    // Left alone, a part of one network takes another plan.
+    let alone = Network::population_part(gpu(), &xor_mlp(), 0..1, 10).unwrap();
+    assert!(!has_subgroups() || train(&alone, &usual, 0).2 != plan, "{plan}");
+    let few = TrainConfig { part_of: Some(3), ..usual };
+    let population = Network::population(gpu(), &xor_mlp(), 4, 10).unwrap();
+    assert!(matches!(Trainer::new(&population, &xor_data(), few), Err(Error::Count { .. })));
+}
+
 #[test]
 fn more_networks_than_65_535_workgroups_hold_all_train() {
     let mlp = Mlp::inputs(2).linear(1).sigmoid();

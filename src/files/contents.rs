@@ -7,8 +7,8 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
 use super::{
     AVERAGE, BATCH_SIZE, CHECKSUM, CLIP_NORM, FROZEN, GRID, GRID_LEARNING_RATE, GRID_WEIGHT_DECAY, LOSS, MLP,
-    NO_CHECKSUM, NOTE, OPTIMIZER, PLAN, SCHEDULE, SEED, SHUFFLE, STATE, VERSION, VERSIONS, WEIGHT_DECAY, WGRAD,
-    format::checksum_offset, linear_layers, shape,
+    NO_CHECKSUM, NOTE, OPTIMIZER, PART_OF, PLAN, SCHEDULE, SEED, SHUFFLE, STATE, VERSION, VERSIONS, WEIGHT_DECAY,
+    WGRAD, format::checksum_offset, linear_layers, shape,
 };
 use crate::activation::Activation;
 use crate::error::{Error, Result};
@@ -126,6 +126,7 @@ impl<'a> Contents<'a> {
             shuffle: self.value(SHUFFLE)?,
             seed: self.value(SEED)?,
             plan: self.value(PLAN)?,
+            part_of: self.optional(PART_OF)?,
             learning_rate: default.learning_rate,
         })
     }

@@ -30,7 +30,9 @@ enum Made {
 fn candidates(job: Job<'_>) -> (&'static [Plan], Plan) {
     match job.config.plan {
         plan @ (Plan::Plain | Plan::Layered) => (&[], plan),
-        Plan::Auto if job.network.count() == 1 => (&[Plan::Auto, Plan::Layered], Plan::Plain),
+        Plan::Auto if job.config.networks_of_whole(job.network.count()) == 1 => {
+            (&[Plan::Auto, Plan::Layered], Plan::Plain)
+        }
         _ => (&[], Plan::Persistent),
     }
 }

@@ -63,6 +63,9 @@ pub struct TrainConfig {
     pub seed: u64,
     /// How the steps become dispatches.
     pub plan: Plan,
+    /// For a part of a population that is trained in parts ([`Network::population_part`](crate::Network::population_part)): the networks of the whole.
+    /// [`Plan::Auto`] then takes the plan of the whole, and a network has the same bits in every part. Default: all are here.
+    pub part_of: Option<usize>,
 }
 
 impl Default for TrainConfig {
@@ -82,6 +85,7 @@ impl Default for TrainConfig {
             shuffle: false,
             seed: 0,
             plan: Plan::Auto,
+            part_of: None,
         }
     }
 }
@@ -142,6 +146,22 @@ impl TrainConfig {
             return Err(Error::count(operation, "the number of layers to train", 0, [1, layers as u64], rule));
         }
         Ok(())
+    }
+
+    /// Refuses a part of more networks than the whole has.
+    pub(crate) fn check_part(&self, operation: &'static str, networks: usize) -> Result<()> {
+        match self.part_of.filter(|&whole| whole < networks || u32::try_from(whole).is_err()) {
+            Some(whole) => {
+                let range = [networks as u64, u32::MAX.into()];
+                Err(Error::count(operation, "part_of", whole as u64, range, "the networks of the whole population"))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// The networks by whose number a plan is chosen.
+    pub(super) fn networks_of_whole(&self, here: usize) -> usize {
+        self.part_of.unwrap_or(here)
     }
 
     /// The parameters of the layers that are trained, neighbouring layers as one range.

@@ -79,7 +79,8 @@ impl Persistent {
         }
         let spec = PersistentSpec { load_widths: [inputs.load_width(), targets.load_width()], ..spec(job) };
         let varies = state.samples().varies;
-        let fit = Fit { gpu, spec: &spec, networks: state.networks(), samples: inputs.rows, varies };
+        let networks = config.networks_of_whole(network.count()) as u32;
+        let fit = Fit { gpu, spec: &spec, networks, samples: inputs.rows, varies };
         let (candidate, refusals) = fit.choose(config.plan)?;
         let layered = Cost::on(gpu).layered(&spec);
         if as_fast_as_layered && candidate.microseconds > layered {

@@ -64,6 +64,7 @@ pub(super) struct Candidate {
 pub(super) struct Fit<'a> {
     pub gpu: &'a Gpu,
     pub spec: &'a PersistentSpec,
+    /// Of the whole population, if this is a part.
     pub networks: u32,
     /// How many samples there is room for.
     pub samples: u32,
