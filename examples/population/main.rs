@@ -2,10 +2,14 @@
 //!
 //! cargo run --release --example population -- --help
 
+#[path = "../common/mod.rs"]
 mod common;
+#[cfg(feature = "files")]
+mod parts;
 
 use std::error::Error;
 use std::io;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -54,6 +58,20 @@ struct Options {
     /// The seed of the first network's initial weights; network i uses the seed plus i
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Trains a part of the networks that try learning rates, and nothing else: part I, from 0, of N; again from its checkpoint, if it
+    /// was interrupted. As a task of any scheduler (needs the feature `files`)
+    #[arg(long, value_name = "I/N", requires = "folder", conflicts_with = "merge")]
+    part: Option<String>,
+    /// The folder for the parts' files
+    #[arg(long, value_name = "DIR", requires = "part")]
+    folder: Option<PathBuf>,
+    /// The epochs between two checkpoints of a part
+    #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u64).range(1..))]
+    checkpoint: u64,
+    /// Merges the parts in this folder: their table, and the best network. With the options that they were made with (needs the
+    /// feature `files`)
+    #[arg(long, value_name = "DIR")]
+    merge: Option<PathBuf>,
 }
 
 fn main() -> ExitCode {
@@ -61,6 +79,9 @@ fn main() -> ExitCode {
 }
 
 fn run(options: &Options) -> Result<(), Box<dyn Error>> {
+    if options.part.is_some() || options.merge.is_some() {
+        return run_parts(options);
+    }
     let gpu = Gpu::headless()?;
     say!("adapter  {}", gpu.description())?;
     say!("each     {} networks, {} epochs of 4 steps", options.count, options.epochs)?;
@@ -87,15 +108,64 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     Ok(print_histogram(&losses)?)
 }
 
+/// This command line without `--merge`.
+#[cfg(feature = "files")]
+fn command_of_parts() -> String {
+    let mut command = "cargo run --release --all-features --example population --".to_owned();
+    let mut arguments = std::env::args().skip(1);
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            "--merge" => drop(arguments.next()),
+            merge if merge.starts_with("--merge=") => {}
+            other => command += &format!(" {other}"),
+        }
+    }
+    command
+}
+
+#[cfg(not(feature = "files"))]
+fn run_parts(_options: &Options) -> Result<(), Box<dyn Error>> {
+    Err("--part and --merge need the feature `files`: cargo run --release --all-features --example population".into())
+}
+
+/// Trains a part of the networks that try learning rates, or merges all.
+#[cfg(feature = "files")]
+fn run_parts(options: &Options) -> Result<(), Box<dyn Error>> {
+    let config = options.descent.config(Optimizer::adam(), RATES);
+    let (hidden, count) = (usize::from(options.widest), options.rates as usize);
+    let words = format!(
+        "{count} networks 2-{hidden}-2, seed {}, {} epochs, {}",
+        options.seed,
+        options.epochs,
+        choices::described(&config)
+    );
+    let rates = learning_rates(config.learning_rate, count);
+    let (epochs, every, seed) = (options.epochs, options.checkpoint, options.seed);
+    let sweep = parts::Sweep { hidden, rates, epochs, every, seed, config, words, command: command_of_parts() };
+    let gpu = Gpu::headless()?;
+    if let (Some(part), Some(folder)) = (&options.part, &options.folder) {
+        say!("sweep    {}", sweep.words)?;
+        return sweep.train(&gpu, part.parse().map_err(|problem| format!("--part {part}: {problem}"))?, folder);
+    }
+    let Some(folder) = &options.merge else { return Ok(()) };
+    let losses = sweep.merge(&gpu, folder)?;
+    say!("sweep    {}\n", sweep.words)?;
+    Ok(print_rates(&sweep.rates, &losses)?)
+}
+
 /// Trains networks of the widest kind, each at a learning rate of its own, and prints which rates are the best.
 fn try_learning_rates(gpu: &Gpu, options: &Options, usual: f32) -> Result<(), Box<dyn Error>> {
     let (count, widest) = (options.rates as usize, usize::from(options.widest));
     say!("\na population of {count} networks 2-{widest}-2, each with its own learning rate")?;
     let rates = learning_rates(usual, count);
     let losses = train(gpu, options, widest, &rates)?.losses;
+    Ok(print_rates(&rates, &losses)?)
+}
 
+/// Prints how many networks have learned at which learning rates, and which are the best.
+fn print_rates(rates: &[f32], losses: &[f32]) -> io::Result<()> {
     say!("rate from   learned        median loss")?;
-    let per_line = count.div_ceil(RATE_LINES);
+    let per_line = rates.len().div_ceil(RATE_LINES);
     let mut lines = Vec::new();
     for (rates, losses) in rates.chunks(per_line).zip(losses.chunks(per_line)) {
         let mut losses = losses.to_vec();
@@ -104,7 +174,7 @@ fn try_learning_rates(gpu: &Gpu, options: &Options, usual: f32) -> Result<(), Bo
     }
     // In the total order NaN, the loss of a network that has diverged, is the largest.
     let best_line = lines.iter().max_by(|a, b| a.0.cmp(&b.0).then(b.1.total_cmp(&a.1))).map(|line| line.2);
-    let best = losses.iter().zip(&rates).min_by(|a, b| a.0.total_cmp(b.0));
+    let best = losses.iter().zip(rates).min_by(|a, b| a.0.total_cmp(b.0));
     if let (Some([from, to]), Some((loss, rate))) = (best_line, best) {
         say!("best     from {from:.2e} to {to:.2e}: the most have learned, and then the lowest median")?;
         say!("         the lowest loss of a single network, {loss:.1e}, at {rate:.2e}")?;
