@@ -282,9 +282,12 @@ def print_values(args):
     network = load(args.network)
     try:
         points = [[float(number) for number in line.split()] for line in sys.stdin]
-        x = torch.tensor(points).reshape(-1, network.inputs)
-    except (ValueError, RuntimeError) as error:
-        raise Failed(f"the points: {network.inputs} numbers a line are expected: {error}") from error
+    except ValueError as error:
+        raise Failed(f"the points: {error}") from error
+    for line, point in enumerate(points, 1):
+        if len(point) != network.inputs:
+            raise Failed(f"the points: line {line} has {len(point)} numbers, and the network has {network.inputs} inputs")
+    x = torch.tensor(points).reshape(-1, network.inputs)
     for row in values(network if args.float32 else network.double(), x).tolist():
         print(*row)
 
