@@ -39,6 +39,9 @@ impl Network {
     /// invocation together, the app's included, should stay below 32,768 iterations: some drivers silently stop them later
     /// (Mesa 22 after 65,535), and the results are wrong.
     ///
+    /// Call it in one place of a shader, in a loop where several points are asked: drivers write it out wherever it is called, and
+    /// may compile for minutes where that is in seven places.
+    ///
     /// All other names in the source begin with `name_` (`name_parameters`, `name_sigmoid_value4`): a shader can contain
     /// several networks.
     ///
