@@ -4,9 +4,11 @@
 pub mod chart;
 pub mod choices;
 pub mod confusion;
+pub mod coordinate_network;
 pub mod device;
 pub mod exit;
 pub mod options;
+pub mod pixels;
 pub mod progress;
 pub mod save;
 pub mod say;

@@ -12,9 +12,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use clap::{Parser, ValueEnum};
-use wgrad::{Dataset, Encoding, Gpu, HashGrid, Init, Loss, Mlp, Network, Optimizer, Picture, TrainConfig, Trainer};
+use clap::Parser;
+use wgrad::{Dataset, Gpu, Network, Picture, Trainer};
 
+use crate::common::coordinate_network::{self, Kind};
 use crate::common::exit::exit;
 use crate::common::options::at_least_one;
 use crate::common::progress;
@@ -56,54 +57,24 @@ struct Options {
     save: Option<PathBuf>,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
-enum Kind {
-    /// A hash grid of 16 levels
-    Grid,
-    /// Twelve frequencies
-    Frequency,
-    /// The coordinates alone
-    None,
-}
-
-impl Kind {
-    fn encoding(self, table_log2: u32) -> Option<Encoding> {
-        match self {
-            Kind::Grid => Some(Encoding::HashGrid(HashGrid { table_log2, per_level_scale: 1.5, ..Default::default() })),
-            Kind::Frequency => Some(Encoding::Frequency(12)),
-            Kind::None => None,
-        }
-    }
-}
-
 fn main() -> ExitCode {
     exit(run(&Options::parse()))
 }
 
 fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     let pixels = match &options.picture {
-        Some(path) => Pixels::read(path)?,
+        Some(path) => Pixels::read(path, |_| Ok(()))?,
         None => Pixels::draw(512),
     };
     std::fs::create_dir_all(&options.out).map_err(|error| format!("{}: {error}", options.out.display()))?;
     let gpu = Gpu::headless()?;
-    let mlp = Mlp::inputs(2);
-    let mlp = options.encoding.encoding(options.table_log2).map_or(mlp.clone(), |encoding| mlp.encoding(encoding));
-    let mlp = mlp.linear(64).relu().linear(64).relu().linear(3);
-    let network = Network::new_by(&gpu, &mlp, Init::XavierUniform, options.seed)?;
+    let network = coordinate_network::network(&gpu, options.encoding, options.table_log2, options.seed)?;
+    let mlp = network.mlp();
     rehearse_network(&network, options.save.as_deref())?;
 
     let picture = Picture::from_slice(&gpu, pixels.width, 3, &pixels.rgb)?;
     let points = Dataset::from_picture(&picture, options.batch, options.seed)?;
-    let config = TrainConfig {
-        loss: Loss::RelativeSquaredError,
-        optimizer: Optimizer::Adam { beta1: 0.9, beta2: 0.99, epsilon: 1e-15 },
-        learning_rate: 0.01,
-        weight_decay: 1e-6,
-        batch_size: options.batch,
-        ..Default::default()
-    };
-    let mut trainer = Trainer::new(&network, &points, config)?;
+    let mut trainer = Trainer::new(&network, &points, coordinate_network::config(options.batch))?;
     say!("adapter  {}", gpu.description())?;
     say!("picture  {} × {}, {}", pixels.width, pixels.height, pixels.name)?;
     say!("network  {mlp}")?;

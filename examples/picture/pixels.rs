@@ -1,4 +1,4 @@
-//! Pictures on the host: read, drawn, compared, written.
+//! Pictures on the host: compared and written.
 
 use std::error::Error;
 use std::io::Cursor;
@@ -7,45 +7,12 @@ use std::path::Path;
 use image::{ImageFormat, Rgb, RgbImage};
 use wgrad::Network;
 
+pub use crate::common::pixels::Pixels;
+
 /// The rows of pixels that the network is asked for at once.
 const ROWS: usize = 128;
 
-/// A picture of red, green and blue from 0 to 1, as they are stored in a file: not light, but what the eye takes for even steps.
-#[derive(Clone)]
-pub struct Pixels {
-    pub name: String,
-    pub width: usize,
-    pub height: usize,
-    pub rgb: Vec<f32>,
-}
-
 impl Pixels {
-    /// # Errors
-    /// For a file that is no PNG.
-    pub fn read(path: &Path) -> Result<Self, Box<dyn Error>> {
-        let refused = |error: &dyn std::fmt::Display| format!("{} cannot be read: {error}", path.display());
-        let bytes = std::fs::read(path).map_err(|error| refused(&error))?;
-        let image = image::load_from_memory_with_format(&bytes, ImageFormat::Png).map_err(|error| refused(&error))?;
-        let image = image.to_rgb8();
-        let rgb = image.as_raw().iter().map(|&byte| f32::from(byte) / 255.0).collect();
-        let (width, height) = (image.width() as usize, image.height() as usize);
-        Ok(Pixels { name: path.display().to_string(), width, height, rgb })
-    }
-
-    /// A picture full of edges and fine structure: rings that become finer, a checkerboard, spokes, a fractal.
-    pub fn draw(side: usize) -> Self {
-        let pixel = |i: usize| {
-            let [x, y] = [i % side, i / side].map(|place| (place as f32 + 0.5) / side as f32);
-            match (x < 0.5, y < 0.5) {
-                (true, true) => rings(x * 2.0, y * 2.0),
-                (false, true) => checkers(x * 2.0 - 1.0, y * 2.0),
-                (true, false) => spokes(x * 2.0, y * 2.0 - 1.0),
-                (false, false) => fractal(x * 2.0 - 1.0, y * 2.0 - 1.0),
-            }
-        };
-        Pixels { name: "drawn".to_owned(), width: side, height: side, rgb: (0..side * side).flat_map(pixel).collect() }
-    }
-
     /// What a network has learned: its outputs at the pixels' centres, from 0 to 1.
     ///
     /// # Errors
@@ -110,43 +77,6 @@ impl Pixels {
     }
 }
 
-/// Rings that become finer outwards, up to two pixels each.
-fn rings(x: f32, y: f32) -> [f32; 3] {
-    let square = x * x + y * y;
-    let wave = 0.5 + 0.5 * (100.0 * square).sin();
-    [wave, wave * (1.0 - 0.5 * x), 1.0 - wave * y]
-}
-
-/// A checkerboard in the colours of a slope.
-fn checkers(x: f32, y: f32) -> [f32; 3] {
-    let is_dark = ((x * 12.0) as u32 + (y * 12.0) as u32).is_multiple_of(2);
-    if is_dark { [0.1, 0.1, 0.2] } else { [0.9 - 0.6 * y, 0.5 + 0.4 * x, 0.3 + 0.5 * y] }
-}
-
-/// Spokes with sharp edges, and a disc.
-fn spokes(x: f32, y: f32) -> [f32; 3] {
-    let (x, y) = (x - 0.5, y - 0.5);
-    let is_bright = (y.atan2(x) * 18.0).sin() > 0.0;
-    match x.hypot(y) {
-        radius if radius < 0.08 => [0.9, 0.2, 0.15],
-        radius if radius > 0.48 => [0.15, 0.3, 0.35],
-        _ if is_bright => [0.95, 0.9, 0.75],
-        _ => [0.2, 0.25, 0.5],
-    }
-}
-
-/// A Julia set, coloured by how fast points escape.
-fn fractal(x: f32, y: f32) -> [f32; 3] {
-    let (mut a, mut b) = (3.0 * x - 1.5, 3.0 * y - 1.5);
-    let mut steps = 0;
-    while steps < 96 && a * a + b * b < 16.0 {
-        (a, b) = (a * a - b * b - 0.74, 2.0 * a * b + 0.13);
-        steps += 1;
-    }
-    let speed = (steps as f32 / 96.0).sqrt();
-    [speed, speed * speed, 0.3 + 0.5 * (1.0 - speed)]
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -157,14 +87,10 @@ mod tests {
         let path = folder.path().join("drawn.png");
         let drawn = Pixels::draw(48);
         drawn.write(&path).unwrap();
-        let read = Pixels::read(&path).unwrap();
+        let read = Pixels::read(&path, |_| Ok(())).unwrap();
         assert_eq!((read.width, read.height), (48, 48));
         // Rounded to 8 bits: 1 / 255 / √12.
         assert!((drawn.psnr(&read) - 58.9).abs() < 1.5, "{}", drawn.psnr(&read));
-        assert!(Pixels::read(&folder.path().join("none.png")).is_err());
-        std::fs::write(&path, "no picture").unwrap();
-        let error = Pixels::read(&path).err().unwrap().to_string();
-        assert!(error.contains("drawn.png cannot be read"), "{error}");
     }
 
     #[test]

@@ -1,245 +1,88 @@
-//! The window: a panel on the left, the surface with the points on it, and the loss curve below.
+//! The window: its tabs, and the files that are dropped on it.
 
 use std::path::Path;
-use std::time::Duration;
 
-use eframe::egui::{
-    Align2, CentralPanel, Color32, CursorIcon, FontId, Panel, Pos2, Rect, Response, Role, ScrollArea, Sense, Stroke,
-    Ui, Vec2, WidgetInfo, vec2,
-};
+use eframe::egui::{Align2, Color32, FontId, Id, LayerId, Order, Panel, Ui};
 use eframe::egui_wgpu::RenderState;
 use eframe::{CreationContext, Frame};
-use wgrad::{Activation, Error, Gpu, LossReport, Result};
+use wgrad::Gpu;
 
-use crate::curve::Curve;
-use crate::panel::{self, Action, Settings, Status};
-use crate::points::{Class, Point, PointSet};
-use crate::surface::Surface;
-use crate::training::Training;
+use crate::picture::PictureTab;
+use crate::points::PointsTab;
 
-/// The distance between points that one movement of the mouse draws.
-const SPACING: f32 = 0.08;
+/// What the window shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Tab {
+    Points,
+    Picture,
+}
 
-/// The height of the loss curve.
-const CURVE: f32 = 170.0;
-
-/// The window's contents.
+/// The window's contents. A tab trains while it is shown.
 pub struct App {
     render_state: RenderState,
     gpu: Gpu,
-    settings: Settings,
-    training: Training,
-    surface: Surface,
-    curve: Curve,
-    report: Option<LossReport>,
-    /// The steps of the last frame.
-    steps: u64,
-    /// What went wrong, or what was done last.
-    message: std::result::Result<String, String>,
-    /// The seed of the weights.
-    seed: u64,
-    /// The hidden layers in the settings for which the network was last created, and their activation.
-    applied_layers: (Vec<usize>, Activation),
-    /// The last point that the current movement of the mouse drew.
-    last_drawn: Option<[f32; 2]>,
+    tab: Tab,
+    points: PointsTab,
+    /// Made when it is first shown.
+    picture: Option<PictureTab>,
 }
 
 impl App {
-    /// On egui's device. Starts with XOR, paused.
+    /// On egui's device. Shows the points.
     ///
     /// # Errors
-    /// If egui draws without wgpu; those of [`Gpu::from_wgpu`].
-    pub fn new(context: &CreationContext) -> std::result::Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+    /// If egui draws without wgpu; those of [`Gpu::from_wgpu`] and of the points' network.
+    pub fn new(context: &CreationContext) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
         let render_state = context.wgpu_render_state.clone().ok_or("egui draws without wgpu")?;
         let gpu = Gpu::from_wgpu(&render_state.device, &render_state.queue)?;
-        let (settings, seed) = (Settings::default(), 1);
-        let training = Training::new(&gpu, &settings, seed, PointSet::Xor.points())?;
-        Ok(App {
-            surface: Surface::new(&render_state, training.network())?,
-            render_state,
-            gpu,
-            applied_layers: settings.layers(),
-            settings,
-            training,
-            curve: Curve::default(),
-            report: None,
-            steps: 0,
-            message: Ok(String::new()),
-            seed,
-            last_drawn: None,
-        })
+        let points = PointsTab::new(&render_state, &gpu)?;
+        Ok(App { render_state, gpu, tab: Tab::Points, points, picture: None })
     }
 
-    /// A frame.
-    fn show(&mut self, ui: &mut Ui) {
-        let result = self.poll();
-        self.show_error(result);
-
-        let learning_rate = self.settings.learning_rate;
-        let action = Panel::left("panel")
-            .exact_size(270.0)
-            .resizable(false)
-            .show(ui, |ui| ScrollArea::vertical().show(ui, |ui| self.panel(ui)).inner);
-        let result = self.act(action.inner);
-        self.show_error(result);
-        let result = self.apply_settings(learning_rate, ui.input(|input| input.pointer.any_down()));
-        self.show_error(result);
-
-        CentralPanel::default().show(ui, |ui| {
-            let room = ui.available_size();
-            let side = room.x.min(room.y - CURVE - 10.0).max(50.0);
-            ui.vertical_centered(|ui| self.square(ui, side));
-            ui.add_space(10.0);
-            self.curve.show(ui);
-        });
-
-        // While training, repaint at the display's rate; otherwise only on input.
-        if self.settings.running {
-            ui.request_repaint();
+    /// Shows the tab with the picture, and takes a file as that picture. What is wrong with it, the tab says.
+    pub fn open_picture(&mut self, path: &Path) {
+        if let Some(picture) = self.show_picture() {
+            picture.open(path);
         }
     }
 
-    /// Takes the loss that has arrived, and chooses the steps of this frame.
-    fn poll(&mut self) -> Result<()> {
-        self.steps = 0;
-        let mut trainer = self.training.trainer();
-        if let Some(report) = trainer.latest_loss()? {
-            self.curve.push(report);
-            self.report = Some(report);
-        }
-        if self.settings.running {
-            self.steps = trainer.steps_within(Duration::from_secs_f32(self.settings.milliseconds / 1e3))?;
-        }
-        Ok(())
-    }
-
-    /// Shows an error in the panel until the next action, and pauses the training.
-    fn show_error(&mut self, result: Result<()>) {
-        if let Err(error) = result {
-            self.settings.running = false;
-            self.message = Err(match error {
-                Error::Diverged { step, .. } => {
-                    format!("training diverged before step {step}: lower the learning rate, then reset the weights")
+    /// Turns to the tab with the picture; if it cannot be made, to the other one, which says why.
+    fn show_picture(&mut self) -> Option<&mut PictureTab> {
+        self.tab = Tab::Picture;
+        if self.picture.is_none() {
+            match PictureTab::new(&self.render_state, &self.gpu) {
+                Ok(picture) => self.picture = Some(picture),
+                Err(error) => {
+                    self.tab = Tab::Points;
+                    self.points.show_error(Err(error));
                 }
-                // A network's description has arrows, which egui's font lacks.
-                error => error.to_string().replace('→', "->"),
-            });
-        }
-    }
-
-    fn panel(&mut self, ui: &mut Ui) -> Option<Action> {
-        let status = Status {
-            points: self.training.points(),
-            network: self.training.description(),
-            plan: self.training.trainer().plan(),
-            report: self.report,
-            steps: self.steps,
-            message: self.message.as_deref().map_err(String::as_str),
-        };
-        panel::show(ui, &mut self.settings, &status)
-    }
-
-    fn act(&mut self, action: Option<Action>) -> Result<()> {
-        let Some(action) = action else { return Ok(()) };
-        match action {
-            Action::Begin(set) => self.begin(set.points()),
-            Action::Reset => {
-                self.seed += 1;
-                self.begin(self.training.points().to_vec())
-            }
-            Action::Save => {
-                self.training.save(Path::new(&self.settings.file))?;
-                self.message = Ok(format!("saved {}", self.settings.file));
-                Ok(())
-            }
-            Action::Load => {
-                let training = Training::load(&self.gpu, Path::new(&self.settings.file), &self.settings)?;
-                self.replace(training)?;
-                self.settings.set_hidden(&self.training.hidden());
-                self.settings.loss = self.training.loss();
-                self.settings.activation = self.training.activation().unwrap_or(self.settings.activation);
-                self.applied_layers = self.settings.layers();
-                self.settings.running = false;
-                self.message = Ok(format!("loaded {}", self.settings.file));
-                Ok(())
             }
         }
+        self.picture.as_mut()
     }
 
-    /// Applies changed settings.
-    fn apply_settings(&mut self, learning_rate_before: f32, pointer_is_down: bool) -> Result<()> {
-        if self.settings.learning_rate != learning_rate_before {
-            self.training.trainer().write_learning_rate(self.settings.learning_rate)?;
+    fn show(&mut self, ui: &mut Ui) {
+        let dropped = ui.input(|input| input.raw.dropped_files.first().map(|file| file.path().to_owned()));
+        if let Some(path) = dropped {
+            self.open_picture(&path);
         }
-        let (loss, optimizer) = (self.training.loss(), self.training.optimizer());
-        // A new network is created when the slider is released, not at each width in between.
-        if !pointer_is_down && self.settings.layers() != self.applied_layers {
-            self.applied_layers = self.settings.layers();
-            self.begin(self.training.points().to_vec())?;
-        } else if (self.settings.loss, self.settings.optimizer) != (loss, optimizer) {
-            self.replace(self.training.trained_by(&self.settings)?)?;
-            self.settings.loss = self.training.loss();
+        Panel::top("tabs").show(ui, |ui| {
+            ui.horizontal(|ui| {
+                ui.selectable_value(&mut self.tab, Tab::Points, "Points");
+                ui.selectable_value(&mut self.tab, Tab::Picture, "Picture");
+            })
+        });
+        match self.tab {
+            Tab::Points => self.points.show(ui),
+            Tab::Picture => {
+                if let Some(picture) = self.show_picture() {
+                    picture.show(ui);
+                }
+            }
         }
-        Ok(())
-    }
-
-    /// Starts a new training of these points: new weights, with the layers in the settings.
-    fn begin(&mut self, points: Vec<Point>) -> Result<()> {
-        self.replace(Training::new(&self.gpu, &self.settings, self.seed, points)?)
-    }
-
-    /// Replaces the training; keeps the old one if the new one cannot be drawn.
-    fn replace(&mut self, training: Training) -> Result<()> {
-        self.surface = Surface::new(&self.render_state, training.network())?;
-        self.training = training;
-        self.steps = 0; // these were the old training's
-        self.curve = Curve::default();
-        self.report = None;
-        self.message = Ok(String::new());
-        Ok(())
-    }
-
-    /// Shows the surface with the points, and adds points that the mouse draws.
-    fn square(&mut self, ui: &mut Ui, side: f32) {
-        let (rect, response) = ui.allocate_exact_size(Vec2::splat(side), Sense::click_and_drag());
-        response.widget_info(|| WidgetInfo::labeled(Role::Canvas, true, "surface"));
-        let result = self.draw(ui, rect, &response);
-        self.show_error(result);
-
-        let painter = ui.painter_at(rect);
-        painter.add(self.surface.frame(rect, self.training.shared_trainer(), self.steps));
-        for point in self.training.points() {
-            painter.circle(on_screen(rect, point.position), 3.5, color(point.class), Stroke::new(1.0, Color32::WHITE));
+        if ui.input(|input| !input.raw.hovered_files.is_empty()) {
+            invite(ui);
         }
-        if self.training.points().is_empty() {
-            let text = "draw points: left button, right button";
-            painter.text(
-                rect.center(),
-                Align2::CENTER_CENTER,
-                text,
-                FontId::proportional(18.0),
-                Color32::from_gray(60),
-            );
-        }
-        response.on_hover_cursor(CursorIcon::Crosshair);
-    }
-
-    /// Adds points where a button is held down, or was clicked within one frame.
-    fn draw(&mut self, ui: &Ui, rect: Rect, response: &Response) -> Result<()> {
-        if !response.is_pointer_button_down_on() && !response.clicked() && !response.secondary_clicked() {
-            self.last_drawn = None;
-            return Ok(());
-        }
-        let Some(pointer) = response.interact_pointer_pos() else { return Ok(()) };
-        let position = in_square(rect, pointer);
-        let is_near = |[x, y]: [f32; 2]| vec2(position[0] - x, position[1] - y).length() < SPACING;
-        if !rect.contains(pointer) || self.last_drawn.is_some_and(is_near) {
-            return Ok(());
-        }
-        self.last_drawn = Some(position);
-        let secondary = response.secondary_clicked() || ui.input(|input| input.pointer.secondary_down());
-        let class = if secondary { self.settings.drawn.other() } else { self.settings.drawn };
-        self.training.add(Point { position, class })
     }
 }
 
@@ -249,19 +92,11 @@ impl eframe::App for App {
     }
 }
 
-/// The window position of a point in the square, whose y axis points up.
-fn on_screen(rect: Rect, [x, y]: [f32; 2]) -> Pos2 {
-    rect.center() + 0.5 * rect.size() * vec2(x, -y)
-}
-
-fn in_square(rect: Rect, position: Pos2) -> [f32; 2] {
-    let from_center = (position - rect.center()) / (0.5 * rect.size());
-    [from_center.x.clamp(-1.0, 1.0), (-from_center.y).clamp(-1.0, 1.0)]
-}
-
-fn color(class: Class) -> Color32 {
-    match class {
-        Class::Blue => Color32::from_rgb(24, 74, 140),
-        Class::Orange => Color32::from_rgb(186, 84, 10),
-    }
+/// Says over everything that the file that is held may be dropped.
+fn invite(ui: &Ui) {
+    let painter = ui.ctx().layer_painter(LayerId::new(Order::Foreground, Id::unique("invitation")));
+    let window = painter.clip_rect();
+    painter.rect_filled(window, 0.0, Color32::from_black_alpha(170));
+    let text = "drop the picture: a network learns it";
+    painter.text(window.center(), Align2::CENTER_CENTER, text, FontId::proportional(22.0), Color32::WHITE);
 }

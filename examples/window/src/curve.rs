@@ -1,30 +1,51 @@
-//! The curve of the loss, on a logarithmic scale.
+//! A curve over the training steps: of the loss, on a logarithmic scale, or of decibels.
 
 use eframe::egui::{Color32, Ui};
 use egui_plot::{Line, Plot, PlotPoint, PlotPoints};
 use wgrad::LossReport;
 
-/// Fewer losses than this are kept.
+/// Fewer points than this are kept.
 const MOST: usize = 1000;
 
-/// The losses of a training: step, and logarithm of the loss.
-#[derive(Default)]
+/// The points of a curve.
 pub struct Curve {
+    /// The label of the y axis.
+    label: &'static str,
+    /// The least that the y axis spans.
+    spans: [f64; 2],
+    /// The text of a mark of the y axis.
+    format: fn(f64) -> String,
     points: Vec<PlotPoint>,
     /// The least number of steps between two points.
     spacing: f64,
 }
 
 impl Curve {
-    /// Adds a loss, unless it is too close to the last. Leaves out the first epoch, whose loss is that of the samples
-    /// so far.
-    pub fn push(&mut self, report: LossReport) {
-        let (step, loss) = (report.step as f64, f64::from(report.loss).max(1e-12));
-        let is_new = self.points.last().is_none_or(|last| step > last.x && step >= last.x + self.spacing);
-        if report.epoch == 0 || !is_new {
+    /// An empty curve of losses, as powers of ten.
+    pub fn losses() -> Self {
+        Curve { label: "loss", spans: [-2.2, -0.8], format: power_of_ten, points: Vec::new(), spacing: 0.0 }
+    }
+
+    /// An empty curve of a peak signal-to-noise ratio, in decibels.
+    pub fn decibels() -> Self {
+        let format = |decibels| format!("{decibels} dB");
+        Curve { label: "PSNR", spans: [5.0, 25.0], format, points: Vec::new(), spacing: 0.0 }
+    }
+
+    /// Adds a loss. Leaves out the first epoch, whose loss is that of the samples so far.
+    pub fn push_loss(&mut self, report: LossReport) {
+        if report.epoch > 0 {
+            self.push(report.step, f64::from(report.loss).max(1e-12).log10());
+        }
+    }
+
+    /// Adds a point, unless it is too close to the last.
+    pub fn push(&mut self, step: u64, value: f64) {
+        let step = step as f64;
+        if self.points.last().is_some_and(|last| step <= last.x || step < last.x + self.spacing) {
             return;
         }
-        self.points.push(PlotPoint::new(step, loss.log10()));
+        self.points.push(PlotPoint::new(step, value));
         if self.points.len() == MOST {
             let mut count = 0;
             self.points.retain(|_| {
@@ -37,7 +58,8 @@ impl Curve {
 
     /// Draws the curve in the available space.
     pub fn show(&self, ui: &mut Ui) {
-        let plot = Plot::new("loss curve")
+        let format = self.format;
+        let plot = Plot::new(self.label)
             .allow_drag(false)
             .allow_zoom(false)
             .allow_scroll(false)
@@ -45,18 +67,15 @@ impl Curve {
             .allow_axis_zoom_drag(false)
             .y_axis_min_width(44.0)
             .include_x(0.0)
-            .include_y(-2.2)
-            .include_y(-0.8)
-            .y_axis_label("loss")
+            .include_y(self.spans[0])
+            .include_y(self.spans[1])
+            .y_axis_label(self.label)
             .x_axis_label("step")
             .x_axis_formatter(|mark, _| thousands(mark.value))
-            .y_axis_formatter(|mark, _| power_of_ten(mark.value))
+            .y_axis_formatter(move |mark, _| format(mark.value))
             .label_formatter(|_| None);
-        plot.show(ui, |plot| {
-            plot.line(
-                Line::new("loss", PlotPoints::Borrowed(&self.points)).color(Color32::from_rgb(230, 150, 70)).width(1.5),
-            );
-        });
+        let line = Line::new(self.label, PlotPoints::Borrowed(&self.points));
+        plot.show(ui, |plot| plot.line(line.color(Color32::from_rgb(230, 150, 70)).width(1.5)));
     }
 }
 
@@ -83,9 +102,9 @@ mod tests {
 
     #[test]
     fn a_long_training_keeps_few_losses_evenly_spaced() {
-        let mut curve = Curve::default();
+        let mut curve = Curve::losses();
         for step in 1..1_000_000 {
-            curve.push(LossReport { step, epoch: 1, loss: 0.1 });
+            curve.push_loss(LossReport { step, epoch: 1, loss: 0.1 });
         }
         assert!((MOST / 2..MOST).contains(&curve.points.len()), "{}", curve.points.len());
         let gaps = curve.points.windows(2).map(|pair| pair[1].x - pair[0].x).collect::<Vec<_>>();

@@ -1,24 +1,28 @@
-//! A window in which a small network learns: points drawn with the mouse, the network's answer for every pixel, the
-//! loss.
+//! A window in which small networks learn: points drawn with the mouse, or a picture. The network's answer for every pixel, and a
+//! curve of how well it does.
 //!
 //! `wgrad` and egui share one device. Each frame is one encoder, egui's: the training steps are recorded into it, then
-//! egui's pass, in which a fragment shader of this app calls the network. Only the loss leaves the GPU, and nothing
-//! waits for it.
+//! egui's pass, in which a fragment shader of this app calls the network. Only the loss and some answers leave the GPU, and nothing
+//! waits for them.
 //!
-//! - [`device`]: the device that both use
-//! - [`training`]: the network, its points and its trainer
-//! - [`surface`]: the training steps and the picture of the network, a paint callback
-//! - [`points`]: the data
-//! - [`app`], [`panel`], [`curve`]: the window
+//! - [`app`]: the window's tabs
+//! - [`points`]: the tab with the points
+//! - [`picture`]: the tab with the picture
+//! - [`device`]: the device that all use
+//! - [`curve`], [`widgets`], [`lock`]: what the tabs share
 
 #![warn(missing_docs)]
 
 pub mod app;
+#[path = "../../common/coordinate_network.rs"]
+mod coordinate_network;
 pub mod curve;
 pub mod device;
-pub mod panel;
+pub mod lock;
+pub mod picture;
+#[path = "../../common/pixels.rs"]
+mod pixels;
 pub mod points;
-pub mod surface;
-pub mod training;
+pub mod widgets;
 
 pub use app::App;

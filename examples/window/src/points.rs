@@ -1,162 +1,258 @@
-//! The data: points of two classes in the square from -1 to 1.
+//! A tab: a network learns points. A panel on the left, the surface with the points on it, and the loss curve below.
 
-use std::f32::consts::TAU;
-use std::fmt::Write;
+pub mod data;
+pub mod panel;
+pub mod surface;
+pub mod training;
 
-use wgrad::Loss;
+use std::path::Path;
+use std::time::Duration;
 
-/// The two classes, by the colours that they are shown in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Class {
-    /// The network should answer 0.
-    Blue,
-    /// The network should answer 1.
-    Orange,
+use eframe::egui::{
+    Align2, CentralPanel, Color32, CursorIcon, FontId, Panel, Pos2, Rect, Response, Role, ScrollArea, Sense, Stroke,
+    Ui, Vec2, WidgetInfo, vec2,
+};
+use eframe::egui_wgpu::RenderState;
+use wgrad::{Activation, Gpu, LossReport, Result};
+
+use crate::curve::Curve;
+use crate::widgets::{PANEL, in_words};
+use data::{Class, Point, PointSet};
+use panel::{Action, Settings, Status};
+use surface::Surface;
+use training::Training;
+
+/// The distance between points that one movement of the mouse draws.
+const SPACING: f32 = 0.08;
+
+/// The height of the loss curve.
+const CURVE: f32 = 170.0;
+
+/// The tab's contents.
+pub struct PointsTab {
+    render_state: RenderState,
+    gpu: Gpu,
+    settings: Settings,
+    training: Training,
+    surface: Surface,
+    curve: Curve,
+    report: Option<LossReport>,
+    /// The steps of the last frame.
+    steps: u64,
+    /// What went wrong, or what was done last.
+    message: std::result::Result<String, String>,
+    /// The seed of the weights.
+    seed: u64,
+    /// The hidden layers in the settings for which the network was last created, and their activation.
+    applied_layers: (Vec<usize>, Activation),
+    /// The last point that the current movement of the mouse drew.
+    last_drawn: Option<[f32; 2]>,
 }
 
-impl Class {
-    /// Both classes.
-    pub const ALL: [Class; 2] = [Class::Blue, Class::Orange];
+impl PointsTab {
+    /// On egui's device. Starts with XOR, paused.
+    ///
+    /// # Errors
+    /// Those of the network and of its trainer.
+    pub fn new(render_state: &RenderState, gpu: &Gpu) -> Result<Self> {
+        let (settings, seed) = (Settings::default(), 1);
+        let training = Training::new(gpu, &settings, seed, PointSet::Xor.points())?;
+        Ok(PointsTab {
+            surface: Surface::new(render_state, training.network())?,
+            render_state: render_state.clone(),
+            gpu: gpu.clone(),
+            applied_layers: settings.layers(),
+            settings,
+            training,
+            curve: Curve::losses(),
+            report: None,
+            steps: 0,
+            message: Ok(String::new()),
+            seed,
+            last_drawn: None,
+        })
+    }
 
-    /// Its name.
-    pub fn name(self) -> &'static str {
-        match self {
-            Class::Blue => "blue",
-            Class::Orange => "orange",
+    /// A frame.
+    pub fn show(&mut self, ui: &mut Ui) {
+        let result = self.poll();
+        self.show_error(result);
+
+        let learning_rate = self.settings.learning_rate;
+        let action = Panel::left("panel")
+            .exact_size(PANEL)
+            .resizable(false)
+            .show(ui, |ui| ScrollArea::vertical().show(ui, |ui| self.panel(ui)).inner);
+        let result = self.act(action.inner);
+        self.show_error(result);
+        let result = self.apply_settings(learning_rate, ui.input(|input| input.pointer.any_down()));
+        self.show_error(result);
+
+        CentralPanel::default().show(ui, |ui| {
+            let room = ui.available_size();
+            let side = room.x.min(room.y - CURVE - 10.0).max(50.0);
+            ui.vertical_centered(|ui| self.square(ui, side));
+            ui.add_space(10.0);
+            self.curve.show(ui);
+        });
+
+        // While training, repaint at the display's rate; otherwise only on input.
+        if self.settings.running {
+            ui.request_repaint();
         }
     }
 
-    /// The other class.
-    pub fn other(self) -> Self {
-        match self {
-            Class::Blue => Class::Orange,
-            Class::Orange => Class::Blue,
+    /// Takes the loss that has arrived, and chooses the steps of this frame.
+    fn poll(&mut self) -> Result<()> {
+        self.steps = 0;
+        let mut trainer = self.training.trainer();
+        if let Some(report) = trainer.latest_loss()? {
+            self.curve.push_loss(report);
+            self.report = Some(report);
+        }
+        if self.settings.running {
+            self.steps = trainer.steps_within(Duration::from_secs_f32(self.settings.milliseconds / 1e3))?;
+        }
+        Ok(())
+    }
+
+    /// Shows an error in the panel until the next action, and pauses the training.
+    pub fn show_error(&mut self, result: Result<()>) {
+        if let Err(error) = result {
+            self.settings.running = false;
+            self.message = Err(in_words(&error, "lower the learning rate, then reset the weights"));
         }
     }
 
-    /// The network's target: not 0 or 1, which a sigmoid never reaches, but for the loss that is of probabilities.
-    pub fn target(self, loss: Loss) -> f32 {
-        let [blue, orange] = if loss == Loss::BinaryCrossEntropy { [0.0, 1.0] } else { [0.01, 0.99] };
-        match self {
-            Class::Blue => blue,
-            Class::Orange => orange,
-        }
+    fn panel(&mut self, ui: &mut Ui) -> Option<Action> {
+        let status = Status {
+            points: self.training.points(),
+            network: self.training.description(),
+            plan: self.training.trainer().plan(),
+            report: self.report,
+            steps: self.steps,
+            message: self.message.as_deref().map_err(String::as_str),
+        };
+        panel::show(ui, &mut self.settings, &status)
     }
-}
 
-/// A point and its class.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Point {
-    /// From left to right, and from the bottom up, both from -1 to 1.
-    pub position: [f32; 2],
-    /// The class that the network should give it.
-    pub class: Class,
-}
-
-/// The sets of points to start with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PointSet {
-    /// Four points: blue where both coordinates have the same sign.
-    Xor,
-    /// Two spirals, one inside the other.
-    Spirals,
-    /// A disc in a ring.
-    Ring,
-    /// No points, for drawing your own.
-    Empty,
-}
-
-impl PointSet {
-    /// All sets.
-    pub const ALL: [PointSet; 4] = [PointSet::Xor, PointSet::Spirals, PointSet::Ring, PointSet::Empty];
-
-    /// Its name.
-    pub fn name(self) -> &'static str {
-        match self {
-            PointSet::Xor => "XOR",
-            PointSet::Spirals => "Two spirals",
-            PointSet::Ring => "Ring",
-            PointSet::Empty => "Empty",
+    fn act(&mut self, action: Option<Action>) -> Result<()> {
+        let Some(action) = action else { return Ok(()) };
+        match action {
+            Action::Begin(set) => self.begin(set.points()),
+            Action::Reset => {
+                self.seed += 1;
+                self.begin(self.training.points().to_vec())
+            }
+            Action::Save => {
+                self.training.save(Path::new(&self.settings.file))?;
+                self.message = Ok(format!("saved {}", self.settings.file));
+                Ok(())
+            }
+            Action::Load => {
+                let training = Training::load(&self.gpu, Path::new(&self.settings.file), &self.settings)?;
+                self.replace(training)?;
+                self.settings.set_hidden(&self.training.hidden());
+                self.settings.loss = self.training.loss();
+                self.settings.activation = self.training.activation().unwrap_or(self.settings.activation);
+                self.applied_layers = self.settings.layers();
+                self.settings.running = false;
+                self.message = Ok(format!("loaded {}", self.settings.file));
+                Ok(())
+            }
         }
     }
 
-    /// Its points.
-    pub fn points(self) -> Vec<Point> {
-        match self {
-            PointSet::Xor => [[-1, -1], [-1, 1], [1, -1], [1, 1]].map(xor).to_vec(),
-            PointSet::Spirals => (0..100).flat_map(|i| Class::ALL.map(|class| spiral(i, class))).collect(),
-            PointSet::Ring => (0..100).flat_map(|i| Class::ALL.map(|class| ring(i, class))).collect(),
-            PointSet::Empty => Vec::new(),
+    /// Applies changed settings.
+    fn apply_settings(&mut self, learning_rate_before: f32, pointer_is_down: bool) -> Result<()> {
+        if self.settings.learning_rate != learning_rate_before {
+            self.training.trainer().write_learning_rate(self.settings.learning_rate)?;
         }
+        let (loss, optimizer) = (self.training.loss(), self.training.optimizer());
+        // A new network is created when the slider is released, not at each width in between.
+        if !pointer_is_down && self.settings.layers() != self.applied_layers {
+            self.applied_layers = self.settings.layers();
+            self.begin(self.training.points().to_vec())?;
+        } else if (self.settings.loss, self.settings.optimizer) != (loss, optimizer) {
+            self.replace(self.training.trained_by(&self.settings)?)?;
+            self.settings.loss = self.training.loss();
+        }
+        Ok(())
+    }
+
+    /// Starts a new training of these points: new weights, with the layers in the settings.
+    fn begin(&mut self, points: Vec<Point>) -> Result<()> {
+        self.replace(Training::new(&self.gpu, &self.settings, self.seed, points)?)
+    }
+
+    /// Replaces the training; keeps the old one if the new one cannot be drawn.
+    fn replace(&mut self, training: Training) -> Result<()> {
+        self.surface = Surface::new(&self.render_state, training.network())?;
+        self.training = training;
+        self.steps = 0; // these were the old training's
+        self.curve = Curve::losses();
+        self.report = None;
+        self.message = Ok(String::new());
+        Ok(())
+    }
+
+    /// Shows the surface with the points, and adds points that the mouse draws.
+    fn square(&mut self, ui: &mut Ui, side: f32) {
+        let (rect, response) = ui.allocate_exact_size(Vec2::splat(side), Sense::click_and_drag());
+        response.widget_info(|| WidgetInfo::labeled(Role::Canvas, true, "surface"));
+        let result = self.draw(ui, rect, &response);
+        self.show_error(result);
+
+        let painter = ui.painter_at(rect);
+        painter.add(self.surface.frame(rect, self.training.shared_trainer(), self.steps));
+        for point in self.training.points() {
+            painter.circle(on_screen(rect, point.position), 3.5, color(point.class), Stroke::new(1.0, Color32::WHITE));
+        }
+        if self.training.points().is_empty() {
+            let text = "draw points: left button, right button";
+            painter.text(
+                rect.center(),
+                Align2::CENTER_CENTER,
+                text,
+                FontId::proportional(18.0),
+                Color32::from_gray(60),
+            );
+        }
+        response.on_hover_cursor(CursorIcon::Crosshair);
+    }
+
+    /// Adds points where a button is held down, or was clicked within one frame.
+    fn draw(&mut self, ui: &Ui, rect: Rect, response: &Response) -> Result<()> {
+        if !response.is_pointer_button_down_on() && !response.clicked() && !response.secondary_clicked() {
+            self.last_drawn = None;
+            return Ok(());
+        }
+        let Some(pointer) = response.interact_pointer_pos() else { return Ok(()) };
+        let position = in_square(rect, pointer);
+        let is_near = |[x, y]: [f32; 2]| vec2(position[0] - x, position[1] - y).length() < SPACING;
+        if !rect.contains(pointer) || self.last_drawn.is_some_and(is_near) {
+            return Ok(());
+        }
+        self.last_drawn = Some(position);
+        let secondary = response.secondary_clicked() || ui.input(|input| input.pointer.secondary_down());
+        let class = if secondary { self.settings.drawn.other() } else { self.settings.drawn };
+        self.training.add(Point { position, class })
     }
 }
 
-fn xor([x, y]: [i8; 2]) -> Point {
-    let class = if x == y { Class::Blue } else { Class::Orange };
-    Point { position: [x, y].map(|sign| 0.6 * f32::from(sign)), class }
+/// The window position of a point in the square, whose y axis points up.
+fn on_screen(rect: Rect, [x, y]: [f32; 2]) -> Pos2 {
+    rect.center() + 0.5 * rect.size() * vec2(x, -y)
 }
 
-/// Point `i` of 100 of an arm of one and a half turns; the other arm is rotated by half a turn. The square root makes
-/// the distances between points nearly equal.
-fn spiral(i: u16, class: Class) -> Point {
-    let along = ((f32::from(i) + 0.5) / 100.0).sqrt();
-    let turns = 1.5 * along + if class == Class::Blue { 0.0 } else { 0.5 };
-    polar(0.08 + 0.84 * along, turns, class)
+fn in_square(rect: Rect, position: Pos2) -> [f32; 2] {
+    let from_center = (position - rect.center()) / (0.5 * rect.size());
+    [from_center.x.clamp(-1.0, 1.0), (-from_center.y).clamp(-1.0, 1.0)]
 }
 
-/// Point `i` of 100 of the disc or of the ring. The golden ratio distributes the angles evenly, the square root the
-/// radii.
-fn ring(i: u16, class: Class) -> Point {
-    const GOLDEN: f32 = 0.618_034;
-    let [i, fraction] = [f32::from(i), (f32::from(i) + 0.5) / 100.0];
-    let square = match class {
-        Class::Blue => 0.16 * fraction,
-        Class::Orange => 0.42 + 0.42 * fraction,
-    };
-    polar(square.sqrt(), GOLDEN * i, class)
-}
-
-fn polar(radius: f32, turns: f32, class: Class) -> Point {
-    let (sin, cos) = (turns * TAU).sin_cos();
-    Point { position: [radius * cos, radius * sin], class }
-}
-
-/// The points as text, one line per point, to be saved with the network.
-pub fn to_text(points: &[Point]) -> String {
-    let mut text = String::new();
-    for Point { position: [x, y], class } in points {
-        _ = writeln!(text, "{x} {y} {}", class.name());
-    }
-    text
-}
-
-/// The points that [`to_text`] wrote; `None` for other text.
-pub fn from_text(text: &str) -> Option<Vec<Point>> {
-    text.lines().map(from_line).collect()
-}
-
-fn from_line(line: &str) -> Option<Point> {
-    let mut words = line.split(' ');
-    let mut coordinate = || words.next()?.parse::<f32>().ok().filter(|number| number.abs() <= 1.0);
-    let position = [coordinate()?, coordinate()?];
-    let name = words.next()?;
-    let class = Class::ALL.into_iter().find(|class| class.name() == name)?;
-    Some(Point { position, class })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn points_come_back_from_their_text() {
-        for set in PointSet::ALL {
-            let points = set.points();
-            assert!(points.iter().all(|point| point.position.iter().all(|x| x.abs() <= 1.0)), "{}", set.name());
-            assert_eq!(from_text(&to_text(&points)), Some(points));
-        }
-        for text in ["0.5", "0.5 0.5 green", "0.5 2 blue", "0.5 NaN blue", "0.5 0.5 blue\n\n"] {
-            assert_eq!(from_text(text), None, "{text}");
-        }
+fn color(class: Class) -> Color32 {
+    match class {
+        Class::Blue => Color32::from_rgb(24, 74, 140),
+        Class::Orange => Color32::from_rgb(186, 84, 10),
     }
 }

@@ -1,137 +1,16 @@
-//! Clicks in the window as a user would, and checks what it shows. The last pictures stay in the target folder, in
-//! `tmp`.
+//! Clicks in the tab with the points as a user would, and checks what it shows.
+
+mod harness;
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
-use eframe::egui::{Event, Modifiers, PointerButton, Pos2, Rect, Role, vec2};
-use eframe::egui_wgpu::RendererOptions;
+use eframe::egui::{PointerButton, Role};
 use egui_kittest::kittest::Queryable;
-use egui_kittest::wgpu::{WgpuTestRenderer, create_render_state};
-use egui_kittest::{Harness, Node};
+use harness::{Window, difference};
 use image::RgbaImage;
 use wgrad::{Activation, Gpu, Loss, Mlp, Network};
-use wgrad_window::panel::{activations, losses};
-use wgrad_window::points::{Class, PointSet, to_text};
-use wgrad_window::{App, device};
-
-/// How many frames a training may take before a test gives up.
-const MOST_FRAMES: usize = 400;
-
-struct Window {
-    harness: Harness<'static, App>,
-}
-
-impl Window {
-    /// The window as it opens: XOR, paused. Every frame is drawn, as in a real window, so that its training steps are
-    /// submitted.
-    fn open() -> Self {
-        let render_state = create_render_state(device::setup(), RendererOptions::PREDICTABLE);
-        let harness = Harness::builder()
-            .with_size(vec2(600.0, 800.0))
-            .with_render_every_step(true)
-            .with_render_cursor(false)
-            .with_step_dt(1.0 / 60.0)
-            .renderer(WgpuTestRenderer::from_render_state(render_state))
-            .build_eframe(|context| App::new(context).expect("a device that wgrad can use"));
-        Window { harness }
-    }
-
-    fn node<'a>(&'a self, label: &'a str) -> Node<'a> {
-        self.harness.get_by_label(label)
-    }
-
-    fn says(&self, part: &str) -> bool {
-        self.harness.query_all_by_label_contains(part).next().is_some()
-    }
-
-    fn press(&mut self, label: &str) {
-        self.node(label).click();
-        self.harness.run_steps(2);
-    }
-
-    /// Sets a slider's value.
-    fn set(&mut self, label: &str, value: f64) {
-        self.harness.get_by_role_and_label(Role::Slider, label).set_value_accesskit(value);
-        self.harness.run_steps(2);
-    }
-
-    /// Chooses an entry of a list.
-    fn choose(&mut self, list: &str, entry: &str) {
-        self.harness.get_by_role_and_label(Role::ComboBox, list).click();
-        self.harness.run_steps(3);
-        self.press(entry);
-        self.harness.run_steps(3);
-    }
-
-    /// Enters the path of a file.
-    fn set_path(&mut self, path: &Path) {
-        self.node("path").set_text_value_accesskit(path.to_str().expect("a path in Unicode"));
-        self.harness.run_steps(2);
-    }
-
-    fn square(&self) -> Rect {
-        self.node("surface").rect()
-    }
-
-    /// The window position of a point in the square.
-    fn on_screen(&self, [x, y]: [f32; 2]) -> Pos2 {
-        let square = self.square();
-        square.center() + 0.5 * square.size() * vec2(x, -y)
-    }
-
-    fn click_at(&mut self, point: [f32; 2], button: PointerButton) {
-        let pos = self.on_screen(point);
-        self.harness.hover_at(pos);
-        for pressed in [true, false] {
-            self.harness.event(Event::PointerButton { pos, button, pressed, modifiers: Modifiers::NONE });
-        }
-        self.harness.run_steps(2);
-    }
-
-    /// Trains until `done`.
-    fn train_until(&mut self, done: impl FnMut(&mut Self) -> bool) {
-        self.press("Train");
-        self.run_until(done);
-    }
-
-    fn run_until(&mut self, mut done: impl FnMut(&mut Self) -> bool) {
-        for _ in 0..MOST_FRAMES {
-            self.harness.step();
-            if done(self) {
-                // An error has paused it already.
-                if self.says("Pause") {
-                    self.press("Pause");
-                }
-                return;
-            }
-        }
-        self.keep("given-up");
-        panic!("not in {MOST_FRAMES} frames");
-    }
-
-    /// Saves a picture of the window, for people to look at.
-    fn keep(&mut self, name: &str) {
-        let picture = self.harness.render().expect("a picture");
-        picture.save(Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.png"))).expect("a file");
-    }
-
-    /// A picture of the square.
-    fn surface(&mut self) -> RgbaImage {
-        let (picture, square) = (self.harness.render().expect("a picture"), self.square());
-        let [left, top] = [square.left(), square.top()].map(|edge| edge.ceil() as u32);
-        let [right, bottom] = [square.right(), square.bottom()].map(|edge| edge.floor() as u32);
-        image::imageops::crop_imm(&picture, left, top, right - left, bottom - top).to_image()
-    }
-}
-
-/// The fraction of the pixels that differ visibly.
-fn difference(one: &RgbaImage, other: &RgbaImage) -> f64 {
-    assert_eq!(one.dimensions(), other.dimensions());
-    assert!(one.width() > 250 && one.height() > 250, "{:?}", one.dimensions());
-    let differ = one.pixels().zip(other.pixels()).filter(|(a, b)| (0..3).any(|i| a.0[i].abs_diff(b.0[i]) > 8)).count();
-    differ as f64 / f64::from(one.width() * one.height())
-}
+use wgrad_window::points::data::{Class, PointSet, to_text};
+use wgrad_window::points::panel::{activations, losses};
 
 /// The surface's colour at a point: `Some(true)` for orange, `Some(false)` for blue, `None` for neither.
 fn is_orange(surface: &RgbaImage, [x, y]: [f32; 2]) -> Option<bool> {

@@ -6,7 +6,7 @@ use eframe::egui::{PaintCallback, PaintCallbackInfo, Rect};
 use eframe::egui_wgpu::{Callback, CallbackResources, CallbackTrait, RenderState, ScreenDescriptor};
 use wgrad::{Network, Result, Trainer, wgpu};
 
-use crate::training::lock;
+use crate::lock::lock;
 
 /// Draws a network's answers. Cheap to clone, as wgpu's handles are.
 #[derive(Clone)]

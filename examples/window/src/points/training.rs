@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use wgrad::{Activation, Dataset, Gpu, Loss, Mlp, Network, Optimizer, Result, TrainConfig, Trainer};
 
-use crate::panel::Settings;
-use crate::points::{self, Point};
+use super::data::{self, Point};
+use super::panel::Settings;
+use crate::lock::lock;
 
 /// The most points.
 const CAPACITY: usize = 4096;
@@ -39,7 +40,7 @@ impl Training {
     pub fn load(gpu: &Gpu, path: &Path, settings: &Settings) -> Result<Self> {
         let (network, notes) = Network::load_with_notes(gpu, path)?;
         // Another program's file has no note with points.
-        let points = notes.get(POINTS).and_then(|text| points::from_text(text)).unwrap_or_default();
+        let points = notes.get(POINTS).and_then(|text| data::from_text(text)).unwrap_or_default();
         Training::of(network, points, settings)
     }
 
@@ -69,7 +70,7 @@ impl Training {
 
     /// Saves the network with its points.
     pub fn save(&self, path: &Path) -> Result<()> {
-        let notes = BTreeMap::from([(POINTS.to_owned(), points::to_text(&self.points))]);
+        let notes = BTreeMap::from([(POINTS.to_owned(), data::to_text(&self.points))]);
         self.network.save_with_notes(path, &notes)
     }
 
@@ -128,9 +129,4 @@ impl Training {
     pub fn shared_trainer(&self) -> Arc<Mutex<Trainer>> {
         Arc::clone(&self.trainer)
     }
-}
-
-/// Locks a trainer, even after a panic: recording leaves no partial change.
-pub fn lock(trainer: &Mutex<Trainer>) -> MutexGuard<'_, Trainer> {
-    trainer.lock().unwrap_or_else(PoisonError::into_inner)
 }

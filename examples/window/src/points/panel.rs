@@ -1,11 +1,10 @@
 //! The panel beside the surface: its settings, actions and status.
 
-use std::fmt::Display;
-
-use eframe::egui::{Color32, ComboBox, DragValue, Grid, Slider, SliderClamping, TextEdit, Ui};
+use eframe::egui::{Slider, SliderClamping, TextEdit, Ui};
 use wgrad::{Activation, Loss, LossReport, Optimizer};
 
-use crate::points::{Class, Point, PointSet};
+use super::data::{Class, Point, PointSet};
+use crate::widgets::{choose, message, milliseconds, or_dash, table, train_or_pause};
 
 /// The most hidden layers.
 const MOST_LAYERS: usize = 3;
@@ -165,64 +164,31 @@ pub fn show(ui: &mut Ui, settings: &mut Settings, status: &Status) -> Option<Act
     });
 
     ui.add_space(10.0);
-    match status.message {
-        Ok(text) => ui.label(text),
-        Err(text) => ui.colored_label(Color32::from_rgb(240, 110, 90), text),
-    };
+    message(ui, status.message);
     action
-}
-
-/// A list to choose from. Returns whether another entry was chosen.
-fn choose<T: Copy + PartialEq + Display>(
-    ui: &mut Ui,
-    name: &str,
-    chosen: &mut T,
-    entries: impl Iterator<Item = T>,
-) -> bool {
-    let before = *chosen;
-    ComboBox::from_label(name).selected_text(chosen.to_string()).show_ui(ui, |ui| {
-        for entry in entries {
-            ui.selectable_value(chosen, entry, entry.to_string());
-        }
-    });
-    *chosen != before
 }
 
 fn training(ui: &mut Ui, settings: &mut Settings, status: &Status) {
     ui.heading("Training");
-    let name = if settings.running { "Pause" } else { "Train" };
-    if ui.button(name).clicked() {
-        settings.running = !settings.running;
-    }
+    train_or_pause(ui, &mut settings.running);
     choose(ui, "loss", &mut settings.loss, losses());
     if choose(ui, "optimizer", &mut settings.optimizer, Optimizer::ALL.iter().copied()) {
         settings.learning_rate = usual_rate(settings.optimizer);
     }
     let learning_rate = Slider::new(&mut settings.learning_rate, 0.0001..=10.0).logarithmic(true);
     ui.add(learning_rate.clamping(SliderClamping::Edits).text("learning rate"));
-    ui.horizontal(|ui| {
-        let label = ui.label("train");
-        let value = DragValue::new(&mut settings.milliseconds).range(0.1..=100.0).speed(0.1).suffix(" ms");
-        ui.add(value).labelled_by(label.id);
-        ui.label("per frame");
-    });
+    milliseconds(ui, &mut settings.milliseconds);
     report(ui, status);
 }
 
 fn report(ui: &mut Ui, status: &Status) {
-    let cell = |of: fn(LossReport) -> String| status.report.map_or("–".to_owned(), of);
+    let report = status.report;
     let rows = [
-        ("step", cell(|report| report.step.to_string())),
-        ("epoch", cell(|report| report.epoch.to_string())),
-        ("loss", cell(|report| format!("{:.6}", report.loss))),
+        ("step", or_dash(report.map(|report| report.step))),
+        ("epoch", or_dash(report.map(|report| report.epoch))),
+        ("loss", or_dash(report.map(|report| format!("{:.6}", report.loss)))),
         ("steps per frame", status.steps.to_string()),
     ];
-    Grid::new("report").show(ui, |ui| {
-        for (name, value) in rows {
-            ui.label(name);
-            ui.monospace(value);
-            ui.end_row();
-        }
-    });
+    table(ui, rows);
     ui.weak(&status.plan);
 }

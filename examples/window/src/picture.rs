@@ -1,0 +1,348 @@
+//! A tab: a network learns a picture. A panel on the left, what was learned, at any scale, and its quality below.
+
+pub mod camera;
+pub mod canvas;
+pub mod panel;
+pub mod quality;
+pub mod readback;
+pub mod stopwatch;
+pub mod training;
+pub mod view;
+
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use eframe::egui::{
+    CentralPanel, Color32, CursorIcon, EventFilter, Key, Panel, Rect, Response, Role, ScrollArea, Sense, Stroke, Ui,
+    Vec2, WidgetInfo, vec2,
+};
+use eframe::egui_wgpu::RenderState;
+use eframe::emath::GuiRounding;
+use wgrad::{Gpu, LossReport, Result};
+
+use crate::coordinate_network::Kind;
+use crate::curve::Curve;
+use crate::lock::lock;
+use crate::pixels::Pixels;
+use crate::widgets::{PANEL, in_words};
+use camera::Camera;
+use canvas::Wanted;
+use panel::{Action, Settings, Status};
+use training::{Source, Training};
+use view::{Original, View, frame};
+
+/// The side of the picture that the program draws.
+const DRAWN: usize = 512;
+
+/// The height of the curve.
+const CURVE: f32 = 150.0;
+
+/// The factor of a button or a key that zooms.
+const ZOOM: f32 = 1.5;
+
+/// The part of the view that an arrow key moves it by.
+const MOVE: f32 = 0.1;
+
+/// The distance at which the pointer takes hold of the line between the original and what was learned.
+const REACH: f32 = 6.0;
+
+/// The tab's contents.
+pub struct PictureTab {
+    render_state: RenderState,
+    gpu: Gpu,
+    settings: Settings,
+    source: Source,
+    training: Training,
+    view: Arc<Mutex<View>>,
+    camera: Camera,
+    curve: Curve,
+    report: Option<LossReport>,
+    decibels: Option<f64>,
+    /// The steps of the last frame.
+    steps: u64,
+    /// What went wrong, or what was done last.
+    message: std::result::Result<String, String>,
+    /// The settings for which the network was last created.
+    applied: (Kind, u64),
+    /// The batch size of the trainer.
+    applied_batch: usize,
+    /// Whether the pointer moves the line between the original and what was learned.
+    holds_line: bool,
+}
+
+impl PictureTab {
+    /// On egui's device. Starts with a picture that the program draws, paused.
+    ///
+    /// # Errors
+    /// Those of the network and of its trainer.
+    pub fn new(render_state: &RenderState, gpu: &Gpu) -> Result<Self> {
+        let settings = Settings::default();
+        let source = Source::new(gpu, Pixels::draw(DRAWN))?;
+        let training = Training::new(gpu, &source, &settings)?;
+        let view = View::new(render_state, training.network(), &source.pixels)?;
+        Ok(PictureTab {
+            render_state: render_state.clone(),
+            gpu: gpu.clone(),
+            applied: (settings.kind, settings.seed),
+            applied_batch: settings.batch(),
+            settings,
+            source,
+            training,
+            view: Arc::new(Mutex::new(view)),
+            camera: Camera::default(),
+            curve: Curve::decibels(),
+            report: None,
+            decibels: None,
+            steps: 0,
+            message: Ok(String::new()),
+            holds_line: false,
+        })
+    }
+
+    /// Takes a PNG file as the picture, and begins to learn it. If that is not possible the tab says why, and keeps the one it has.
+    pub fn open(&mut self, path: &Path) {
+        let limits = self.gpu.device().limits();
+        let most_bytes = limits.max_storage_buffer_binding_size.min(limits.max_buffer_size);
+        let read = Pixels::read(path, |size| check_size(size, limits.max_texture_dimension_2d, most_bytes));
+        let taken = read
+            .map_err(|error| error.to_string())
+            .and_then(|pixels| self.take(pixels).map_err(|error| format!("{}: {error}", path.display())));
+        self.settings.running |= taken.is_ok();
+        self.message = taken.map(|()| format!("learning {}", path.display()));
+    }
+
+    fn take(&mut self, pixels: Pixels) -> Result<()> {
+        let source = Source::new(&self.gpu, pixels)?;
+        let training = Training::new(&self.gpu, &source, &self.settings)?;
+        let view = View::new(&self.render_state, training.network(), &source.pixels)?;
+        (self.source, self.view, self.camera) = (source, Arc::new(Mutex::new(view)), Camera::default());
+        self.replace(training);
+        Ok(())
+    }
+
+    /// A frame.
+    pub fn show(&mut self, ui: &mut Ui) {
+        let result = self.poll();
+        self.show_error(result);
+        let action = Panel::left("picture panel")
+            .exact_size(PANEL)
+            .resizable(false)
+            .show(ui, |ui| ScrollArea::vertical().show(ui, |ui| self.panel(ui)).inner);
+        let result = self.apply_settings(action.inner, ui.input(|input| input.pointer.any_down()));
+        self.show_error(result);
+        CentralPanel::default().show(ui, |ui| {
+            let room = ui.available_size();
+            self.canvas(ui, action.inner, vec2(room.x, room.y - CURVE - 10.0).max(Vec2::splat(50.0)));
+            ui.add_space(10.0);
+            self.curve.show(ui);
+        });
+    }
+
+    /// Takes what has arrived, and chooses the steps of this frame.
+    fn poll(&mut self) -> Result<()> {
+        self.steps = 0;
+        let mut learning = self.training.learning();
+        if let Some((step, decibels)) = learning.quality.take() {
+            self.curve.push(step, decibels);
+            self.decibels = Some(decibels);
+        }
+        if let Some(report) = learning.trainer.latest_loss()? {
+            self.report = Some(report);
+        }
+        if self.settings.running {
+            let duration = Duration::from_secs_f32(self.settings.milliseconds / 1e3);
+            self.steps = learning.trainer.steps_within(duration)?;
+        }
+        Ok(())
+    }
+
+    /// Shows an error in the panel until the next action, and pauses the training.
+    fn show_error(&mut self, result: Result<()>) {
+        if let Err(error) = result {
+            self.settings.running = false;
+            self.message = Err(in_words(&error, "press Restart, or choose another seed or a larger batch"));
+        }
+    }
+
+    fn panel(&mut self, ui: &mut Ui) -> Option<Action> {
+        let Pixels { name, width, height, .. } = &self.source.pixels;
+        let name = Path::new(name).file_name().unwrap_or_default().to_string_lossy();
+        let plan = self.training.learning().trainer.plan();
+        let status = Status {
+            picture: format!("{name}, {width} × {height}"),
+            network: self.training.description(),
+            plan,
+            report: self.report,
+            decibels: self.decibels,
+            steps: self.steps,
+            zoom: self.camera.zoom(),
+            message: self.message.as_deref().map_err(String::as_str),
+        };
+        panel::show(ui, &mut self.settings, &status)
+    }
+
+    /// Applies changed settings; sliders when they are released.
+    fn apply_settings(&mut self, action: Option<Action>, pointer_is_down: bool) -> Result<()> {
+        let wanted = (self.settings.kind, self.settings.seed);
+        if action == Some(Action::Restart) || !pointer_is_down && wanted != self.applied {
+            self.applied = wanted;
+            let training = Training::new(&self.gpu, &self.source, &self.settings)?;
+            lock(&self.view).replace_network(training.network())?;
+            self.replace(training);
+        } else if !pointer_is_down && self.settings.batch() != self.applied_batch {
+            self.applied_batch = self.settings.batch();
+            let training = self.training.trained_by(&self.source, &self.settings)?;
+            // The same network, after other steps.
+            lock(&self.view).forget();
+            self.replace(training);
+        }
+        Ok(())
+    }
+
+    fn replace(&mut self, training: Training) {
+        self.applied_batch = self.settings.batch();
+        self.training = training;
+        self.steps = 0; // these were the old training's
+        self.curve = Curve::decibels();
+        (self.report, self.decibels) = (None, None);
+        self.message = Ok(String::new());
+    }
+
+    /// Shows the picture, and moves what is seen of it.
+    fn canvas(&mut self, ui: &mut Ui, action: Option<Action>, room: Vec2) {
+        let (rect, response) = ui.allocate_exact_size(room, Sense::click_and_drag());
+        let rect = rect.round_to_pixels(ui.pixels_per_point());
+        response.widget_info(|| WidgetInfo::labeled(Role::Canvas, true, "picture"));
+        self.navigate(ui, rect, &response, action);
+
+        let picture = self.picture_size();
+        let visible = self.camera.visible(picture, rect.size());
+        let size = rect.size() * ui.pixels_per_point();
+        let learning = self.training.shared_learning();
+        let steps = lock(&learning).steps + self.steps;
+        let wanted = Wanted {
+            size: [size.x, size.y].map(|side| (side.round() as u32).max(1)),
+            visible: [visible.min.x, visible.min.y, visible.width(), visible.height()],
+            steps,
+        };
+        let shown = Original { part: self.settings.original / 100.0, is_smooth: self.settings.is_smooth };
+        // While training, repaint at the display's rate; otherwise until all is drawn and measured.
+        let is_done = lock(&self.view).shows(wanted);
+        if self.settings.running || !is_done {
+            ui.request_repaint();
+        } else if !lock(&learning).quality.is_of(steps) {
+            ui.request_repaint_after(Duration::from_millis(50));
+        }
+        let painter = ui.painter_at(rect);
+        painter.add(frame(rect, (Arc::clone(&self.view), learning), self.steps, wanted, shown));
+        if (0.0..1.0).contains(&(shown.part - f32::EPSILON)) {
+            let x = rect.left() + shown.part * rect.width();
+            painter.vline(x, rect.y_range(), Stroke::new(3.0, Color32::BLACK));
+            painter.vline(x, rect.y_range(), Stroke::new(1.0, Color32::WHITE));
+        }
+        if response.has_focus() {
+            painter.rect_stroke(rect, 0.0, ui.visuals().selection.stroke, eframe::egui::StrokeKind::Inside);
+        }
+    }
+
+    fn picture_size(&self) -> Vec2 {
+        vec2(self.source.pixels.width as f32, self.source.pixels.height as f32)
+    }
+
+    /// Follows the mouse, the keys and the panel's buttons.
+    fn navigate(&mut self, ui: &mut Ui, rect: Rect, response: &Response, action: Option<Action>) {
+        let (picture, view, middle) = (self.picture_size(), rect.size(), Vec2::splat(0.5));
+        self.drag(rect, response);
+        if let Some(pointer) = response.hover_pos() {
+            let (scrolled, pinched) = ui.input(|input| (input.smooth_scroll_delta().y, input.zoom_delta()));
+            let at = (pointer - rect.min) / view;
+            self.camera.zoom_at((scrolled / 200.0).exp() * pinched, at, picture, view);
+        }
+        if response.clicked() {
+            response.request_focus();
+        }
+        let mut factor = match action {
+            Some(Action::ZoomIn) => ZOOM,
+            Some(Action::ZoomOut) => 1.0 / ZOOM,
+            _ => 1.0,
+        };
+        let mut shows_all = response.double_clicked() || action == Some(Action::ShowAll);
+        if response.has_focus() {
+            let arrows = EventFilter { horizontal_arrows: true, vertical_arrows: true, ..Default::default() };
+            ui.memory_mut(|memory| memory.set_focus_lock_filter(response.id, arrows));
+            let pressed = |key| ui.input(|input| input.key_pressed(key) && !input.modifiers.command);
+            if pressed(Key::Plus) || pressed(Key::Equals) {
+                factor *= ZOOM;
+            }
+            if pressed(Key::Minus) {
+                factor /= ZOOM;
+            }
+            shows_all |= pressed(Key::Home);
+            let arrows = [
+                (Key::ArrowLeft, [1, 0]),
+                (Key::ArrowRight, [-1, 0]),
+                (Key::ArrowUp, [0, 1]),
+                (Key::ArrowDown, [0, -1]),
+            ];
+            for (_, [x, y]) in arrows.into_iter().filter(|&(key, _)| pressed(key)) {
+                self.camera.pan(MOVE * vec2(x as f32, y as f32), picture, view);
+            }
+        }
+        self.camera.zoom_at(factor, middle, picture, view);
+        if shows_all {
+            self.camera = Camera::default();
+        }
+    }
+
+    /// Moves the picture, or the line between the original and what was learned.
+    fn drag(&mut self, rect: Rect, response: &Response) {
+        let line = rect.left() + self.settings.original / 100.0 * rect.width();
+        let is_at_line = |x: f32| (1.0..100.0).contains(&self.settings.original) && (x - line).abs() < REACH;
+        let is_near = response.hover_pos().is_some_and(|pointer| is_at_line(pointer.x));
+        if response.drag_started() {
+            let origin = response.ctx.input(|input| input.pointer.press_origin());
+            self.holds_line = origin.is_some_and(|origin| is_at_line(origin.x));
+        }
+        if response.dragged() && self.holds_line {
+            if let Some(pointer) = response.interact_pointer_pos() {
+                self.settings.original = (100.0 * (pointer.x - rect.left()) / rect.width()).clamp(0.0, 100.0);
+            }
+        } else if response.dragged() {
+            self.camera.pan(response.drag_delta() / rect.size(), self.picture_size(), rect.size());
+        }
+        let line_cursor = response.dragged() && self.holds_line || !response.dragged() && is_near;
+        let cursor = if line_cursor { CursorIcon::ResizeHorizontal } else { CursorIcon::Grab };
+        response.clone().on_hover_cursor(if response.dragged() && !line_cursor {
+            CursorIcon::Grabbing
+        } else {
+            cursor
+        });
+    }
+}
+
+/// Refuses a picture that the device cannot take, in words.
+fn check_size([width, height]: [usize; 2], most_side: u32, most_bytes: u64) -> std::result::Result<(), String> {
+    let most_pixels = most_bytes / 12; // three f32
+    if width.max(height) as u64 > most_side.into() || width as u64 * height as u64 > most_pixels {
+        let most = most_pixels as f64 / 1e6;
+        return Err(format!(
+            "it is {width} × {height} pixels, too large: at most {most_side} along a side, and {most:.1} million together"
+        ));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pictures_that_the_device_cannot_take_are_refused_in_words() {
+        assert_eq!(check_size([8192, 1000], 8192, 1 << 27), Ok(()));
+        for size in [[8193, 1], [1, 8193], [4000, 4000]] {
+            let error = check_size(size, 8192, 1 << 27).unwrap_err();
+            assert!(error.contains("too large: at most 8192 along a side, and 11.2 million together"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! What the network has learned, in textures of the view's size: drawn anew only when the network or the view has changed, and no more
+//! of it per frame than the device can.
+//!
+//! A fast GPU asks the network at every pixel of every frame. A slow one draws fewer and larger pixels, and when nothing changes any
+//! more the fine ones follow, row by row.
+
+use wgrad::{Network, Result, wgpu};
+
+use super::stopwatch::Stopwatch;
+use super::view::{pipeline, view_group};
+
+/// The format of the textures: the network's values as they are.
+pub const FORMAT: wgpu::TextureFormat = wgpu::TextureFormat::Rgba8Unorm;
+
+/// What a frame is to show.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Wanted {
+    /// The view's width and height, in pixels of the window.
+    pub size: [u32; 2],
+    /// The part of the picture that is seen: its left and top, its width and height.
+    pub visible: [f32; 4],
+    /// The training steps of the network.
+    pub steps: u64,
+}
+
+/// The textures, and the shader that calls the network.
+pub struct Canvas {
+    device: wgpu::Device,
+    pipeline: wgpu::RenderPipeline,
+    parameters: wgpu::BindGroup,
+    view: wgpu::BindGroup,
+    fine: wgpu::Texture,
+    coarse: wgpu::Texture,
+    stopwatch: Stopwatch,
+    /// What the textures show.
+    drawn: Option<Wanted>,
+    /// The rows of `fine` that are drawn.
+    rows: u32,
+}
+
+impl Canvas {
+    /// For a network: while a trainer changes its parameters, the picture follows. `view` is the uniform of the same name.
+    ///
+    /// # Errors
+    /// Those of [`Network::wgsl`].
+    pub fn new(network: &Network, view: &wgpu::Buffer) -> Result<Self> {
+        let (device, queue) = (network.gpu().device(), network.gpu().queue());
+        let source = network.wgsl("mlp_forward", 0, 0)? + include_str!("view.wgsl") + include_str!("learned.wgsl");
+        let pipeline = pipeline(device, source, "learned", FORMAT);
+        let parameters = device.create_bind_group(&wgpu::BindGroupDescriptor {
+            label: Some("learned"),
+            layout: &pipeline.get_bind_group_layout(0),
+            entries: &[wgpu::BindGroupEntry { binding: 0, resource: network.parameters().as_entire_binding() }],
+        });
+        Ok(Canvas {
+            device: device.clone(),
+            parameters,
+            view: view_group(device, &pipeline, view),
+            pipeline,
+            fine: texture(device, [1, 1]),
+            coarse: texture(device, [1, 1]),
+            stopwatch: Stopwatch::new(device, queue),
+            drawn: None,
+            rows: 0,
+        })
+    }
+
+    /// The fine texture, and the coarse one.
+    pub fn textures(&self) -> [&wgpu::Texture; 2] {
+        [&self.fine, &self.coarse]
+    }
+
+    /// The part of the fine texture that is drawn, from the top.
+    pub fn fine_part(&self) -> f32 {
+        self.rows as f32 / self.fine.height() as f32
+    }
+
+    /// Whether the textures show this, and finely.
+    pub fn shows(&self, wanted: Wanted) -> bool {
+        self.drawn == Some(wanted) && self.rows == wanted.size[1]
+    }
+
+    /// Draws anew what it shows already.
+    pub fn forget(&mut self) {
+        self.drawn = None;
+    }
+
+    /// Records what is still to be drawn, as much as a frame allows. Returns whether there are other textures than before.
+    pub fn record(&mut self, encoder: &mut wgpu::CommandEncoder, wanted: Wanted) -> bool {
+        self.stopwatch.read();
+        let pixels = self.stopwatch.pixels_per_frame();
+        let mut are_new = false;
+        if self.drawn != Some(wanted) {
+            self.drawn = Some(wanted);
+            self.rows = 0;
+            are_new |= resize(&self.device, &mut self.fine, wanted.size);
+            let coarse = coarse(wanted.size, pixels);
+            if coarse != wanted.size {
+                are_new |= resize(&self.device, &mut self.coarse, coarse);
+                self.draw(encoder, &self.coarse.clone(), [0, coarse[1]]);
+                return are_new;
+            }
+        }
+        let [width, height] = wanted.size;
+        let rows = (pixels / width).clamp(1, height).min(height - self.rows);
+        if rows > 0 {
+            self.draw(encoder, &self.fine.clone(), [self.rows, rows]);
+            self.rows += rows;
+        }
+        are_new
+    }
+
+    /// Asks the network for some rows of a texture.
+    fn draw(&mut self, encoder: &mut wgpu::CommandEncoder, texture: &wgpu::Texture, [first, rows]: [u32; 2]) {
+        let (pipeline, parameters, view) = (&self.pipeline, &self.parameters, &self.view);
+        self.stopwatch.time(encoder, texture.width() * rows, |encoder, timestamp_writes| {
+            let mut pass = encoder.begin_render_pass(&wgpu::RenderPassDescriptor {
+                label: Some("learned"),
+                color_attachments: &[Some(wgpu::RenderPassColorAttachment {
+                    view: &texture.create_view(&Default::default()),
+                    depth_slice: None,
+                    resolve_target: None,
+                    ops: wgpu::Operations { load: wgpu::LoadOp::Load, store: wgpu::StoreOp::Store },
+                })],
+                timestamp_writes,
+                ..Default::default()
+            });
+            pass.set_scissor_rect(0, first, texture.width(), rows);
+            pass.set_pipeline(pipeline);
+            pass.set_bind_group(0, parameters, &[]);
+            pass.set_bind_group(1, view, &[]);
+            pass.draw(0..3, 0..1);
+        });
+    }
+}
+
+/// The size with sides divided by the least power of two with which it has no more than `most` pixels.
+fn coarse(size: [u32; 2], most: u32) -> [u32; 2] {
+    let mut coarse = size;
+    let mut block = 1;
+    while u64::from(coarse[0]) * u64::from(coarse[1]) > u64::from(most.max(1)) {
+        block *= 2;
+        coarse = size.map(|side| side.div_ceil(block));
+    }
+    coarse
+}
+
+/// Replaces a texture of another size. Returns whether it was of another size.
+fn resize(device: &wgpu::Device, old: &mut wgpu::Texture, size: [u32; 2]) -> bool {
+    let is_other = [old.width(), old.height()] != size;
+    if is_other {
+        *old = texture(device, size);
+    }
+    is_other
+}
+
+fn texture(device: &wgpu::Device, [width, height]: [u32; 2]) -> wgpu::Texture {
+    device.create_texture(&wgpu::TextureDescriptor {
+        label: Some("learned"),
+        size: wgpu::Extent3d { width, height, depth_or_array_layers: 1 },
+        mip_level_count: 1,
+        sample_count: 1,
+        dimension: wgpu::TextureDimension::D2,
+        format: FORMAT,
+        usage: wgpu::TextureUsages::RENDER_ATTACHMENT | wgpu::TextureUsages::TEXTURE_BINDING,
+        view_formats: &[],
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn coarse_pixels_are_as_many_as_a_frame_allows() {
+        assert_eq!(coarse([600, 400], 240_000), [600, 400]);
+        assert_eq!(coarse([601, 400], 240_000), [301, 200]);
+        assert_eq!(coarse([600, 400], 4_096), [75, 50]);
+        assert_eq!(coarse([1, 1], 0), [1, 1]);
+        assert_eq!(coarse([5000, 1], 1), [1, 1]);
+    }
+}

@@ -1,0 +1,77 @@
+//! What the panels of both tabs have.
+
+use std::fmt::Display;
+
+use eframe::egui::{Color32, ComboBox, DragValue, Grid, Ui};
+use wgrad::Error;
+
+/// The width of a panel.
+pub const PANEL: f32 = 270.0;
+
+/// A list to choose from. Returns whether another entry was chosen.
+pub fn choose<T: Copy + PartialEq + Display>(
+    ui: &mut Ui,
+    name: &str,
+    chosen: &mut T,
+    entries: impl Iterator<Item = T>,
+) -> bool {
+    let before = *chosen;
+    ComboBox::from_label(name).selected_text(chosen.to_string()).show_ui(ui, |ui| {
+        for entry in entries {
+            ui.selectable_value(chosen, entry, entry.to_string());
+        }
+    });
+    *chosen != before
+}
+
+/// A button that begins or pauses the training.
+pub fn train_or_pause(ui: &mut Ui, running: &mut bool) {
+    let name = if *running { "Pause" } else { "Train" };
+    if ui.button(name).clicked() {
+        *running = !*running;
+    }
+}
+
+/// The training time per frame.
+pub fn milliseconds(ui: &mut Ui, milliseconds: &mut f32) {
+    ui.horizontal(|ui| {
+        let label = ui.label("train");
+        let value = DragValue::new(milliseconds).range(0.1..=100.0).speed(0.1).suffix(" ms");
+        ui.add(value).labelled_by(label.id);
+        ui.label("per frame");
+    });
+}
+
+/// Names and their values.
+pub fn table<const ROWS: usize>(ui: &mut Ui, rows: [(&str, String); ROWS]) {
+    Grid::new("report").show(ui, |ui| {
+        for (name, value) in rows {
+            ui.label(name);
+            ui.monospace(value);
+            ui.end_row();
+        }
+    });
+}
+
+/// A value that may not have arrived yet.
+pub fn or_dash(value: Option<impl ToString>) -> String {
+    value.map_or("–".to_owned(), |value| value.to_string())
+}
+
+/// What was done last, or what went wrong.
+pub fn message(ui: &mut Ui, message: Result<&str, &str>) {
+    let red = if ui.visuals().dark_mode { Color32::from_rgb(240, 110, 90) } else { Color32::from_rgb(170, 40, 20) };
+    match message {
+        Ok(text) => ui.label(text),
+        Err(text) => ui.colored_label(red, text),
+    };
+}
+
+/// An error in words; `way_out` of a training that diverged.
+pub fn in_words(error: &Error, way_out: &str) -> String {
+    match error {
+        Error::Diverged { step, .. } => format!("training diverged before step {step}: {way_out}"),
+        // A network's description has arrows, which egui's font lacks.
+        error => error.to_string().replace('→', "->"),
+    }
+}
