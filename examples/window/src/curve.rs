@@ -67,6 +67,7 @@ impl Curve {
             .allow_axis_zoom_drag(false)
             .y_axis_min_width(44.0)
             .include_x(0.0)
+            .include_x(10.0)
             .include_y(self.spans[0])
             .include_y(self.spans[1])
             .y_axis_label(self.label)

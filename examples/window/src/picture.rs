@@ -236,10 +236,11 @@ impl PictureTab {
         }
         let painter = ui.painter_at(rect);
         painter.add(frame(rect, (Arc::clone(&self.view), learning), self.steps, wanted, shown));
-        if (0.0..1.0).contains(&(shown.part - f32::EPSILON)) {
-            let x = rect.left() + shown.part * rect.width();
-            painter.vline(x, rect.y_range(), Stroke::new(3.0, Color32::BLACK));
-            painter.vline(x, rect.y_range(), Stroke::new(1.0, Color32::WHITE));
+        let x = rect.left() + shown.part * rect.width();
+        let picture = rect.intersect(on_screen(rect, visible));
+        if picture.x_range().contains(x) && shown.part > 0.0 && shown.part < 1.0 {
+            painter.vline(x, picture.y_range(), Stroke::new(3.0, Color32::BLACK));
+            painter.vline(x, picture.y_range(), Stroke::new(1.0, Color32::WHITE));
         }
         if response.has_focus() {
             painter.rect_stroke(rect, 0.0, ui.visuals().selection.stroke, eframe::egui::StrokeKind::Inside);
@@ -321,6 +322,12 @@ impl PictureTab {
     }
 }
 
+/// Where the whole picture is in the window, of which `visible` is seen in `rect`.
+fn on_screen(rect: Rect, visible: Rect) -> Rect {
+    let place = |at: Vec2| rect.min + (at - visible.min.to_vec2()) / visible.size() * rect.size();
+    Rect::from_min_max(place(Vec2::ZERO), place(Vec2::splat(1.0)))
+}
+
 /// Refuses a picture that the device cannot take, in words.
 fn check_size([width, height]: [usize; 2], most_side: u32, most_bytes: u64) -> std::result::Result<(), String> {
     let most_pixels = most_bytes / 12; // three f32
@@ -336,6 +343,14 @@ fn check_size([width, height]: [usize; 2], most_side: u32, most_bytes: u64) -> s
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_place_of_the_whole_picture_follows_from_what_is_seen() {
+        let rect = Rect::from_min_size(eframe::egui::pos2(10.0, 20.0), vec2(200.0, 100.0));
+        let visible = Rect::from_min_size(eframe::egui::pos2(-0.5, 0.25), vec2(2.0, 0.5));
+        let whole = on_screen(rect, visible);
+        assert_eq!((whole.left(), whole.right(), whole.top(), whole.bottom()), (60.0, 160.0, -30.0, 170.0));
+    }
 
     #[test]
     fn pictures_that_the_device_cannot_take_are_refused_in_words() {

@@ -62,9 +62,10 @@ pub fn or_dash(value: Option<impl ToString>) -> String {
 pub fn message(ui: &mut Ui, message: Result<&str, &str>) {
     let red = if ui.visuals().dark_mode { Color32::from_rgb(240, 110, 90) } else { Color32::from_rgb(170, 40, 20) };
     match message {
-        Ok(text) => ui.label(text),
-        Err(text) => ui.colored_label(red, text),
-    };
+        Ok("") => {}
+        Ok(text) => drop(ui.label(text)),
+        Err(text) => drop(ui.colored_label(red, text)),
+    }
 }
 
 /// An error in words; `way_out` of a training that diverged.

@@ -110,7 +110,7 @@ pub fn show(ui: &mut Ui, settings: &mut Settings, status: &Status) -> Option<Act
     ui.add_space(10.0);
     ui.heading("View");
     ui.add(Slider::new(&mut settings.original, 0.0..=100.0).integer().suffix(" %").text("original"));
-    ui.checkbox(&mut settings.is_smooth, "original between its pixels");
+    ui.checkbox(&mut settings.is_smooth, "interpolate the original");
     ui.horizontal_wrapped(|ui| {
         button(ui, "Zoom in", Action::ZoomIn);
         button(ui, "Zoom out", Action::ZoomOut);

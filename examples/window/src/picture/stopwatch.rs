@@ -9,11 +9,9 @@ use super::readback::Readback;
 /// The time for drawing per frame: with a few milliseconds for the training it stays below a display's 16 ms.
 const PER_FRAME: Duration = Duration::from_millis(8);
 
-/// The pixels of a frame while nothing was measured: without the feature `TIMESTAMP_QUERY`, always.
-const AT_FIRST: f64 = 16384.0;
-
-/// The fewest pixels of a frame: on software drivers, more than the time allows.
-const FEWEST: f64 = 4096.0;
+/// The pixels of a frame while nothing was measured: without the feature `TIMESTAMP_QUERY`, always. It is also the fewest: on
+/// software drivers, where a hash grid takes 2 to 6 µs per pixel, more than the time allows.
+const FEWEST: f64 = 16384.0;
 
 /// The clock and what it has measured.
 pub struct Stopwatch {
@@ -45,7 +43,7 @@ impl Stopwatch {
 
     /// How many pixels a frame can draw.
     pub fn pixels_per_frame(&self) -> u32 {
-        let pixels = self.seconds_per_pixel.map_or(AT_FIRST, |seconds| PER_FRAME.as_secs_f64() / seconds);
+        let pixels = self.seconds_per_pixel.map_or(FEWEST, |seconds| PER_FRAME.as_secs_f64() / seconds);
         pixels.clamp(FEWEST, 1e9) as u32
     }
 
