@@ -163,6 +163,15 @@ fn a_dropped_picture_is_taken_and_a_bad_file_is_told_in_words() {
         assert!(shown(&mut window) == learned, "the present picture stays");
     }
     window.keep("picture-bad");
+
+    // The least and the longest that there can be.
+    for (width, height) in [(1, 1), (8_192, 1)] {
+        let path = folder.path().join(format!("{width}-{height}.png"));
+        RgbImage::from_pixel(width, height, Rgb(orange)).save(&path).expect("a file");
+        drop_file(&mut window, &path);
+        assert!(window.says(&format!("{width} × {height}")));
+        window.run_until(|window| decibels(window).is_some_and(|decibels| decibels > 15.0));
+    }
 }
 
 #[test]

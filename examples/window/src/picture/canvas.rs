@@ -1,11 +1,12 @@
-//! What the network has learned, in textures of the view's size: drawn anew only when the network or the view has changed, and no more
-//! of it per frame than the device can.
+//! What the network has learned, in textures of the view's size: drawn anew only when the network or the view has changed, and
+//! no more of it per frame than the device can.
 //!
-//! A fast GPU asks the network at every pixel of every frame. A slow one draws fewer and larger pixels, and when nothing changes any
-//! more the fine ones follow, row by row.
+//! A fast GPU asks the network at every pixel of every frame. A slow one draws fewer and larger pixels, and when nothing
+//! changes any more the fine ones follow, row by row.
 
 use wgrad::{Network, Result, wgpu};
 
+use super::readback::Dropped;
 use super::stopwatch::Stopwatch;
 use super::view::{pipeline, view_group};
 
@@ -36,6 +37,8 @@ pub struct Canvas {
     drawn: Option<Wanted>,
     /// The rows of `fine` that are drawn.
     rows: u32,
+    /// Whether something was drawn in a frame that egui dropped.
+    dropped: Dropped,
 }
 
 impl Canvas {
@@ -62,6 +65,7 @@ impl Canvas {
             stopwatch: Stopwatch::new(device, queue),
             drawn: None,
             rows: 0,
+            dropped: Dropped::default(),
         })
     }
 
@@ -77,7 +81,7 @@ impl Canvas {
 
     /// Whether the textures show this, and finely.
     pub fn shows(&self, wanted: Wanted) -> bool {
-        self.drawn == Some(wanted) && self.rows == wanted.size[1]
+        self.drawn == Some(wanted) && self.rows == wanted.size[1] && !self.dropped.is_set()
     }
 
     /// Draws anew what it shows already.
@@ -90,7 +94,7 @@ impl Canvas {
         self.stopwatch.read();
         let pixels = self.stopwatch.pixels_per_frame();
         let mut are_new = false;
-        if self.drawn != Some(wanted) {
+        if self.dropped.take() || self.drawn != Some(wanted) {
             self.drawn = Some(wanted);
             self.rows = 0;
             are_new |= resize(&self.device, &mut self.fine, wanted.size);
@@ -112,6 +116,7 @@ impl Canvas {
 
     /// Asks the network for some rows of a texture.
     fn draw(&mut self, encoder: &mut wgpu::CommandEncoder, texture: &wgpu::Texture, [first, rows]: [u32; 2]) {
+        self.dropped.watch(encoder);
         let (pipeline, parameters, view) = (&self.pipeline, &self.parameters, &self.view);
         self.stopwatch.time(encoder, texture.width() * rows, |encoder, timestamp_writes| {
             let mut pass = encoder.begin_render_pass(&wgpu::RenderPassDescriptor {
@@ -169,7 +174,36 @@ fn texture(device: &wgpu::Device, [width, height]: [u32; 2]) -> wgpu::Texture {
 
 #[cfg(test)]
 mod tests {
+    use wgrad::{Gpu, Mlp};
+
     use super::*;
+
+    #[test]
+    fn what_a_dropped_frame_drew_is_drawn_again() {
+        let gpu = Gpu::headless().unwrap();
+        let network = Network::new(&gpu, &Mlp::inputs(2).linear(3), 1).unwrap();
+        let view = gpu.device().create_buffer(&wgpu::BufferDescriptor {
+            label: None,
+            size: 32,
+            usage: wgpu::BufferUsages::UNIFORM,
+            mapped_at_creation: false,
+        });
+        let mut canvas = Canvas::new(&network, &view).unwrap();
+        let wanted = Wanted { size: [40, 30], visible: [0.0, 0.0, 1.0, 1.0], steps: 0 };
+        let record = |canvas: &mut Canvas| {
+            let mut encoder = gpu.device().create_command_encoder(&Default::default());
+            canvas.record(&mut encoder, wanted);
+            encoder
+        };
+        let encoder = record(&mut canvas);
+        assert!(canvas.shows(wanted));
+        drop(encoder);
+        assert!(!canvas.shows(wanted));
+        gpu.queue().submit([record(&mut canvas).finish()]);
+        assert!(canvas.shows(wanted) && !canvas.shows(Wanted { steps: 1, ..wanted }));
+        gpu.device().poll(wgpu::PollType::wait_indefinitely()).unwrap();
+        assert!(canvas.shows(wanted));
+    }
 
     #[test]
     fn coarse_pixels_are_as_many_as_a_frame_allows() {

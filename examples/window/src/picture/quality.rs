@@ -20,7 +20,8 @@ pub struct Quality {
     targets: Vec<f32>,
     readback: Readback,
     last: Option<Instant>,
-    /// The training steps before the latest measurement.
+    /// The training steps before the measurement that is under way, and before the latest that has arrived.
+    pending: u64,
     measured: Option<u64>,
 }
 
@@ -40,12 +41,12 @@ impl Quality {
         let outputs = Rows::from_slice(gpu, 3, &vec![0.0; targets.len()])?;
         let forward = network.forward(&inputs, &outputs)?;
         let readback = Readback::new(gpu.device(), outputs.buffer().size());
-        Ok(Quality { forward, outputs, targets, readback, last: None, measured: None })
+        Ok(Quality { forward, outputs, targets, readback, last: None, pending: 0, measured: None })
     }
 
-    /// Whether the latest measurement is of the network after this many steps, and has arrived.
+    /// Whether the latest measurement is of the network after this many steps.
     pub fn is_of(&self, steps: u64) -> bool {
-        self.measured == Some(steps) && self.readback.is_free()
+        self.measured == Some(steps)
     }
 
     /// Records a measurement of the network after this many steps, if it is time for one.
@@ -55,18 +56,19 @@ impl Quality {
             self.forward.record(encoder);
             self.readback.record(encoder, self.outputs.buffer());
             self.last = Some(Instant::now());
-            self.measured = Some(steps);
+            self.pending = steps;
         }
     }
 
     /// The measurement that has arrived: the training steps before it, and decibels.
-    pub fn take(&self) -> Option<(u64, f64)> {
+    pub fn take(&mut self) -> Option<(u64, f64)> {
         let bytes = self.readback.take()?;
+        self.measured = Some(self.pending);
         let outputs = bytes.chunks_exact(4).map(|word| f32::from_ne_bytes([word[0], word[1], word[2], word[3]]));
         let squares = outputs.zip(&self.targets).map(|(y, t)| f64::from(y.clamp(0.0, 1.0) - t).powi(2)).sum::<f64>();
         // No more than 100: a picture of one colour can be learned exactly.
         let decibels = -10.0 * (squares / self.targets.len() as f64).max(1e-10).log10();
-        self.measured.filter(|_| decibels.is_finite()).map(|steps| (steps, decibels))
+        decibels.is_finite().then_some((self.pending, decibels))
     }
 }
 
