@@ -8,8 +8,6 @@ pub mod coordinate_network;
 pub mod device;
 pub mod exit;
 pub mod options;
-pub mod pixels;
 pub mod progress;
-pub mod save;
 pub mod say;
 pub mod xor;

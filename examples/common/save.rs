@@ -5,7 +5,7 @@ use std::path::Path;
 
 use wgrad::Network;
 
-use super::options::rehearse_bytes;
+use crate::common::options::rehearse_bytes;
 
 /// Finds out before the training whether the network can be saved after it.
 ///
@@ -25,7 +25,7 @@ pub fn save(network: &Network, path: Option<&Path>) -> Result<(), Box<dyn Error>
     #[cfg(feature = "files")]
     if let Some(path) = path {
         network.save(path)?;
-        super::say::line(format_args!("saved    {}", path.display()))?;
+        crate::common::say::line(format_args!("saved    {}", path.display()))?;
     }
     Ok(())
 }

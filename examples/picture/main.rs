@@ -6,6 +6,8 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod pixels;
+#[path = "../common/save.rs"]
+mod save;
 
 use std::error::Error;
 use std::path::PathBuf;
@@ -19,9 +21,9 @@ use crate::common::coordinate_network::{self, Kind};
 use crate::common::exit::exit;
 use crate::common::options::at_least_one;
 use crate::common::progress;
-use crate::common::save::{rehearse_network, save};
 use crate::common::say::say;
 use crate::pixels::Pixels;
+use crate::save::{rehearse_network, save};
 
 /// After these steps the picture is looked at, and kept for the strip.
 const MILESTONES: [u64; 3] = [10, 100, 1_000];

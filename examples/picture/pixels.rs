@@ -7,7 +7,11 @@ use std::path::Path;
 use image::{ImageFormat, Rgb, RgbImage};
 use wgrad::Network;
 
-pub use crate::common::pixels::Pixels;
+// Not in `common/mod.rs`: it needs a crate that not all have that use that.
+#[path = "../common/pixels.rs"]
+mod stored;
+
+pub use stored::Pixels;
 
 /// The rows of pixels that the network is asked for at once.
 const ROWS: usize = 128;

@@ -12,6 +12,8 @@ mod form;
 mod frame;
 mod mesh;
 mod points;
+#[path = "../common/save.rs"]
+mod save;
 mod shape;
 mod tree;
 
@@ -29,12 +31,12 @@ use wgrad::{
 use crate::common::exit::exit;
 use crate::common::options::at_least_one;
 use crate::common::progress;
-use crate::common::save::{rehearse_network, save};
 use crate::common::say::say;
 use crate::form::Form;
 use crate::frame::Frame;
 use crate::mesh::Mesh;
 use crate::points::{Points, Spread};
+use crate::save::{rehearse_network, save};
 use crate::shape::Shape;
 
 /// The points to train on, drawn once: a mesh's distances take longer than the training steps. There are more of them than the
