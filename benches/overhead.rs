@@ -1,5 +1,5 @@
-//! What wgrad costs an app: the CPU time of recording steps, whether a frame's time budget is kept, and the network
-//! called in a shader compared with `Network::forward`.
+//! What wgrad costs an app: the CPU time of recording steps, whether a frame's time budget is kept, what a gradient's way to the host
+//! takes, and the network called in a shader compared with `Network::forward`.
 //!
 //! cargo bench --bench overhead -- --help
 
@@ -66,7 +66,43 @@ fn run(options: &Options) -> Outcome {
         }
     }
     println!();
+    summed(&without, options)?;
+    println!();
     surface(&without, options)
+}
+
+/// Steps whose gradient goes to the host and back, as with several trainers, compared with the usual ones.
+fn summed(gpu: &Gpu, options: &Options) -> Outcome {
+    println!("| µs per step | `Trainer::train_summed`, alone | `Trainer::train`'s steps | times as long |");
+    println!("| --- | ---: | ---: | ---: |");
+    for (widths, batch_size, steps) in [
+        (&[2, 30, 2][..], 64, 200),
+        (&[784, 200, 10][..], 64, 20),
+        (&[784, 200, 10][..], 1_024, 5),
+        (&[64, 64, 64, 64, 16][..], 16_384, 2),
+    ] {
+        let mut trainers =
+            [trainer(gpu, widths, batch_size, Plan::Auto)?, trainer(gpu, widths, batch_size, Plan::Auto)?];
+        let mut times = [Vec::new(), Vec::new()];
+        // The first round compiles.
+        for round in 0..=options.rounds {
+            let [alone, usual] = &mut trainers;
+            let start = Instant::now();
+            alone.train_summed(steps, |_| Ok::<_, wgrad::Error>(()))?;
+            let summed = Instant::now();
+            let mut encoder = encoder(gpu);
+            usual.record_steps(&mut encoder, steps);
+            let seconds = submit(gpu, encoder.finish())?;
+            usual.latest_loss()?;
+            if round > 0 {
+                times[0].push((summed - start).as_secs_f64() * 1e6 / steps as f64);
+                times[1].push(seconds * 1e6 / steps as f64);
+            }
+        }
+        let [summed, usual] = times.map(|mut times| median(&mut times));
+        println!("| {}, batches of {batch_size} | {summed:.1} | {usual:.1} | {:.1} |", join(widths), summed / usual);
+    }
+    Ok(())
 }
 
 /// A device as an app requests it.
@@ -79,8 +115,9 @@ fn app_gpu(wanted: wgpu::Features) -> Outcome<Gpu> {
 fn trainer(gpu: &Gpu, widths: &[usize], batch_size: usize, plan: Plan) -> Outcome<Trainer> {
     let mlp = Mlp::widths(widths);
     let network = Network::new(gpu, &mlp, 1)?;
-    let values = |width: usize| (0..64 * width).map(|i| (i * 37 % 101) as f32 / 101.0).collect::<Vec<_>>();
-    let data = Dataset::from_slices(gpu, 64, &values(mlp.input_width()), &values(mlp.output_width()))?;
+    let samples = batch_size.max(64);
+    let values = |width: usize| (0..samples * width).map(|i| (i * 37 % 101) as f32 / 101.0).collect::<Vec<_>>();
+    let data = Dataset::from_slices(gpu, samples, &values(mlp.input_width()), &values(mlp.output_width()))?;
     Ok(Trainer::new(&network, &data, TrainConfig { batch_size, plan, ..Default::default() })?)
 }
 

@@ -1,7 +1,7 @@
 //! A network as a WGSL function, for shaders of the app's own.
 //!
 //! It is written for the network: a small layer is unrolled, as sums of vectors of up to four outputs each; a larger one is a
-//! loop over its outputs, its inputs or both, four per iteration. The parameters are read as vectors of four values, wherever a
+//! loop over its outputs, sixteen per iteration, its inputs, four, or both. The parameters are read as vectors of four values, wherever a
 //! layer's rows begin: loops step by whole vectors, so that the offsets within a vector are known when the function is written.
 
 use super::encoding;
@@ -22,6 +22,9 @@ const MOST_UNROLLED: u32 = 1024;
 
 /// A larger layer loops over its inputs if there are more than this, and likewise over its outputs.
 const LONGEST_UNROLLED: u32 = 16;
+
+/// The vectors of outputs that an iteration of a loop over outputs takes: an input is read for all of them.
+const GROUP: u32 = 4;
 
 /// The terms that are added up before they are added to a sum, which then is rounded a quarter as often.
 const TERMS: usize = 4;
@@ -252,18 +255,23 @@ impl Exported<'_> {
         }
         let name = if x.name == ARRAYS[0] { ARRAYS[1] } else { ARRAYS[0] };
         let y = Values { name: name.to_owned(), width, is_array: true };
-        let whole = layer.outputs / 4;
-        self.line(format!("for (var o = 0u; o < {whole}u; o++) {{"));
+        let groups = layer.outputs / (4 * GROUP);
+        self.line(format!("for (var o = 0u; o < {}u; o += {GROUP}u) {{", groups * GROUP));
         let before = self.iterations;
-        let chunk = Chunk { index: 0, first: 0, width: 4 };
-        self.outputs(layer, &x, "o", vec![(chunk, "y".to_owned())]);
-        self.line(format!("{}[o] = y;", y.name));
+        let group = || chunks(4 * GROUP).map(|chunk| (chunk, format!("y_{}", chunk.index)));
+        self.outputs(layer, &x, "o", group().collect());
+        for (chunk, name) in group() {
+            self.line(format!("{}[{}] = {name};", y.name, plus("o", chunk.index)));
+        }
         self.line("}");
-        self.iterations = before + u64::from(whole) * (1 + self.iterations - before);
-        if let Some(chunk) = chunks(layer.outputs).nth(whole as usize) {
-            let rest = format!("{variable}_{whole}");
-            self.outputs(layer, &x, "", vec![(chunk, rest.clone())]);
-            self.line(format!("{}[{whole}] = {};", y.name, padded(&rest, chunk.width)));
+        self.iterations = before + u64::from(groups) * (1 + self.iterations - before);
+        let rest = chunks(layer.outputs).skip((groups * GROUP) as usize);
+        let rest = rest.map(|chunk| (chunk, format!("{variable}_{}", chunk.index))).collect::<Vec<_>>();
+        if !rest.is_empty() {
+            self.outputs(layer, &x, "", rest.clone());
+        }
+        for (chunk, name) in rest {
+            self.line(format!("{}[{}] = {};", y.name, chunk.index, padded(&name, chunk.width)));
         }
         y
     }
