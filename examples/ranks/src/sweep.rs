@@ -1,0 +1,173 @@
+//! A population, each rank with its own part of the networks.
+
+use std::error::Error;
+use std::ops::Range;
+use std::path::PathBuf;
+
+use clap::Args;
+use indicatif::ProgressBar;
+use wgrad::{Dataset, Loss, Mlp, Network, Optimizer, TrainConfig, Trainer};
+
+use crate::common::choices::{Descent, described};
+use crate::common::options::{at_least_one, rehearse_bytes};
+use crate::common::say::say;
+use crate::common::{progress, xor};
+use crate::ranks::{Agreed, Ranks, hash, hash_of, versions};
+
+/// The learning rates that suit gradient descent and Adam.
+const RATES: [f32; 2] = [0.1, 0.01];
+
+/// The learning rates tried: from the usual one divided by this to that times this.
+const RATE_RANGE: f32 = 30.0;
+
+#[derive(Args)]
+pub struct Options {
+    /// The number of networks 2-HIDDEN-2, each at a learning rate of its own
+    #[arg(long, value_name = "COUNT", default_value_t = 1_536, value_parser = at_least_one)]
+    networks: usize,
+    /// The width of the hidden layer
+    #[arg(long, default_value_t = 30, value_parser = at_least_one)]
+    hidden: usize,
+    /// The number of epochs of the four samples
+    #[arg(long, default_value_t = 2_000, value_parser = clap::value_parser!(u64).range(1..))]
+    epochs: u64,
+    #[command(flatten)]
+    descent: Descent,
+    /// The seed of the first network's initial weights; network i uses the seed plus i
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Writes the learning rates and losses of all networks
+    #[arg(long, value_name = "FILE.csv")]
+    losses: Option<PathBuf>,
+    /// Saves the best network
+    #[arg(long, value_name = "FILE")]
+    save: Option<PathBuf>,
+}
+
+/// What the ranks have together after the training.
+struct Gathered {
+    losses: Vec<f32>,
+    /// Of the parameters of all networks.
+    hash: u64,
+}
+
+/// Trains the population that the options describe. All ranks call it.
+pub fn run(ranks: &Ranks, options: &Options) -> Result<(), Box<dyn Error>> {
+    let config = options.descent.config(Optimizer::adam(), RATES);
+    let networks = format!("{} networks 2-{hidden}-2", options.networks, hidden = options.hidden);
+    ranks.agree(&[
+        ("networks", networks.clone()),
+        ("training", format!("{}, {} epochs", described(&config), options.epochs)),
+        ("seed", options.seed.to_string()),
+        ("program", versions()),
+    ])?;
+    if options.networks < ranks.size {
+        let problem = format!("{} ranks, but {networks}: each rank needs one", ranks.size);
+        return Err(Agreed(problem).into());
+    }
+    let gpu = ranks.gpu()?;
+    let rates = learning_rates(config.learning_rate, options.networks);
+    if ranks.is_first() {
+        [&options.losses, &options.save].into_iter().flatten().try_for_each(|path| rehearse_bytes(path, 1 << 16))?;
+        say!("sweep    {networks}, {}, {} epochs", described(&config), options.epochs)?;
+        say!("ranks    {}, the first with {} networks", ranks.size, part(options.networks, ranks, 0).len())?;
+        say!("adapter  {}", gpu.description())?;
+    }
+    let data = Dataset::new(&gpu, &xor::INPUTS, &xor::TARGETS)?;
+    let mine = part(options.networks, ranks, ranks.rank);
+    let population = train(ranks, options, &data, mine, &rates, config)?;
+    let gathered = gather(ranks, &population, &data)?;
+    // In the total order NaN, the loss of a network that has diverged, is the largest.
+    let best = (0..options.networks).min_by(|&a, &b| gathered.losses[a].total_cmp(&gathered.losses[b])).unwrap_or(0);
+    let best_network = fetch(ranks, options.networks, &population, best)?;
+    if ranks.is_first() {
+        finish(options, &rates, &gathered, best, &best_network)?;
+    }
+    Ok(())
+}
+
+/// The networks of a rank, of so many.
+fn part(networks: usize, ranks: &Ranks, rank: usize) -> Range<usize> {
+    rank * networks / ranks.size..(rank + 1) * networks / ranks.size
+}
+
+/// Learning rates in ascending order around the usual one, each by the same factor above the one before.
+fn learning_rates(usual: f32, count: usize) -> Vec<f32> {
+    let exponent = |i: usize| 2.0 * i as f32 / (count.max(2) - 1) as f32 - 1.0;
+    (0..count).map(|i| usual * RATE_RANGE.powf(exponent(i))).collect()
+}
+
+/// Trains this rank's networks.
+fn train(
+    ranks: &Ranks,
+    options: &Options,
+    data: &Dataset,
+    mine: Range<usize>,
+    rates: &[f32],
+    config: TrainConfig,
+) -> Result<Network, Box<dyn Error>> {
+    let mlp = Mlp::widths(&[2, options.hidden, 2]);
+    let population = Network::population_part(data.gpu(), &mlp, mine.clone(), options.seed)?;
+    // The plan of the whole, so that a network has the same bits on however many ranks.
+    let config = TrainConfig { part_of: Some(options.networks), ..config };
+    let mut trainer = Trainer::new(&population, data, config)?;
+    trainer.write_learning_rates(&rates[mine])?;
+    let bar = match ranks.is_first() {
+        true => progress::bar(options.epochs, "{pos}/{len} epochs, {eta} left")?,
+        false => ProgressBar::hidden(),
+    };
+    match trainer.train(options.epochs, |progress| bar.set_position(progress.epoch)) {
+        // All networks here: on other ranks there are others.
+        Err(wgrad::Error::Diverged { .. }) => {}
+        trained => trained?,
+    }
+    bar.finish_and_clear();
+    Ok(population)
+}
+
+/// The losses of all networks, and a hash of their parameters. All ranks call it.
+fn gather(ranks: &Ranks, population: &Network, data: &Dataset) -> Result<Gathered, Box<dyn Error>> {
+    let losses = population.evaluate(data, Loss::SquaredError)?;
+    let parameters = population.read_parameters()?;
+    let hashes = parameters.chunks(population.mlp().parameter_count()).map(hash_of).collect::<Vec<_>>();
+    let hashes = ranks.gather(&hashes).concat();
+    let hash = hash(hashes.iter().flat_map(|hash| hash.to_le_bytes()));
+    Ok(Gathered { losses: ranks.gather(&losses).concat(), hash })
+}
+
+/// A network, wherever it is. All ranks call it.
+fn fetch(ranks: &Ranks, networks: usize, population: &Network, index: usize) -> Result<Network, Box<dyn Error>> {
+    let owner = (0..ranks.size).find(|&rank| part(networks, ranks, rank).contains(&index)).unwrap_or(0);
+    let mut parameters = vec![0.0; population.mlp().parameter_count()];
+    if owner == ranks.rank {
+        let first = part(networks, ranks, owner).start;
+        parameters = population.extract(index - first)?.read_parameters()?;
+    }
+    ranks.broadcast(owner, &mut parameters);
+    Ok(Network::from_parameters(population.gpu(), population.mlp(), &parameters)?)
+}
+
+/// Prints and writes what was found.
+fn finish(
+    options: &Options,
+    rates: &[f32],
+    gathered: &Gathered,
+    best: usize,
+    network: &Network,
+) -> Result<(), Box<dyn Error>> {
+    let Gathered { losses, hash } = gathered;
+    if let Some(path) = &options.losses {
+        let lines = rates.iter().zip(losses).enumerate().map(|(i, (rate, loss))| format!("{i},{rate},{loss}\n"));
+        let text = format!("network,learning_rate,loss\n{}", lines.collect::<String>());
+        std::fs::write(path, text).map_err(|error| format!("{}: {error}", path.display()))?;
+        say!("written  {}", path.display())?;
+    }
+    if let Some(path) = &options.save {
+        network.save(path)?;
+        say!("saved    {}", path.display())?;
+    }
+    let diverged = losses.iter().filter(|loss| !loss.is_finite()).count();
+    say!("networks {}, of which {diverged} have diverged; all parameters have the hash {hash:016x}", losses.len())?;
+    say!("best     network {best}, a loss of {:.1e} at the learning rate {:.2e}", losses[best], rates[best])?;
+    Ok(())
+}
