@@ -7,8 +7,10 @@ use std::str::FromStr;
 pub enum Kind {
     /// It dies when the gradients of a step are summed.
     Dies,
-    /// It dies when it has written its part of a checkpoint.
-    Torn,
+    /// It dies before its file of a checkpoint is written.
+    Unwritten,
+    /// It dies when that is written.
+    Written,
     /// It cannot sum.
     Fails,
     /// It gets another sum than the others.
@@ -32,10 +34,11 @@ impl FromStr for Fault {
         let [kind, rank, step] = parts[..] else { return Err(wrong()) };
         let kind = match kind {
             "dies" => Kind::Dies,
-            "torn" => Kind::Torn,
+            "unwritten" => Kind::Unwritten,
+            "written" => Kind::Written,
             "fails" => Kind::Fails,
             "differs" => Kind::Differs,
-            _ => return Err("the faults are dies, torn, fails and differs".to_owned()),
+            _ => return Err("the faults are dies, unwritten, written, fails and differs".to_owned()),
         };
         Ok(Fault { kind, rank: rank.parse().map_err(|_| wrong())?, step: step.parse().map_err(|_| wrong())? })
     }

@@ -225,20 +225,19 @@ impl Training<'_> {
     /// All ranks have the same parameters: a sum that is not the same for all would part them.
     fn check(&self) -> Result<(), Box<dyn Error>> {
         let parameters = hash_of(&self.network.read_parameters()?);
-        Ok(self.ranks.check_same(&format!("the parameters after {} steps", self.step), parameters)?)
+        Ok(self.ranks.check_same(&format!("the parameters after step {}", self.step), parameters)?)
     }
 
     fn keep(&mut self) -> Result<(), Box<dyn Error>> {
-        let is_torn = self.options.fault.is_some_and(|fault| fault.is(Kind::Torn, self.ranks.rank, self.step));
-        let written = || {
-            if is_torn {
+        let (fault, rank, step) = (self.options.fault, self.ranks.rank, self.step);
+        let dies = |kind| {
+            if fault.is_some_and(|fault| fault.is(kind, rank, step)) {
                 std::process::abort();
             }
         };
-        match &mut self.checkpoints {
-            Some(checkpoints) => checkpoints.write(self.step, &self.trainer, written),
-            None => Ok(()),
-        }
+        let Some(checkpoints) = &mut self.checkpoints else { return Ok(()) };
+        dies(Kind::Unwritten);
+        checkpoints.write(step, &self.trainer, || dies(Kind::Written))
     }
 
     /// Prints loss and accuracy, as one machine does: the loss is everybody's.
