@@ -53,9 +53,9 @@ fn refuses_functions_that_cannot_be() {
         );
     }
     let deep = |layers| network((0..layers).fold(Mlp::inputs(256), |mlp, _| mlp.linear(256).sigmoid()));
-    assert!(deep(7).wgsl("f", 0, 0).is_ok());
+    assert!(deep(31).wgsl("f", 0, 0).is_ok());
     assert_refused!(
-        deep(8).wgsl("f", 0, 0),
+        deep(32).wgsl("f", 0, 0),
         Error::Count { found: 33_280, most: 32_768, .. },
         "loop iterations is 33280",
         "32768",
