@@ -70,14 +70,14 @@ impl Options {
 
     /// What must be the same on all ranks. All of it but the last two makes a training what it is.
     fn terms(&self, sets: &Sets, mlp: &Mlp, config: &TrainConfig) -> Vec<(&'static str, String)> {
-        let bytes = [&sets.training, &sets.test].map(|digits| [digits.pixels(), digits.labels()].concat());
+        let bytes = [&sets.training, &sets.test].into_iter().flat_map(|digits| [digits.pixels(), digits.labels()]);
         let sampled = if self.shuffle { "in random orders" } else { "in their order" };
         vec![
             ("network", mlp.to_string()),
             ("training", described(config)),
             ("batches", format!("of {}, {sampled}", self.batch_size)),
             ("seed", self.seed.to_string()),
-            ("samples", format!("{}, hash {:016x}", sets.training.len(), hash(bytes.concat()))),
+            ("samples", format!("{}, hash {:016x}", sets.training.len(), hash(bytes.flatten().copied()))),
             ("program", versions()),
             (
                 "steps",

@@ -89,6 +89,23 @@ fn a_training_that_was_killed_goes_on_with_the_same_bits() {
     }
 }
 
+/// Ranks on machines that share no folder.
+#[test]
+fn each_rank_may_have_a_folder_of_its_own() {
+    let Some(mpi) = Mpi::find() else { return };
+    let folders = [folder(), folder()];
+    let trains = folders.each_ref().map(|folder| format!("{TRAIN} --folder {}", folder.path().display()));
+    let killed = trains.each_ref().map(|train| format!("{train} --fault dies@1@11"));
+    assert!(!mpi.run_groups(&[(1, "", &killed[0]), (1, "", &killed[1])]).is_ok);
+    let resumed = mpi.run_groups(&[(1, "", &trains[0]), (1, "", &trains[1])]);
+    assert!(resumed.is_ok && resumed.line("resumed").contains("after 9 steps"), "{resumed:?}");
+    for (rank, folder) in folders.iter().enumerate() {
+        let kept = std::fs::read_dir(folder.path()).expect("a folder").count();
+        assert_eq!(kept, if rank == 0 { 3 } else { 2 }, "two steps, and `latest` for the first rank");
+        assert!(folder.path().join(checkpoint(STEPS, rank, 2)).exists());
+    }
+}
+
 #[test]
 fn a_damaged_checkpoint_is_passed_over_for_the_one_before() {
     let Some(mpi) = Mpi::find() else { return };
@@ -159,6 +176,31 @@ fn ranks_that_were_started_otherwise_are_refused() {
     assert!(!mpi.run(2, &format!("{train} --fault dies@1@5")).is_ok);
     refused(3, &train, "a training by 2 ranks, and these are 3");
     refused(2, &format!("{train} --seed 2"), "another training");
+}
+
+/// Pictures with a light row where their label says, in the files of MNIST's kind.
+#[test]
+fn digits_are_read_from_files() {
+    let Some(mpi) = Mpi::find() else { return };
+    let folder = folder();
+    let labels = (0..60).map(|i| i % 10).collect::<Vec<u8>>();
+    let row = |label: u8, i: usize| if i / 28 == 2 * usize::from(label) + 4 { 255 } else { 0 };
+    let pixels = labels.iter().flat_map(|&label| (0..784).map(move |i| row(label, i))).collect::<Vec<u8>>();
+    let idx = |sizes: &[u32], bytes: &[u8]| {
+        let start = [0, 0, 8, sizes.len() as u8].into_iter().chain(sizes.iter().flat_map(|size| size.to_be_bytes()));
+        start.chain(bytes.iter().copied()).collect::<Vec<_>>()
+    };
+    let [images, labels_file] = ["images", "labels"].map(|name| folder.path().join(name));
+    std::fs::write(&images, idx(&[60, 28, 28], &pixels)).expect("a file");
+    std::fs::write(&labels_file, idx(&[60], &labels)).expect("a file");
+    let train = |test: u32| {
+        let files = format!("--images {} --labels {} --test {test}", images.display(), labels_file.display());
+        mpi.run(2, &format!("train {files} --hidden 12 --batch-size 20 --epochs 60 --learning-rate 0.01"))
+    };
+    let ended = train(10);
+    assert!(ended.is_ok && ended.line("epoch 60/60").ends_with("accuracy 1.0000"), "{ended:?}");
+    assert!(ended.line("digits").contains("50, images, the last 10 held out"), "{ended:?}");
+    assert!(!train(60).is_ok && train(60).said.contains("leaves none to train on"));
 }
 
 #[test]
