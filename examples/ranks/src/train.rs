@@ -174,8 +174,12 @@ impl Training<'_> {
             let ends = [of_epoch, self.options.every].map(|every| (self.step / every + 1) * every);
             let end = if self.step == first { first + 1 } else { ends[0].min(ends[1]).min(total) };
             let start = Instant::now();
-            summing += self.steps(end - self.step, &bar)?;
-            stepping += start.elapsed();
+            let sums = self.steps(end - self.step, &bar)?;
+            // The driver compiles in the first step.
+            if self.step > first {
+                summing += sums;
+                stepping += start.elapsed();
+            }
             self.step = end;
             let is_kept = end % self.options.every == 0 || end == total;
             if end == first + 1 || is_kept {
@@ -191,8 +195,12 @@ impl Training<'_> {
         bar.finish_and_clear();
         if self.ranks.is_first() && self.step > first {
             let steps = self.step - first;
-            let each = |time: Duration| time.as_secs_f64() * 1e6 / steps as f64;
-            say!("trained  {steps} steps, {:.0} µs each, {:.0} of them in sums", each(stepping), each(summing))?;
+            let each = |time: Duration| time.as_secs_f64() * 1e6 / (steps - 1).max(1) as f64;
+            say!(
+                "trained  {steps} steps; after the first {:.0} µs each, {:.0} of them in sums",
+                each(stepping),
+                each(summing)
+            )?;
         }
         Ok(())
     }
