@@ -30,16 +30,17 @@ impl Ended {
     }
 }
 
-/// That MPI is installed.
+/// That Open MPI is installed.
 pub struct Mpi;
 
 impl Mpi {
     pub fn find() -> Option<Self> {
-        let found = Command::new("mpirun").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
-        match found.is_ok_and(|status| status.success()) {
+        let found = Command::new("mpirun").arg("--version").output();
+        // Others have other options.
+        match found.is_ok_and(|output| String::from_utf8_lossy(&output.stdout).contains("Open MPI")) {
             true => Some(Mpi),
             false => {
-                println!("there is no mpirun: not tested; tools/with-mpi installs it");
+                println!("there is no mpirun of Open MPI: not tested; tools/with-mpi installs it");
                 None
             }
         }
