@@ -75,7 +75,7 @@ impl Network {
     /// replaced only when the new one is complete.
     ///
     /// # Errors
-    /// [`Error::NotFinite`] for diverged parameters, [`Error::File`]; those of [`Network::read_parameters`].
+    /// [`Error::NotFinite`] for diverged parameters (not of a population, where some networks may have diverged), [`Error::File`]; those of [`Network::read_parameters`].
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         self.save_for("Network::save", path.as_ref(), &BTreeMap::new())
     }
@@ -338,7 +338,10 @@ fn shape(count: usize, dimensions: &[usize]) -> Vec<usize> {
 fn parameter_tensors(network: &Network, operation: &'static str) -> Result<Vec<Tensor>> {
     let (mlp, count) = (network.mlp(), network.count());
     let parameters = network.read_parameters()?;
-    check_finite(operation, "parameters", &parameters)?;
+    // In a population, a network that has diverged must not keep the others from being saved.
+    if count == 1 {
+        check_finite(operation, "parameters", &parameters)?;
+    }
     let mut tensors = Vec::new();
     if let Some(grid) = mlp.grid() {
         let (features, range) = (grid.features as usize, mlp.grid_range());

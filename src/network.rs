@@ -148,7 +148,8 @@ impl Network {
     #[cfg(feature = "files")]
     pub(crate) fn population_from_parameters(gpu: &Gpu, mlp: &Mlp, count: usize, parameters: &[f32]) -> Result<Self> {
         let network = Network::uninitialized("Network::load", gpu, mlp, count)?;
-        network.write_parameters(parameters)?;
+        // Networks of a population may have diverged.
+        network.gpu.write_buffer(&network.parameters, 0, bytemuck::cast_slice(parameters))?;
         Ok(network)
     }
 

@@ -280,6 +280,25 @@ fn refuses_files_of_other_networks_versions_and_data() {
     assert!(matches!(&error, Error::File { action: "read", .. }), "{error}");
 }
 
+/// A network of a population that has diverged keeps nobody from being saved, itself included.
+#[test]
+fn a_population_is_kept_with_the_networks_that_have_diverged() {
+    let folder = tempfile::tempdir().unwrap();
+    let population = Network::population(gpu(), &xor_mlp(), 3, 2).unwrap();
+    gpu().queue().write_buffer(population.parameters(), 4 * 120, &f32::NAN.to_le_bytes());
+    let mut trainer = Trainer::new(&population, &xor_data(), TrainConfig::default()).unwrap();
+    let path = folder.path().join("population.safetensors");
+    steps(&mut trainer, 4);
+    trainer.save(&path).unwrap();
+    let (resumed, _) = Trainer::resume(&xor_data(), &path).unwrap();
+    let [found, expected] = [&resumed, &population].map(|network| network.read_parameters().unwrap());
+    assert!(found[120..240].iter().any(|w| w.is_nan()) && !found[240..].iter().any(|w| w.is_nan()));
+    assert!(bits(&found) == bits(&expected));
+    population.save(&path).unwrap();
+    let loaded = Network::load(gpu(), &path).unwrap().read_parameters().unwrap();
+    assert!(bits(&loaded) == bits(&expected));
+}
+
 #[test]
 fn a_save_that_fails_leaves_the_old_file() {
     let folder = tempfile::tempdir().unwrap();

@@ -185,7 +185,11 @@ impl Sweep {
         for part in (0..of).map(|index| Part { index, of }) {
             match self.read(gpu, part, folder) {
                 Ok((population, of_part)) => {
-                    let first = of_part.iter().enumerate().min_by(|a, b| a.1.total_cmp(b.1));
+                    let first = of_part
+                        .iter()
+                        .enumerate()
+                        .filter(|(_, loss)| loss.is_finite())
+                        .min_by(|a, b| a.1.total_cmp(b.1));
                     if let Some((i, &loss)) = first.filter(|(_, loss)| best.as_ref().is_none_or(|best| **loss < best.0))
                     {
                         best = Some((loss, population.extract(i)?));

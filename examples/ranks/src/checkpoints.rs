@@ -92,8 +92,11 @@ impl<'a> Checkpoints<'a> {
     fn read(&self, step: u64, data: &Dataset) -> Result<Resumed, String> {
         let path = self.file(step);
         let resumed = Trainer::resume(data, &path).and_then(|(network, mut trainer)| {
-            let found = trainer.read_loss()?.map_or(0, |report| report.step);
-            Ok((found, network, trainer))
+            let reports = trainer.read_losses()?;
+            // Networks that have all diverged stay where they were.
+            let has_diverged = reports.iter().all(|report| !report.loss.is_finite()) && !reports.is_empty();
+            let found = reports.first().map_or(0, |report| report.step);
+            Ok((if has_diverged { step } else { found }, network, trainer))
         });
         match resumed {
             Ok((found, network, trainer)) if found == step => Ok(Resumed { step, network, trainer }),

@@ -8,10 +8,12 @@ use clap::Args;
 use indicatif::ProgressBar;
 use wgrad::{Dataset, Loss, Mlp, Network, Optimizer, TrainConfig, Trainer};
 
+use crate::checkpoints::{Checkpoints, Resumed};
 use crate::common::choices::{Descent, described};
 use crate::common::options::{at_least_one, rehearse_bytes};
 use crate::common::say::say;
 use crate::common::{progress, xor};
+use crate::fault::{Fault, Kind};
 use crate::ranks::{Agreed, Ranks, hash, hash_of, versions};
 
 /// The learning rates that suit gradient descent and Adam.
@@ -36,6 +38,15 @@ pub struct Options {
     /// The seed of the first network's initial weights; network i uses the seed plus i
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// A folder for checkpoints: if there is one, the training goes on from it
+    #[arg(long, value_name = "DIR")]
+    folder: Option<PathBuf>,
+    /// The epochs between two checkpoints
+    #[arg(long, value_name = "EPOCHS", default_value_t = 500, value_parser = clap::value_parser!(u64).range(1..))]
+    every: u64,
+    /// Something that goes wrong on purpose: KIND@RANK@EPOCH
+    #[arg(long, hide = true)]
+    fault: Option<Fault>,
     /// Writes the learning rates and losses of all networks
     #[arg(long, value_name = "FILE.csv")]
     losses: Option<PathBuf>,
@@ -55,12 +66,17 @@ struct Gathered {
 pub fn run(ranks: &Ranks, options: &Options) -> Result<(), Box<dyn Error>> {
     let config = options.descent.config(Optimizer::adam(), RATES);
     let networks = format!("{} networks 2-{hidden}-2", options.networks, hidden = options.hidden);
-    ranks.agree(&[
+    let terms = [
         ("networks", networks.clone()),
-        ("training", format!("{}, {} epochs", described(&config), options.epochs)),
+        ("training", described(&config)),
         ("seed", options.seed.to_string()),
         ("program", versions()),
-    ])?;
+        (
+            "epochs",
+            format!("{}, checkpoints every {:?}", options.epochs, options.folder.as_ref().map(|_| options.every)),
+        ),
+    ];
+    ranks.agree(&terms)?;
     if options.networks < ranks.size {
         let problem = format!("{} ranks, but {networks}: each rank needs one", ranks.size);
         return Err(Agreed(problem).into());
@@ -75,10 +91,21 @@ pub fn run(ranks: &Ranks, options: &Options) -> Result<(), Box<dyn Error>> {
     }
     let data = Dataset::new(&gpu, &xor::INPUTS, &xor::TARGETS)?;
     let mine = part(options.networks, ranks, ranks.rank);
-    let population = train(ranks, options, &data, mine, &rates, config)?;
+    // All but the program and the epochs make a sweep what it is.
+    let words = terms[..3].iter().map(|(name, value)| format!("{name} {value}")).collect::<Vec<_>>().join("; ");
+    let mut checkpoints = options.folder.as_ref().map(|folder| Checkpoints::open(ranks, folder, words)).transpose()?;
+    let resumed = checkpoints.as_mut().map(|checkpoints| checkpoints.resume(&data)).transpose()?.flatten();
+    let trained = match resumed {
+        Some(resumed) => resumed,
+        None => begin(options, &data, mine, &rates, config)?,
+    };
+    let population = train(ranks, options, trained, checkpoints)?;
     let gathered = gather(ranks, &population, &data)?;
     // In the total order NaN, the loss of a network that has diverged, is the largest.
     let best = (0..options.networks).min_by(|&a, &b| gathered.losses[a].total_cmp(&gathered.losses[b])).unwrap_or(0);
+    if !gathered.losses[best].is_finite() {
+        return Err(Agreed("all networks have diverged".to_owned()).into());
+    }
     let best_network = fetch(ranks, options.networks, &population, best)?;
     if ranks.is_first() {
         finish(options, &rates, &gathered, best, &best_network)?;
@@ -97,32 +124,59 @@ fn learning_rates(usual: f32, count: usize) -> Vec<f32> {
     (0..count).map(|i| usual * RATE_RANGE.powf(exponent(i))).collect()
 }
 
-/// Trains this rank's networks.
-fn train(
-    ranks: &Ranks,
+/// This rank's networks, before the first epoch.
+fn begin(
     options: &Options,
     data: &Dataset,
     mine: Range<usize>,
     rates: &[f32],
     config: TrainConfig,
-) -> Result<Network, Box<dyn Error>> {
+) -> wgrad::Result<Resumed> {
     let mlp = Mlp::widths(&[2, options.hidden, 2]);
-    let population = Network::population_part(data.gpu(), &mlp, mine.clone(), options.seed)?;
+    let network = Network::population_part(data.gpu(), &mlp, mine.clone(), options.seed)?;
     // The plan of the whole, so that a network has the same bits on however many ranks.
     let config = TrainConfig { part_of: Some(options.networks), ..config };
-    let mut trainer = Trainer::new(&population, data, config)?;
+    let mut trainer = Trainer::new(&network, data, config)?;
     trainer.write_learning_rates(&rates[mine])?;
+    Ok(Resumed { step: 0, network, trainer })
+}
+
+/// Trains this rank's networks, and keeps them from time to time. All ranks call it.
+fn train(
+    ranks: &Ranks,
+    options: &Options,
+    Resumed { step, network, mut trainer }: Resumed,
+    mut checkpoints: Option<Checkpoints<'_>>,
+) -> Result<Network, Box<dyn Error>> {
+    let of_epoch = trainer.steps_per_epoch();
+    let mut epoch = step / of_epoch;
     let bar = match ranks.is_first() {
         true => progress::bar(options.epochs, "{pos}/{len} epochs, {eta} left")?,
         false => ProgressBar::hidden(),
     };
-    match trainer.train(options.epochs, |progress| bar.set_position(progress.epoch)) {
-        // All networks here: on other ranks there are others.
-        Err(wgrad::Error::Diverged { .. }) => {}
-        trained => trained?,
+    if epoch > 0 && ranks.is_first() {
+        say!("resumed  after {epoch} epochs")?;
+    }
+    while epoch < options.epochs {
+        let end = match &checkpoints {
+            Some(_) => ((epoch / options.every + 1) * options.every).min(options.epochs),
+            None => options.epochs,
+        };
+        match trainer.train(end - epoch, |progress| bar.set_position(epoch + progress.epoch)) {
+            // All networks here: on other ranks there are others.
+            Err(wgrad::Error::Diverged { .. }) => {}
+            trained => trained?,
+        }
+        epoch = end;
+        if options.fault.is_some_and(|fault| fault.is(Kind::Dies, ranks.rank, epoch)) {
+            std::process::abort();
+        }
+        if let Some(checkpoints) = &mut checkpoints {
+            checkpoints.write(epoch * of_epoch, &trainer, || ())?;
+        }
     }
     bar.finish_and_clear();
-    Ok(population)
+    Ok(network)
 }
 
 /// The losses of all networks, and a hash of their parameters. All ranks call it.

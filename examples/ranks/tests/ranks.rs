@@ -32,6 +32,48 @@ fn a_population_has_the_same_bits_on_any_number_of_ranks() {
 }
 
 #[test]
+fn a_sweep_that_was_killed_goes_on_with_the_same_bits() {
+    let Some(mpi) = Mpi::find() else { return };
+    let sweep = "sweep --networks 22 --epochs 60 --hidden 4 --every 20";
+    let hash = |ended: &Ended| {
+        assert!(ended.is_ok, "{ended:?}");
+        ended.line("networks").to_owned()
+    };
+    let expected = hash(&mpi.run(3, sweep));
+    let folder = folder();
+    let kept = format!("{sweep} --folder {}", folder.path().display());
+    // When the others have written their second checkpoint, or are about to.
+    assert!(!mpi.run(3, &format!("{kept} --fault dies@1@40")).is_ok);
+    let resumed = mpi.run(3, &kept);
+    assert!(resumed.line("resumed").contains("after 20 epochs"), "{resumed:?}");
+    assert_eq!(hash(&resumed), expected);
+    // At the end there is nothing left to do; and the folder is of this sweep alone.
+    assert_eq!(hash(&mpi.run(3, &kept)), expected);
+    for (ranks, other, named) in [(2, kept.clone(), "by 3 ranks"), (3, format!("{kept} --seed 2"), "another training")]
+    {
+        let refused = mpi.run(ranks, &other);
+        assert!(!refused.is_ok && refused.said.contains(named), "{named}: {refused:?}");
+    }
+}
+
+/// A rank all of whose networks diverge: its rates are the highest.
+#[test]
+fn a_sweep_with_a_rank_whose_networks_all_diverge_goes_on_too() {
+    let Some(mpi) = Mpi::find() else { return };
+    let folder = folder();
+    let sweep =
+        "sweep --networks 4 --epochs 60 --hidden 4 --every 20 --optimizer sgd --learning-rate 0.2 --weight-decay 10";
+    let sweep = format!("{sweep} --folder {}", folder.path().display());
+    assert!(!mpi.run(2, &format!("{sweep} --fault dies@0@40")).is_ok);
+    let resumed = mpi.run(2, &sweep);
+    assert!(resumed.is_ok && resumed.line("resumed").contains("after 20 epochs"), "{resumed:?}");
+    assert!(resumed.line("networks").contains("2 have diverged"), "{resumed:?}");
+    let none =
+        mpi.run(2, "sweep --networks 4 --epochs 60 --hidden 4 --optimizer sgd --learning-rate 100 --weight-decay 10");
+    assert!(!none.is_ok && none.said.contains("all networks have diverged"), "{none:?}");
+}
+
+#[test]
 fn ranks_train_one_network_as_one_rank_does_but_for_rounding() {
     let Some(mpi) = Mpi::find() else { return };
     let gpu = gpu();
