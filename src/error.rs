@@ -1,28 +1,13 @@
 //! All errors, as one enum: each message names the operation, the values, and a way out.
 
 mod buffer;
-
-use std::fmt;
+mod shape;
 
 pub use buffer::BufferProblem;
+pub use shape::Shape;
 
 /// `Result` with this crate's [`enum@Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
-
-/// The shape of a matrix: `[rows, columns]`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Shape {
-    /// The number of rows.
-    pub rows: u64,
-    /// The number of columns.
-    pub columns: u64,
-}
-
-impl fmt::Display for Shape {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "[{}, {}]", self.rows, self.columns)
-    }
-}
 
 /// An error of this crate.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]

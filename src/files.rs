@@ -75,7 +75,8 @@ impl Network {
     /// replaced only when the new one is complete.
     ///
     /// # Errors
-    /// [`Error::NotFinite`] for diverged parameters (not of a population, where some networks may have diverged), [`Error::File`]; those of [`Network::read_parameters`].
+    /// [`Error::NotFinite`] for diverged parameters, but of a population, where some networks may have diverged; [`Error::File`]; those
+    /// of [`Network::read_parameters`].
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         self.save_for("Network::save", path.as_ref(), &BTreeMap::new())
     }

@@ -10,4 +10,5 @@ pub mod exit;
 pub mod options;
 pub mod progress;
 pub mod say;
+pub mod sweep;
 pub mod xor;

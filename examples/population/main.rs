@@ -19,17 +19,12 @@ use wgrad::{Dataset, Gpu, Loss, Mlp, Network, Optimizer, Trainer};
 use crate::common::choices::Descent;
 use crate::common::exit::exit;
 use crate::common::say::say;
+use crate::common::sweep::{RATES, learning_rates};
 use crate::common::{choices, progress, xor};
 
 /// A network with a lower loss has learned XOR. One misclassified sample alone gives a higher loss: ½ · 2 · 0.49² / 4
 /// if its outputs are just on the wrong side of one half.
 const LEARNED: f32 = 0.06;
-
-/// The learning rates that suit gradient descent and Adam.
-const RATES: [f32; 2] = [0.1, 0.01];
-
-/// The learning rates tried: from the usual one divided by this to that times this.
-const RATE_RANGE: f32 = 30.0;
 
 /// The lines of the table of learning rates.
 const RATE_LINES: usize = 12;
@@ -182,12 +177,6 @@ fn print_rates(rates: &[f32], losses: &[f32]) -> io::Result<()> {
     Ok(())
 }
 
-/// Learning rates in ascending order around the usual one, each by the same factor above the one before.
-fn learning_rates(usual: f32, count: usize) -> Vec<f32> {
-    let exponent = |i: usize| 2.0 * i as f32 / (count.max(2) - 1) as f32 - 1.0;
-    (0..count).map(|i| usual * RATE_RANGE.powf(exponent(i))).collect()
-}
-
 /// Prints how many of the networks with these losses have learned, and the median loss; sorts the losses.
 fn print_line(name: &str, losses: &mut [f32]) -> io::Result<()> {
     losses.sort_by(f32::total_cmp);
@@ -250,13 +239,6 @@ fn print_histogram(losses: &[f32]) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn learning_rates_grow_by_a_factor_around_the_usual_one() {
-        let rates = learning_rates(0.01, 5);
-        assert!(rates.windows(2).all(|pair| (pair[1] / pair[0] - rates[1] / rates[0]).abs() < 1e-3), "{rates:?}");
-        assert!((rates[2] - 0.01).abs() < 1e-6 && (rates[4] - 0.3).abs() < 1e-4, "{rates:?}");
-    }
 
     #[test]
     fn any_optimizer_trains_the_populations() {

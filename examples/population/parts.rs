@@ -13,7 +13,7 @@ use wgrad::{Dataset, Gpu, Loss, Mlp, Network, TrainConfig, Trainer};
 
 use crate::common::progress;
 use crate::common::say::say;
-use crate::common::xor;
+use crate::common::{sweep, xor};
 
 /// A part of a sweep: number `index`, from 0, of `of`.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -44,7 +44,7 @@ impl Display for Part {
 impl Part {
     /// Its networks, of that many.
     fn networks(self, count: usize) -> Range<usize> {
-        self.index * count / self.of..(self.index + 1) * count / self.of
+        sweep::part(count, self.index, self.of)
     }
 
     /// Its file; while it trains, another one.

@@ -63,7 +63,7 @@ pub struct TrainConfig {
     pub seed: u64,
     /// How the steps become dispatches.
     pub plan: Plan,
-    /// For a part of a population that is trained in parts ([`Network::population_part`](crate::Network::population_part)): the networks of the whole.
+    /// For a part of a population ([`Network::population_part`](crate::Network::population_part)): the networks of the whole.
     /// [`Plan::Auto`] then takes the plan of the whole, and a network has the same bits in every part. Default: all are here.
     pub part_of: Option<usize>,
 }

@@ -12,15 +12,10 @@ use crate::checkpoints::{Checkpoints, Resumed};
 use crate::common::choices::{Descent, described};
 use crate::common::options::{at_least_one, rehearse_bytes};
 use crate::common::say::say;
+use crate::common::sweep::{self, RATES, learning_rates};
 use crate::common::{progress, xor};
 use crate::fault::{Fault, Kind};
 use crate::ranks::{Agreed, Ranks, hash, hash_of, versions};
-
-/// The learning rates that suit gradient descent and Adam.
-const RATES: [f32; 2] = [0.1, 0.01];
-
-/// The learning rates tried: from the usual one divided by this to that times this.
-const RATE_RANGE: f32 = 30.0;
 
 #[derive(Args)]
 pub struct Options {
@@ -115,13 +110,7 @@ pub fn run(ranks: &Ranks, options: &Options) -> Result<(), Box<dyn Error>> {
 
 /// The networks of a rank, of so many.
 fn part(networks: usize, ranks: &Ranks, rank: usize) -> Range<usize> {
-    rank * networks / ranks.size..(rank + 1) * networks / ranks.size
-}
-
-/// Learning rates in ascending order around the usual one, each by the same factor above the one before.
-fn learning_rates(usual: f32, count: usize) -> Vec<f32> {
-    let exponent = |i: usize| 2.0 * i as f32 / (count.max(2) - 1) as f32 - 1.0;
-    (0..count).map(|i| usual * RATE_RANGE.powf(exponent(i))).collect()
+    sweep::part(networks, rank, ranks.size)
 }
 
 /// This rank's networks, before the first epoch.
