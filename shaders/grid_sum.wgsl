@@ -9,7 +9,7 @@
 //   order      [1 + rows], where the rows of x are a data set's: after their number, the sample of each row
 //
 // One invocation adds a row's features of one level, in grid_sum_coarse those of some rows; there a workgroup takes ROWS rows of one
-// level. A sum of whole numbers is exact, and the same in any order.
+// level. Before the source stand ROWS and COARSE_FEATURES, how many features the largest coarse level has. A sum of whole numbers is exact, and the same in any order.
 
 override WORKGROUP: u32;
 
@@ -67,9 +67,6 @@ fn grid_sum(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroup
         }
     }
 }
-
-// The rows of a workgroup of grid_sum_coarse.
-const ROWS = 2048u;
 
 // The sums of a workgroup.
 var<workgroup> low_here: array<atomic<i32>, COARSE_FEATURES>;

@@ -136,8 +136,8 @@ impl Dataset {
     /// [`batch_size`](crate::TrainConfig::batch_size) of `samples`, a step trains on all of them.
     ///
     /// Training steps alone draw them: an evaluation takes those that were drawn last, and so do the parts that
-    /// [`Dataset::split_at`] gives. The points depend on the seed and on the training's step alone: a recording writes nothing, and a run that is resumed draws
-    /// what it would have drawn. Only the layered and the plain plan draw them.
+    /// [`Dataset::split_at`] gives. The points depend on the seed and on the training's step alone: a recording writes nothing, and a run
+    /// that is resumed draws what it would have drawn. Only the layered and the plain plan draw them.
     ///
     /// # Errors
     /// [`Error::Count`] for no samples; [`Error::TooLarge`], [`Error::OutOfMemory`].

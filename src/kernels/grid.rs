@@ -68,7 +68,7 @@ pub(super) fn encode_backward(grid: HashGrid, inputs: u32) -> Shader<'static> {
 pub(super) fn sums(grid: HashGrid, inputs: u32, of_samples: bool, coarse: Coarse) -> [Shader<'static>; 2] {
     ["grid_sum", "grid_sum_coarse"].map(|entry_point| {
         let file = format!(
-            "const COARSE_FEATURES = {}u;\n\n{}",
+            "const ROWS = {COARSE_ROWS}u;\nconst COARSE_FEATURES = {}u;\n\n{}",
             coarse.features.max(1),
             include_str!("../../shaders/grid_sum.wgsl")
         );
