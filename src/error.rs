@@ -13,11 +13,19 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// No adapter: install a driver (`tools/with-vulkan` does), or name another backend in `WGPU_BACKEND`.
-    #[error(
-        "no GPU adapter: {tried}. Install a driver for your GPU, or Mesa's software Vulkan driver \
+    /// No adapter: install a driver (`tools/with-vulkan` does), or name another backend in `WGPU_BACKEND`. In a browser: take one
+    /// that has WebGPU.
+    #[cfg_attr(
+        target_family = "wasm",
+        error("WebGPU has no GPU here: {tried}. Use a browser that has WebGPU, and turn on its hardware acceleration")
+    )]
+    #[cfg_attr(
+        not(target_family = "wasm"),
+        error(
+            "no GPU adapter: {tried}. Install a driver for your GPU, or Mesa's software Vulkan driver \
          (Debian, Ubuntu: libvulkan1 mesa-vulkan-drivers; Fedora: vulkan-loader mesa-vulkan-drivers; \
          Arch: vulkan-icd-loader vulkan-swrast), or let `tools/with-vulkan COMMAND` do so"
+        )
     )]
     NoAdapter {
         /// What was tried, and why it failed.

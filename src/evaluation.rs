@@ -77,8 +77,18 @@ impl Network {
     /// # Errors
     /// [`Error::Count`] for a data set without samples; those of [`Trainer::new`], [`Trainer::train`] and
     /// [`Trainer::read_losses`].
+    #[cfg(not(target_family = "wasm"))]
     pub fn evaluate(&self, data: &Dataset, loss: Loss) -> Result<Vec<f32>> {
-        Ok(self.measure(data, loss, Work::Evaluate)?.read_losses()?.iter().map(|report| report.loss).collect())
+        pollster::block_on(self.evaluate_async(data, loss))
+    }
+
+    /// [`Network::evaluate`], awaited.
+    ///
+    /// # Errors
+    /// The same.
+    pub async fn evaluate_async(&self, data: &Dataset, loss: Loss) -> Result<Vec<f32>> {
+        let mut trainer = self.measure(data, loss, Work::Evaluate).await?;
+        Ok(trainer.read_losses_async().await?.iter().map(|report| report.loss).collect())
     }
 
     /// How the network classifies a data set's samples: accuracy, confusion matrix, loss. Counted on the GPU; only the
@@ -87,16 +97,25 @@ impl Network {
     /// # Errors
     /// [`Error::Count`] for a population, [`Error::TooLarge`] for too many classes for the confusion matrix, and those
     /// of [`Network::evaluate`].
+    #[cfg(not(target_family = "wasm"))]
     pub fn classify(&self, data: &Dataset, loss: Loss) -> Result<Classification> {
+        pollster::block_on(self.classify_async(data, loss))
+    }
+
+    /// [`Network::classify`], awaited.
+    ///
+    /// # Errors
+    /// The same.
+    pub async fn classify_async(&self, data: &Dataset, loss: Loss) -> Result<Classification> {
         self.check_single(Work::Classify.operation())?;
-        let mut trainer = self.measure(data, loss, Work::Classify)?;
-        let counts = trainer.read_counts(Work::Classify.operation())?;
-        let loss = trainer.read_losses()?.first().map_or(f32::NAN, |report| report.loss);
+        let mut trainer = self.measure(data, loss, Work::Classify).await?;
+        let counts = trainer.read_counts(Work::Classify.operation()).await?;
+        let loss = trainer.read_losses_async().await?.first().map_or(f32::NAN, |report| report.loss);
         Ok(Classification { loss, classes: kernels::classes(self.mlp().output_width()), counts })
     }
 
     /// Measures one epoch, without training.
-    fn measure(&self, data: &Dataset, loss: Loss, work: Work) -> Result<Trainer> {
+    async fn measure(&self, data: &Dataset, loss: Loss, work: Work) -> Result<Trainer> {
         if data.samples() == 0 {
             return Err(Error::zero(work.operation(), "the number of samples"));
         }
@@ -105,7 +124,7 @@ impl Network {
         let plan = if work == Work::Classify { Plan::Plain } else { Plan::Auto };
         let config = TrainConfig { loss, batch_size, plan, ..TrainConfig::default() };
         let mut trainer = Trainer::for_work(self, data, config, work)?;
-        match trainer.train(1, |_| ()) {
+        match trainer.train_async(1, |_| ()).await {
             Ok(()) | Err(Error::Diverged { .. }) => Ok(trainer),
             Err(error) => Err(error),
         }

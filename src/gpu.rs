@@ -4,21 +4,33 @@
 //! the app's handlers, label every object `wgrad …`, and count the objects.
 
 mod adapter;
+mod check;
 mod pipeline;
+#[cfg_attr(target_family = "wasm", path = "gpu/web.rs")]
+#[cfg_attr(not(target_family = "wasm"), path = "gpu/native.rs")]
+mod platform;
+mod read;
+mod signal;
 mod timestamps;
+#[cfg(not(target_family = "wasm"))]
 mod turn;
 mod wait;
 
 use std::collections::HashMap;
+use std::convert::identity;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
+use check::Meaning;
 pub(crate) use pipeline::{Kernel, Pipeline, buffer};
+pub(crate) use platform::Instant;
+use platform::with_buffers;
+pub(crate) use read::{Reading, map_on_submit};
+pub(crate) use signal::Signal;
 pub(crate) use timestamps::PassTimer;
 use timestamps::Timestamps;
 pub(crate) use wait::Submission;
-use wait::with_buffers;
 
 use crate::error::{Error, Result};
 
@@ -47,7 +59,8 @@ const REQUIRED_LIMITS: [RequiredLimit; 7] = [
 
 /// A handle to the wgpu device and queue that networks, data sets and trainers use. Cheap to clone.
 ///
-/// The crate sets neither the device's error handler nor its device-lost callback: both belong to the app.
+/// The crate sets neither the device's error handler nor its device-lost callback, which belong to the app; in a browser, where a
+/// device may have many, it adds a device-lost callback.
 #[derive(Clone, Debug)]
 pub struct Gpu {
     shared: Arc<Shared>,
@@ -67,7 +80,10 @@ struct Shared {
     adapter_info: wgpu::AdapterInfo,
     pipelines: Mutex<HashMap<PipelineKey, Arc<Pipeline>>>,
     created_objects: AtomicU64,
-    lost: OnceLock<String>,
+    /// Why the device is lost, if it is.
+    lost: Arc<OnceLock<String>>,
+    #[cfg(target_family = "wasm")]
+    late: platform::Late,
     marker: OnceLock<wgpu::Buffer>,
     timestamps: OnceLock<Option<Arc<Timestamps>>>,
 }
@@ -82,8 +98,17 @@ impl Gpu {
     /// # Errors
     /// [`Error::NoAdapter`], [`Error::Environment`] for a wrong value of these variables, [`Error::NoDevice`],
     /// [`Error::LimitTooLow`].
+    #[cfg(not(target_family = "wasm"))]
     pub fn headless() -> Result<Self> {
         pollster::block_on(adapter::request(None))
+    }
+
+    /// [`Gpu::headless`], awaited. In a browser: its WebGPU, by the feature `web`; there are no variables.
+    ///
+    /// # Errors
+    /// Those of [`Gpu::headless`].
+    pub async fn request() -> Result<Self> {
+        adapter::request(None).await
     }
 
     /// The same on one of several equal adapters, for a program that is started once for each: of those of the best type (a discrete
@@ -91,6 +116,7 @@ impl Gpu {
     ///
     /// # Errors
     /// [`Error::Count`] for an index past their number, and those of [`Gpu::headless`].
+    #[cfg(not(target_family = "wasm"))]
     pub fn headless_at(index: usize) -> Result<Self> {
         pollster::block_on(adapter::request(Some(index)))
     }
@@ -116,12 +142,17 @@ impl Gpu {
             adapter_info: device.adapter_info(),
             pipelines: Mutex::default(),
             created_objects: AtomicU64::new(0),
-            lost: OnceLock::new(),
+            lost: Arc::default(),
+            #[cfg(target_family = "wasm")]
+            late: platform::Late::default(),
             marker: OnceLock::new(),
             timestamps: OnceLock::new(),
         };
-        let gpu = Gpu { shared: Arc::new(shared), wait_timeout: WAIT_TIMEOUT, is_cpu };
-        gpu.check_queue()?;
+        // In a browser wgpu's handles stay in their thread.
+        #[cfg_attr(target_family = "wasm", allow(clippy::arc_with_non_send_sync))]
+        let shared = Arc::new(shared);
+        let gpu = Gpu { shared, wait_timeout: WAIT_TIMEOUT, is_cpu };
+        gpu.connect()?;
         Ok(gpu)
     }
 
@@ -227,17 +258,18 @@ impl Gpu {
 
     /// Writes to a buffer, before the next submission runs.
     pub(crate) fn write_buffer(&self, buffer: &wgpu::Buffer, offset: u64, bytes: &[u8]) -> Result<()> {
-        self.checked("an upload", || self.queue().write_buffer(buffer, offset, bytes))
+        self.checked("an upload", identity, || self.queue().write_buffer(buffer, offset, bytes))
     }
 
     /// Writes data of any size, before the next submission runs. Waits after each full chunk, since wgpu keeps a copy
-    /// of each until it is written.
+    /// of each until it is written; a browser copies at once.
     pub(crate) fn upload(&self, buffer: &wgpu::Buffer, offset: u64, bytes: &[u8]) -> Result<()> {
         for (chunk, bytes) in (0..).zip(bytes.chunks(UPLOAD_CHUNK)) {
             self.write_buffer(buffer, offset + chunk * UPLOAD_CHUNK as u64, bytes)?;
+            #[cfg(not(target_family = "wasm"))]
             if bytes.len() == UPLOAD_CHUNK {
                 let submission = self.submit("wgrad upload", &mut |_| ())?;
-                self.wait(&submission, || true)?;
+                pollster::block_on(self.wait(&submission))?;
             }
         }
         Ok(())
@@ -268,8 +300,9 @@ impl Gpu {
         entries: &[wgpu::BindGroupEntry<'_>],
     ) -> Result<wgpu::BindGroup> {
         let descriptor = wgpu::BindGroupDescriptor { label: Some(label), layout, entries };
-        let created = self.create(label, |device| with_buffers(label, || device.create_bind_group(&descriptor)));
-        created.and_then(|bind_group| bind_group).map_err(Error::into_buffer_error)
+        let meaning: Meaning = Error::into_buffer_error;
+        let create = |device: &wgpu::Device| with_buffers(label, || device.create_bind_group(&descriptor));
+        self.create_as(label, meaning, create)?.map_err(meaning)
     }
 
     /// A view of a texture's largest level.
@@ -282,8 +315,12 @@ impl Gpu {
 
     /// Creates and counts a GPU object; every creation goes through here.
     fn create<T>(&self, what: &str, create: impl FnOnce(&wgpu::Device) -> T) -> Result<T> {
+        self.create_as(what, identity, create)
+    }
+
+    fn create_as<T>(&self, what: &str, meaning: Meaning, create: impl FnOnce(&wgpu::Device) -> T) -> Result<T> {
         self.shared.created_objects.fetch_add(1, Ordering::Relaxed);
-        self.checked(what, || create(self.device()))
+        self.checked(what, meaning, || create(self.device()))
     }
 }
 

@@ -3,7 +3,7 @@
 mod activation;
 mod codegen;
 mod data;
-#[cfg(feature = "datasets")]
+#[cfg(all(feature = "datasets", not(target_family = "wasm")))]
 pub mod datasets;
 mod encoding;
 mod error;

@@ -7,7 +7,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
-use crate::gpu::{COMPILE_TIMEOUT_FACTOR, Gpu};
+use crate::gpu::{COMPILE_TIMEOUT_FACTOR, Gpu, Reading};
 use crate::init::Init;
 use crate::kernels::Grid;
 use crate::mlp::Mlp;
@@ -212,8 +212,18 @@ impl Network {
     ///
     /// # Errors
     /// [`Error::DeviceLost`], [`Error::Timeout`], [`Error::OutOfMemory`].
+    #[cfg(not(target_family = "wasm"))]
     pub fn read_parameters(&self) -> Result<Vec<f32>> {
-        let mut parameters = self.gpu.read_f32("Network::read_parameters", &self.parameters, &|_| ())?;
+        pollster::block_on(self.read_parameters_async())
+    }
+
+    /// [`Network::read_parameters`], awaited.
+    ///
+    /// # Errors
+    /// The same.
+    pub async fn read_parameters_async(&self) -> Result<Vec<f32>> {
+        let reading = self.gpu.read("Network::read_parameters", &self.parameters, &|_| ())?;
+        let mut parameters = reading.values().await?;
         parameters.truncate(self.count() * self.mlp.parameter_count());
         Ok(parameters)
     }
@@ -225,7 +235,24 @@ impl Network {
     /// [`Error::Count`] for a population, or if `x` is not whole rows; [`Error::NotFinite`] for NaN or infinity in it,
     /// [`Error::TooLarge`] for more samples per call than the device's limits allow, [`Error::DeviceLost`],
     /// [`Error::Timeout`], [`Error::OutOfMemory`].
+    #[cfg(not(target_family = "wasm"))]
     pub fn predict(&self, x: &[f32]) -> Result<Vec<f32>> {
+        pollster::block_on(self.predict_async(x))
+    }
+
+    /// [`Network::predict`], awaited.
+    ///
+    /// # Errors
+    /// The same.
+    pub async fn predict_async(&self, x: &[f32]) -> Result<Vec<f32>> {
+        match self.begin_prediction(x)? {
+            Some(outputs) => outputs.values().await,
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// Submits a prediction; none of no samples.
+    fn begin_prediction(&self, x: &[f32]) -> Result<Option<Reading>> {
         let operation = "Network::predict";
         self.check_single(operation)?;
         let (inputs, outputs) = (self.mlp.input_width(), self.mlp.output_width());
@@ -236,7 +263,7 @@ impl Network {
         check_finite(operation, "x", x)?;
         let samples = (x.len() / inputs) as u64;
         if samples == 0 {
-            return Ok(Vec::new());
+            return Ok(None);
         }
         let input = Rows::create(&self.gpu, operation, "inputs to predict from", samples, inputs as u64)?;
         let output = Rows::create(&self.gpu, operation, "predicted outputs", samples, outputs as u64)?;
@@ -246,7 +273,7 @@ impl Network {
         // Some drivers compile a kernel only on its first run.
         let factor = if self.gpu.compiled_kernels() > compiled { COMPILE_TIMEOUT_FACTOR } else { 1 };
         let gpu = self.gpu.clone().with_timeout_factor(factor);
-        gpu.read_f32(operation, output.buffer(), &|encoder| forward.record(encoder))
+        gpu.read(operation, output.buffer(), &|encoder| forward.record(encoder)).map(Some)
     }
 
     /// The same network, with the same parameters, whose outputs are the last layer's pre-activations.

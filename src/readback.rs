@@ -2,10 +2,10 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::error::{Error, Result};
-use crate::gpu::{Gpu, PassTimer};
+use crate::gpu::{Gpu, Instant, PassTimer};
 use crate::kernels::TrainingState;
 
 /// How many reports can be pending: an app that is three frames ahead of the GPU still gets one per frame.
@@ -191,6 +191,13 @@ impl Ring {
                 other => other,
             };
         }
+    }
+
+    /// Counts no steps but those that the GPU has reported: others may have been refused, and their reports copied all the same.
+    #[cfg(target_family = "wasm")]
+    pub fn count_what_was_seen(&self) {
+        self.refuse_since(0);
+        self.confirmed_steps.store(self.seen_steps, Ordering::Release);
     }
 
     /// The steps that the GPU must have done by now.

@@ -64,15 +64,25 @@ impl Rows {
     /// [`Error::Buffer`] for a buffer without `COPY_SRC`, or one that is destroyed, mapped or of another device, and
     /// for rows that do not fit it; [`Error::Count`] for no rows or a width of 0; [`Error::TooLarge`],
     /// [`Error::OutOfMemory`], [`Error::Timeout`], [`Error::DeviceLost`].
+    #[cfg(not(target_family = "wasm"))]
     pub fn read(&self, gpu: &Gpu) -> Result<Vec<f32>> {
+        pollster::block_on(self.read_async(gpu))
+    }
+
+    /// [`Rows::read`], awaited.
+    ///
+    /// # Errors
+    /// The same.
+    pub async fn read_async(&self, gpu: &Gpu) -> Result<Vec<f32>> {
         let operation = "Rows::read";
         self.check(operation, "the rows", wgpu::BufferUsages::COPY_SRC)?;
         // Read through a copy: the rows may be a small part of a large buffer.
         let usage = wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
         let copy = gpu.create_buffer(operation, "copy of rows", self.bytes(), usage)?;
-        let mut values = gpu.read_f32(operation, &copy, &|encoder| {
+        let reading = gpu.read(operation, &copy, &|encoder| {
             encoder.copy_buffer_to_buffer(&self.buffer, self.offset, &copy, 0, self.bytes());
         })?;
+        let mut values = reading.values().await?;
         let width = self.width as usize;
         // A single row may have any stride.
         let stride = (self.stride_bytes() / 4).min(values.len() as u64) as usize;

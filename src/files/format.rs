@@ -1,7 +1,9 @@
 //! The bytes of a file: tensors and metadata by the crate `safetensors`, with a checksum; and writing them whole or not at all.
 
 use std::collections::HashMap;
+#[cfg(not(target_family = "wasm"))]
 use std::fs::{self, File};
+#[cfg(not(target_family = "wasm"))]
 use std::io::Write;
 use std::path::Path;
 
@@ -14,6 +16,7 @@ fn file_error(action: &'static str, path: &Path, reason: impl ToString) -> Error
     Error::File { action, path: path.display().to_string(), reason: reason.to_string() }
 }
 
+#[cfg(not(target_family = "wasm"))]
 pub(super) fn read(path: &Path) -> Result<Vec<u8>> {
     fs::read(path).map_err(|error| file_error("read", path, error))
 }
@@ -35,6 +38,7 @@ pub(super) fn bytes_of(path: &Path, tensors: &[Tensor], mut metadata: HashMap<St
 }
 
 /// Writes a file atomically. It keeps the permissions of the one that it replaces; a new file has the usual ones.
+#[cfg(not(target_family = "wasm"))]
 pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     let replaced = fs::metadata(path).ok();
     // The rename would replace a device or a socket, too.

@@ -6,25 +6,47 @@ use crate::error::{Error, Result};
 /// The device of headless programs: of the adapter that suits best, or of one of several that suit as well.
 pub(super) async fn request(index: Option<usize>) -> Result<Gpu> {
     if wgpu::Instance::enabled_backend_features().is_empty() {
+        let feature = if cfg!(target_family = "wasm") { "feature `web`" } else { "default feature `backends`" };
         let tried =
-            "no backend is compiled in; build wgrad with its default feature `backends`, or wgpu with one of its own";
-        return Err(Error::NoAdapter { tried: tried.to_owned() });
+            format!("no backend is compiled in; build wgrad with its {feature}, or wgpu with a backend of its own");
+        return Err(Error::NoAdapter { tried });
     }
-    let adapter = match wgpu::Backends::from_env() {
+    open(find(index).await?).await
+}
+
+#[cfg(target_family = "wasm")]
+async fn find(_index: Option<usize>) -> Result<wgpu::Adapter> {
+    let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
+    let power_preference = wgpu::PowerPreference::HighPerformance;
+    request_adapter(&instance, power_preference).await
+}
+
+async fn request_adapter(instance: &wgpu::Instance, power_preference: wgpu::PowerPreference) -> Result<wgpu::Adapter> {
+    let options = wgpu::RequestAdapterOptions { power_preference, ..Default::default() };
+    let no_adapter = |error: wgpu::RequestAdapterError| Error::NoAdapter { tried: error.to_string() };
+    instance.request_adapter(&options).await.map_err(no_adapter)
+}
+
+#[cfg(not(target_family = "wasm"))]
+async fn find(index: Option<usize>) -> Result<wgpu::Adapter> {
+    match wgpu::Backends::from_env() {
         Some(backends) if backends.is_empty() => {
             let value = std::env::var("WGPU_BACKEND").unwrap_or_default();
             let problem = "names no backend; choose among vulkan, metal, dx12 and gl".to_owned();
-            return Err(Error::Environment { variable: "WGPU_BACKEND", value, problem });
+            Err(Error::Environment { variable: "WGPU_BACKEND", value, problem })
         }
-        Some(backends) => find_adapter(backends, index).await?,
+        Some(backends) => find_adapter(backends, index).await,
         // OpenGL tries to connect to a display, so it is tried only if there is nothing else.
         None => match find_adapter(wgpu::Backends::PRIMARY, index).await {
             Err(Error::NoAdapter { .. } | Error::Environment { .. }) => {
-                find_adapter(wgpu::Backends::all(), index).await?
+                find_adapter(wgpu::Backends::all(), index).await
             }
-            found => found?,
+            found => found,
         },
-    };
+    }
+}
+
+async fn open(adapter: wgpu::Adapter) -> Result<Gpu> {
     // Nothing requires subgroups; they only add speed.
     let required_features = adapter.features() & wgpu::Features::SUBGROUP;
     // The default limits even if the adapter has more, so that programs written here run everywhere.
@@ -41,6 +63,7 @@ pub(super) async fn request(index: Option<usize>) -> Result<Gpu> {
     Gpu::from_wgpu(&device, &queue)
 }
 
+#[cfg(not(target_family = "wasm"))]
 async fn find_adapter(backends: wgpu::Backends, index: Option<usize>) -> Result<wgpu::Adapter> {
     let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle_from_env();
     descriptor.backends = backends;
@@ -48,9 +71,7 @@ async fn find_adapter(backends: wgpu::Backends, index: Option<usize>) -> Result<
     let wanted = std::env::var("WGPU_ADAPTER_NAME").ok();
     if wanted.is_none() && index.is_none() {
         let power_preference = wgpu::PowerPreference::from_env().unwrap_or(wgpu::PowerPreference::HighPerformance);
-        let options = wgpu::RequestAdapterOptions { power_preference, ..Default::default() };
-        let no_adapter = |error: wgpu::RequestAdapterError| Error::NoAdapter { tried: error.to_string() };
-        return instance.request_adapter(&options).await.map_err(no_adapter);
+        return request_adapter(&instance, power_preference).await;
     }
     let mut adapters = instance.enumerate_adapters(backends).await;
     if adapters.is_empty() {
@@ -82,6 +103,7 @@ async fn find_adapter(backends: wgpu::Backends, index: Option<usize>) -> Result<
 }
 
 /// Keeps what is of the best type, and of the backend of the first such: one GPU is an adapter of each of its backends.
+#[cfg(not(target_family = "wasm"))]
 fn keep_best<T>(adapters: &mut Vec<T>, of: impl Fn(&T) -> (wgpu::DeviceType, wgpu::Backend)) {
     use wgpu::DeviceType::{Cpu, DiscreteGpu, IntegratedGpu, Other, VirtualGpu};
     let place = |ty| [DiscreteGpu, IntegratedGpu, VirtualGpu, Other, Cpu].iter().position(|&other| other == ty);

@@ -1,5 +1,7 @@
 //! Compiling kernels.
 
+use std::borrow::Cow;
+
 /// What a pipeline is compiled from.
 #[derive(Debug)]
 pub(crate) struct Kernel<'a> {
@@ -44,7 +46,10 @@ impl Kernel<'_> {
         let source = self.source;
         let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
             label,
-            source: wgpu::ShaderSource::Wgsl(source.into()),
+            source: wgpu::ShaderSource::Wgsl(match device.adapter_info().backend {
+                wgpu::Backend::BrowserWebGpu => for_browsers(source),
+                _ => source.into(),
+            }),
         });
         let constants = self.workgroup.map(|workgroup| ("WORKGROUP", f64::from(workgroup)));
         let pipeline = device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
@@ -61,6 +66,15 @@ impl Kernel<'_> {
             cache: None,
         });
         Pipeline { pipeline, layout }
+    }
+}
+
+/// The source as browsers want it: those that use subgroups must say so first, which naga does not accept yet (gfx-rs/wgpu issue
+/// 8202).
+pub(crate) fn for_browsers(source: &str) -> Cow<'_, str> {
+    match source.contains("subgroup") {
+        true => format!("enable subgroups;\n{source}").into(),
+        false => source.into(),
     }
 }
 

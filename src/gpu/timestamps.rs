@@ -10,6 +10,9 @@ use crate::error::Result;
 /// app's own included, and a device that fails to create another is lost.
 const MAX_TIMED_PASSES: u32 = 256;
 
+/// The step of the clock of browsers, which hide a finer one from pages.
+const BROWSER_QUANTUM: Duration = Duration::from_micros(100);
+
 /// Timestamps of the beginning and end of passes: a pair of queries per pass.
 #[derive(Debug)]
 pub(super) struct Timestamps {
@@ -17,6 +20,8 @@ pub(super) struct Timestamps {
     /// The queries are resolved here, each pair at wgpu's alignment, and then copied.
     resolved: wgpu::Buffer,
     nanoseconds_per_tick: f64,
+    /// The step of a browser's clock.
+    quantum: Option<Duration>,
     /// The pairs that are not in use.
     free: Mutex<Vec<u32>>,
 }
@@ -29,6 +34,7 @@ impl Timestamps {
             queries: gpu.query_set("timestamps", 2 * MAX_TIMED_PASSES)?,
             resolved: gpu.create_buffer("Trainer::new", "timestamps", bytes, usage)?,
             nanoseconds_per_tick: gpu.queue().get_timestamp_period().into(),
+            quantum: (gpu.adapter_info().backend == wgpu::Backend::BrowserWebGpu).then_some(BROWSER_QUANTUM),
             free: Mutex::new((0..MAX_TIMED_PASSES).collect()),
         })
     }
@@ -75,12 +81,16 @@ impl PassTimer {
         encoder.copy_buffer_to_buffer(resolved, source, buffer, offset, Self::BYTES);
     }
 
-    /// How long the pass took, from the copied words; `None` if the clock did not advance.
+    /// How long the pass took, from the copied words; `None` if the clock did not run, or did not advance. A browser's clock
+    /// may run in quanta: a pass within one is counted as one.
     pub fn duration(&self, words: &[u32]) -> Option<Duration> {
         let &[begin_low, begin_high, end_low, end_high] = words else { return None };
         let ticks = |low: u32, high: u32| u64::from(low) | u64::from(high) << 32;
-        let ticks = ticks(end_low, end_high).checked_sub(ticks(begin_low, begin_high)).filter(|&ticks| ticks > 0)?;
-        Duration::try_from_secs_f64(ticks as f64 * self.timestamps.nanoseconds_per_tick * 1e-9).ok()
+        let (begin, end) = (ticks(begin_low, begin_high), ticks(end_low, end_high));
+        match end.checked_sub(begin)? {
+            0 => self.timestamps.quantum.filter(|_| begin > 0),
+            ticks => Duration::try_from_secs_f64(ticks as f64 * self.timestamps.nanoseconds_per_tick * 1e-9).ok(),
+        }
     }
 }
 

@@ -270,8 +270,18 @@ impl Backward {
     ///
     /// # Errors
     /// [`Error::DeviceLost`], [`Error::Timeout`], [`Error::OutOfMemory`].
+    #[cfg(not(target_family = "wasm"))]
     pub fn read_d_parameters(&self) -> Result<Vec<f32>> {
-        let mut gradient = self.gpu.read_f32("Backward::read_d_parameters", &self.d_parameters, &|_| ())?;
+        pollster::block_on(self.read_d_parameters_async())
+    }
+
+    /// [`Backward::read_d_parameters`], awaited.
+    ///
+    /// # Errors
+    /// The same.
+    pub async fn read_d_parameters_async(&self) -> Result<Vec<f32>> {
+        let reading = self.gpu.read("Backward::read_d_parameters", &self.d_parameters, &|_| ())?;
+        let mut gradient = reading.values().await?;
         gradient.truncate(self.parameter_count);
         Ok(gradient)
     }

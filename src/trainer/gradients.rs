@@ -97,9 +97,18 @@ impl GradientTrainer {
     ///
     /// # Errors
     /// [`Error::DeviceLost`](crate::Error::DeviceLost), [`Error::Timeout`](crate::Error::Timeout), [`Error::OutOfMemory`](crate::Error::OutOfMemory).
+    #[cfg(not(target_family = "wasm"))]
     pub fn read_steps(&self) -> Result<u64> {
-        let gpu = self.network.gpu();
-        let words = gpu.read_words("GradientTrainer::read_steps", self.state.buffer(), &|_| ())?;
+        pollster::block_on(self.read_steps_async())
+    }
+
+    /// [`GradientTrainer::read_steps`], awaited.
+    ///
+    /// # Errors
+    /// The same.
+    pub async fn read_steps_async(&self) -> Result<u64> {
+        let reading = self.network.gpu().read("GradientTrainer::read_steps", self.state.buffer(), &|_| ())?;
+        let words = reading.words().await?;
         Ok(TrainingState::steps(&words))
     }
 

@@ -14,22 +14,22 @@ impl Trainer {
         self.state.samples().get()
     }
 
-    pub(crate) fn read_state(&self, operation: &'static str) -> Result<Vec<u32>> {
-        self.gpu.read_words(operation, self.state.buffer(), &|_| ())
+    pub(crate) async fn read_state(&self, operation: &'static str) -> Result<Vec<u32>> {
+        self.gpu.read(operation, self.state.buffer(), &|_| ())?.words().await
     }
 
     /// The learning rate and the weight decay of each network.
-    pub(crate) fn read_rates(&self, operation: &'static str) -> Result<[Vec<f32>; 2]> {
-        let mut rates = self.gpu.read_f32(operation, self.state.learning_rate(), &|_| ())?;
+    pub(crate) async fn read_rates(&self, operation: &'static str) -> Result<[Vec<f32>; 2]> {
+        let mut rates = self.gpu.read(operation, self.state.learning_rate(), &|_| ())?.values().await?;
         let decays = rates.split_off(rates.len() / 2);
         Ok([rates, decays])
     }
 
     /// How much is kept of each parameter, and what, `[networks, kept, parameters]`; none if nothing is kept.
-    pub(crate) fn read_moments(&self, operation: &'static str) -> Result<Option<(usize, Vec<f32>)>> {
-        let kept = self.config.descent().kept().len();
-        let read = |moments| Ok((kept, self.gpu.read_f32(operation, moments, &|_| ())?));
-        self.moments.kept.as_ref().map(read).transpose()
+    pub(crate) async fn read_moments(&self, operation: &'static str) -> Result<Option<(usize, Vec<f32>)>> {
+        let Some(moments) = &self.moments.kept else { return Ok(None) };
+        let moments = self.gpu.read(operation, moments, &|_| ())?.values().await?;
+        Ok(Some((self.config.descent().kept().len(), moments)))
     }
 
     /// Replaces what is kept of each parameter; nothing where nothing is.
@@ -41,9 +41,9 @@ impl Trainer {
     }
 
     /// The steps of each entry of a hash grid; none without one.
-    pub(crate) fn read_entry_steps(&self, operation: &'static str) -> Result<Option<Vec<u32>>> {
-        let read = |buffer| self.gpu.read_words(operation, buffer, &|_| ());
-        self.moments.entry_steps.as_ref().map(read).transpose()
+    pub(crate) async fn read_entry_steps(&self, operation: &'static str) -> Result<Option<Vec<u32>>> {
+        let Some(steps) = &self.moments.entry_steps else { return Ok(None) };
+        self.gpu.read(operation, steps, &|_| ())?.words().await.map(Some)
     }
 
     /// Replaces the steps of each entry of a hash grid, if there is one.

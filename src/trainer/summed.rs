@@ -1,8 +1,5 @@
 //! Training with gradients that are summed with those of other trainers, between the pass backward and the update.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
-
 use super::layered::Layered;
 use super::moments::Gradient;
 use super::plain::Plain;
@@ -10,7 +7,7 @@ use super::plan::is_refusal;
 use super::{Job, Plan, Trainer};
 use crate::codegen::Work;
 use crate::error::{Error, Result};
-use crate::gpu::{Gpu, words_as_bytes};
+use crate::gpu::{Gpu, Signal, map_on_submit, words_as_bytes};
 use crate::kernels::{TrainingState, begin_pass};
 use crate::readback::steps_dropped;
 
@@ -72,10 +69,23 @@ impl Trainer {
     /// is not finite, before the step changes anything, [`Error::OutOfRange`] for fewer samples than this trainer's;
     /// [`Error::PlanUnavailable`] for a persistent plan that was chosen by name, [`Error::Count`] for a population and
     /// without samples; those of [`Trainer::train`].
+    #[cfg(not(target_family = "wasm"))]
     pub fn train_summed<E: From<Error>>(
         &mut self,
         steps: u64,
         mut sum: impl FnMut(&mut [f32]) -> std::result::Result<(), E>,
+    ) -> std::result::Result<(), E> {
+        pollster::block_on(self.train_summed_async(steps, async |numbers: &mut [f32]| sum(numbers)))
+    }
+
+    /// [`Trainer::train_summed`], awaited, as is `sum`.
+    ///
+    /// # Errors
+    /// The same.
+    pub async fn train_summed_async<E: From<Error>>(
+        &mut self,
+        steps: u64,
+        sum: impl AsyncFnMut(&mut [f32]) -> std::result::Result<(), E>,
     ) -> std::result::Result<(), E> {
         if steps == 0 {
             return Ok(());
@@ -87,10 +97,10 @@ impl Trainer {
             Some(summed) => summed,
             None => Box::new(Summed::new(self)?),
         };
-        let trained = self.steps_with(&summed, steps, &mut sum);
+        let trained = self.steps_with(&summed, steps, sum).await;
         self.summed = Some(summed);
         let last = trained?;
-        self.read()?;
+        self.read().await?;
         match self.latest.as_ref().map_or(0, |report| report.step) {
             found if found < last => Err(steps_dropped(OPERATION, last, found).into()),
             _ => Ok(()),
@@ -98,28 +108,28 @@ impl Trainer {
     }
 
     /// Returns how many steps should then be done.
-    fn steps_with<E: From<Error>>(
+    async fn steps_with<E: From<Error>>(
         &self,
         summed: &Summed,
         steps: u64,
-        sum: &mut dyn FnMut(&mut [f32]) -> std::result::Result<(), E>,
+        mut sum: impl AsyncFnMut(&mut [f32]) -> std::result::Result<(), E>,
     ) -> std::result::Result<u64, E> {
         let gpu = self.gpu_for_a_wait();
         let mut first = None;
         // A step's update and the next one's first half are one submission.
         for step in 0..steps {
-            let mut sums = summed.first_half(self, &gpu, step > 0)?;
+            let mut sums = summed.first_half(self, &gpu, step > 0).await?;
             let expected = *first.get_or_insert(sums.step) + step;
             if sums.step != expected {
                 return Err(steps_dropped(OPERATION, expected, sums.step).into());
             }
-            sum(&mut sums.vector)?;
+            sum(&mut sums.vector).await?;
             summed.write(self, &gpu, &sums)?;
         }
         let submission = gpu.submit("wgrad train summed", &mut |encoder| {
             summed.halves.record_update(&mut begin_pass(encoder, "wgrad training"));
         })?;
-        gpu.wait(&submission, || true)?;
+        gpu.wait(&submission).await?;
         Ok(first.unwrap_or(0) + steps)
     }
 }
@@ -161,8 +171,8 @@ impl Summed {
     }
 
     /// Does the first half of a step, after the `update` of the one before, and reads what it gave.
-    fn first_half(&self, trainer: &Trainer, gpu: &Gpu, update: bool) -> Result<Sums> {
-        let status = Arc::new(AtomicU8::new(0));
+    async fn first_half(&self, trainer: &Trainer, gpu: &Gpu, update: bool) -> Result<Sums> {
+        let mapped = Signal::default();
         let gradient = self.halves.gradient();
         let sources = [
             (gradient.map(|gradient| gradient.sum), trainer.network.parameters().size()),
@@ -170,7 +180,7 @@ impl Summed {
             (Some(trainer.state.loss()), 4),
             (gradient.and_then(|gradient| gradient.largest), 4),
         ];
-        let submission = gpu.submit("wgrad train summed", &mut |encoder| {
+        gpu.submit("wgrad train summed", &mut |encoder| {
             {
                 let mut pass = begin_pass(encoder, "wgrad training");
                 if update {
@@ -187,15 +197,9 @@ impl Summed {
                 }
                 offset += bytes;
             }
-            let arriving = status.clone();
-            encoder.map_buffer_on_submit(&self.staging, wgpu::MapMode::Read, .., move |result| {
-                arriving.store(if result.is_ok() { 1 } else { 2 }, Ordering::Release);
-            });
+            map_on_submit(encoder, &self.staging, &mapped);
         })?;
-        gpu.wait(&submission, || status.load(Ordering::Acquire) != 0)?;
-        if status.load(Ordering::Acquire) == 2 {
-            return Err(gpu.mark_lost("a readback failed"));
-        }
+        gpu.wait(&mapped).await?;
         let words = gpu.mapped_words(&self.staging)?;
         self.staging.unmap();
         Ok(self.sums(trainer, &words))

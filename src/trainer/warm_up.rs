@@ -13,7 +13,16 @@ impl Trainer {
     /// [`Error::OutOfMemory`](crate::Error::OutOfMemory), [`Error::DeviceLost`](crate::Error::DeviceLost),
     /// [`Error::Timeout`](crate::Error::Timeout) after six times the [wait time-out](crate::Gpu::with_wait_timeout);
     /// [`Error::Buffer`](crate::Error::Buffer) for a data set in a buffer that the app has mapped or destroyed.
+    #[cfg(not(target_family = "wasm"))]
     pub fn warm_up(&self) -> Result<()> {
+        pollster::block_on(self.warm_up_async())
+    }
+
+    /// [`Trainer::warm_up`], awaited.
+    ///
+    /// # Errors
+    /// The same.
+    pub async fn warm_up_async(&self) -> Result<()> {
         let gpu = self.gpu.clone().with_timeout_factor(COMPILE_TIMEOUT_FACTOR);
         let changed = [self.network.parameters(), self.state.buffer()].into_iter().chain(self.moments.buffers());
         let usage = wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
@@ -32,6 +41,6 @@ impl Trainer {
                 encoder.copy_buffer_to_buffer(copy, 0, buffer, 0, buffer.size());
             }
         })?;
-        gpu.wait(&submission, || true)
+        gpu.wait(&submission).await
     }
 }

@@ -26,7 +26,7 @@ fn train(gpu: &Gpu, mlp: &Mlp, config: &TrainConfig, kernel: &PersistentKernel) 
         kernels::persistent(gpu, kernel, (network.parameters(), None), samples, &state, config.seed).unwrap();
     let plan = Persistent { dispatches };
     gpu.submit("wgrad test", &mut |encoder| plan.record(&mut begin_pass(encoder, "wgrad test"), 45)).unwrap();
-    let state = gpu.read_words("a test", state.buffer(), &|_| ()).unwrap();
+    let state = pollster::block_on(gpu.read("a test", state.buffer(), &|_| ()).unwrap().words()).unwrap();
     (state, network.read_parameters().unwrap().iter().map(|parameter| parameter.to_bits()).collect())
 }
 

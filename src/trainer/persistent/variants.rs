@@ -130,7 +130,10 @@ impl Fit<'_> {
     fn subgroup(self) -> Result<Candidate> {
         let unavailable = |reason: String| Err(Variant::Subgroup.unavailable(reason));
         if !self.gpu.device().features().contains(wgpu::Features::SUBGROUP) {
-            return unavailable("the device was requested without the feature SUBGROUP".to_owned());
+            return unavailable(match self.gpu.adapter_info().backend {
+                wgpu::Backend::BrowserWebGpu => "wgpu does not offer the feature SUBGROUP in browsers yet".to_owned(),
+                _ => "the device was requested without the feature SUBGROUP".to_owned(),
+            });
         }
         let info = self.gpu.adapter_info();
         let (min, max) = (info.subgroup_min_size, info.subgroup_max_size);

@@ -96,5 +96,5 @@ fn run(gpu: &Gpu, source: &str, arguments: &[&[f32]], results: usize) -> Vec<u32
         pass.set_bind_group(0, &group, &[]);
         pass.dispatch_workgroups(POINTS.div_ceil(64) as u32, 1, 1);
     };
-    gpu.read_words("a test", &computed, &record).unwrap()
+    pollster::block_on(gpu.read("a test", &computed, &record).unwrap().words()).unwrap()
 }

@@ -1,0 +1,188 @@
+//! Waiting in a browser, which itself calls back when work is done, and reports errors some time after the call that made them.
+//! The native counterpart is `native.rs`.
+
+use std::future::poll_fn;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
+use std::time::Duration;
+
+use gloo_timers::callback::Timeout;
+use wasm_bindgen_futures::spawn_local;
+pub(crate) use web_time::Instant;
+
+use super::check::Meaning;
+use super::{Gpu, Signal};
+use crate::error::{Error, Result};
+
+/// How long a device that has been lost may take to say so, after a readback has failed.
+const NEWS_OF_LOSS: Duration = Duration::from_millis(500);
+
+/// There is one thread, whose turn it always is.
+pub(crate) struct Turn;
+
+/// Error scopes, one for each kind. None for internal errors, for which wgpu 30 panics (gfx-rs/wgpu issue 9914).
+pub(super) struct Scopes([wgpu::ErrorScopeGuard; 2]);
+
+impl Scopes {
+    pub fn push(device: &wgpu::Device) -> Self {
+        let kinds = [wgpu::ErrorFilter::OutOfMemory, wgpu::ErrorFilter::Validation];
+        Scopes(kinds.map(|kind| device.push_error_scope(kind)))
+    }
+}
+
+/// The checks that the browser has yet to report on, and the first error among those that it has.
+#[derive(Debug, Default)]
+pub(super) struct Late(Mutex<Checks>);
+
+#[derive(Debug, Default)]
+struct Checks {
+    /// All checks so far.
+    begun: u64,
+    /// Those that had begun when an error was last returned: their errors are consequences.
+    told: u64,
+    under_way: u64,
+    error: Option<Error>,
+    /// Set once none is under way.
+    settled: Vec<Signal>,
+}
+
+impl Late {
+    fn checks(&self) -> MutexGuard<'_, Checks> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The number of a new check.
+    fn begin(&self) -> u64 {
+        let mut checks = self.checks();
+        checks.begun += 1;
+        checks.under_way += 1;
+        checks.begun
+    }
+
+    fn end(&self, number: u64, error: Option<Error>) {
+        let mut checks = self.checks();
+        if number > checks.told && checks.error.is_none() {
+            checks.error = error;
+        }
+        checks.under_way -= 1;
+        if checks.under_way == 0 {
+            let settled = std::mem::take(&mut checks.settled);
+            drop(checks);
+            settled.iter().for_each(|signal| signal.set(true));
+        }
+    }
+
+    fn take_error(&self) -> Option<Error> {
+        let mut checks = self.checks();
+        let error = checks.error.take()?;
+        checks.told = checks.begun;
+        Some(error)
+    }
+
+    /// Set when all checks so far have ended.
+    fn settled(&self) -> Signal {
+        let signal = Signal::default();
+        let mut checks = self.checks();
+        match checks.under_way {
+            0 => signal.set(true),
+            _ => checks.settled.push(signal.clone()),
+        }
+        signal
+    }
+}
+
+impl Gpu {
+    pub(crate) fn turn(&self) -> Turn {
+        Turn
+    }
+
+    /// Notes the error that the scopes have caught, once the browser reports it.
+    pub(super) fn judge(&self, scopes: Scopes, what: &str, meaning: Meaning) -> Result<()> {
+        // Scopes are popped in reverse order, before others are pushed; what they have caught arrives later.
+        let caught = scopes.0.into_iter().rev().map(|scope| scope.pop()).collect::<Vec<_>>();
+        let (gpu, what) = (self.clone(), what.to_owned());
+        let number = self.shared.late.begin();
+        spawn_local(async move {
+            let mut first = None;
+            for caught in caught {
+                let error = caught.await;
+                first = first.or(error);
+            }
+            let error = first.map(|error| gpu.error_of(error, &what, meaning));
+            gpu.shared.late.end(number, error);
+        });
+        Ok(())
+    }
+
+    /// Refuses what is known to be of no use, and returns the first error of earlier calls.
+    pub(super) fn check(&self) -> Result<()> {
+        self.check_lost()?;
+        self.shared.late.take_error().map_or(Ok(()), Err)
+    }
+
+    /// The first error of all calls so far. In a browser wgpu reports errors only after the call that made them: this waits until
+    /// it has reported them all, which tells an app that what it has created works.
+    ///
+    /// # Errors
+    /// [`Error::DeviceLost`], [`Error::Timeout`], and any that a call before could have, first of all [`Error::Refused`],
+    /// [`Error::OutOfMemory`] and [`Error::Buffer`].
+    pub async fn settled(&self) -> Result<()> {
+        self.signalled(&self.shared.late.settled()).await?;
+        self.check()
+    }
+
+    pub(crate) fn detect_loss(&self) -> Result<()> {
+        self.check_lost()
+    }
+
+    /// Waits for a signal.
+    pub(super) async fn signalled(&self, signal: &Signal) -> Result<bool> {
+        let timer = Signal::default();
+        let _timeout = self.timeout(self.wait_timeout, &timer);
+        poll_fn(|context| match (signal.poll(context), timer.poll(context)) {
+            (Poll::Ready(success), _) => Poll::Ready(Ok(success)),
+            (Poll::Pending, Poll::Ready(_)) => Poll::Ready(Err(self.timed_out())),
+            _ => Poll::Pending,
+        })
+        .await
+    }
+
+    /// Sets the signal after this time, unless it is dropped before.
+    fn timeout(&self, time: Duration, signal: &Signal) -> Timeout {
+        let signal = signal.clone();
+        // The longest that a browser knows, 25 days.
+        let milliseconds = time.as_millis().min(i32::MAX as u128) as u32;
+        Timeout::new(milliseconds, move || signal.set(true))
+    }
+
+    /// The error of a readback that failed: of a call before it, or the loss of the device.
+    pub(super) async fn failed_readback(&self) -> Error {
+        if let Err(error) = self.settled().await {
+            return error;
+        }
+        let news = Signal::default();
+        let _timeout = self.timeout(NEWS_OF_LOSS, &news);
+        poll_fn(|context| news.poll(context)).await;
+        self.mark_lost("a readback failed")
+    }
+
+    /// Takes notice of the device's loss. In a browser this takes nobody's place: the device's other callbacks are called too.
+    pub(super) fn connect(&self) -> Result<()> {
+        let lost = self.shared.lost.clone();
+        self.device().set_device_lost_callback(move |_, reason| {
+            let reason = if reason.is_empty() { "the browser gives no reason".to_owned() } else { reason };
+            _ = lost.set(reason);
+        });
+        Ok(())
+    }
+
+    /// The browser runs callbacks by itself.
+    pub(crate) fn poll_once(&self) -> Result<()> {
+        self.check()
+    }
+}
+
+/// Runs what takes buffers of the app.
+pub(super) fn with_buffers<T>(_what: &str, action: impl FnOnce() -> T) -> Result<T> {
+    Ok(action())
+}
