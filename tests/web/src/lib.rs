@@ -41,7 +41,9 @@ pub async fn xor(gpu: &Gpu, plan: Plan, epochs: u32) -> Result<String> {
 pub async fn xor_by_name(plan: &str, epochs: u32) -> Result<String> {
     let gpu = Gpu::request().await?;
     match xor(&gpu, plan.parse()?, epochs).await {
-        Err(error @ Error::PlanUnavailable { .. }) => Ok(json!({ "plan": plan, "error": error.to_string() }).to_string()),
+        Err(error @ Error::PlanUnavailable { .. }) => {
+            Ok(json!({ "plan": plan, "error": error.to_string() }).to_string())
+        }
         result => result,
     }
 }
