@@ -6,6 +6,7 @@ use std::str::FromStr;
 use crate::error::{Error, Result};
 use crate::mlp::Mlp;
 use crate::named;
+use crate::shaders::shader;
 
 /// The function that a dense layer applies to its pre-activations `z`, one by one; [`Activation::Softmax`] takes a row's
 /// together.
@@ -83,7 +84,7 @@ macro_rules! formula {
                     name: $name,
                     value: $value,
                     derivative: $derivative,
-                    wgsl: include_str!(concat!("../shaders/activations/", $name, ".wgsl")),
+                    wgsl: shader!("activations/" $name),
                 }
             },
         )

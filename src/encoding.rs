@@ -8,6 +8,7 @@ use crate::error::{Error, Result};
 use crate::hash_grid::HashGrid;
 use crate::mlp::Mlp;
 use crate::named;
+use crate::shaders::shader;
 
 /// What a network makes of its inputs before the first layer: more values, by which a small network learns fine structure where
 /// it could only learn a blur of the coordinates themselves. Without parameters, but for the hash grid.
@@ -59,13 +60,7 @@ use Values::{EachInput, Parameters, ThreeInputs};
 
 macro_rules! formula {
     ($name:literal, $values:expr) => {
-        const {
-            &Formula {
-                name: $name,
-                values: $values,
-                wgsl: include_str!(concat!("../shaders/encodings/", $name, ".wgsl")),
-            }
-        }
+        const { &Formula { name: $name, values: $values, wgsl: shader!("encodings/" $name) } }
     };
 }
 

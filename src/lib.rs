@@ -25,6 +25,7 @@ pub mod reference;
 mod rows;
 mod samples;
 mod schedule;
+mod shaders;
 mod trainer;
 
 pub use wgpu;

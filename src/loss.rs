@@ -6,6 +6,7 @@ use std::str::FromStr;
 use crate::activation::Activation;
 use crate::error::{Error, Result};
 use crate::named;
+use crate::shaders::shader;
 
 /// What training makes small: a number for each sample, from its outputs `y` and targets `t`. A batch's loss is the mean over
 /// its samples.
@@ -59,14 +60,7 @@ const LEAST_SQUARE: f64 = 0.01;
 
 macro_rules! formula {
     ($name:literal, $value:expr, $derivative:expr) => {
-        const {
-            &Formula {
-                name: $name,
-                value: $value,
-                derivative: $derivative,
-                wgsl: include_str!(concat!("../shaders/losses/", $name, ".wgsl")),
-            }
-        }
+        const { &Formula { name: $name, value: $value, derivative: $derivative, wgsl: shader!("losses/" $name) } }
     };
 }
 

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use crate::error::{Error, Result};
 use crate::named;
+use crate::shaders::shader;
 
 /// How a step changes each parameter `w` by its gradient `g`, the mean over the batch's samples.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -60,19 +61,12 @@ pub(crate) struct Formula {
 
 macro_rules! formula {
     ($name:literal, $moments:expr, $update:expr) => {
-        const {
-            &Formula {
-                name: $name,
-                moments: &$moments,
-                update: $update,
-                wgsl: include_str!(concat!("../shaders/optimizers/", $name, ".wgsl")),
-            }
-        }
+        const { &Formula { name: $name, moments: &$moments, update: $update, wgsl: shader!("optimizers/" $name) } }
     };
 }
 
 /// The average of the parameters over the steps, in WGSL.
-pub(crate) const AVERAGE: &str = include_str!("../shaders/optimizers/average.wgsl");
+pub(crate) const AVERAGE: &str = shader!("optimizers/average");
 
 impl Optimizer {
     /// Each optimizer, with the usual parameters.

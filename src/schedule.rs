@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use crate::error::{Error, Result};
 use crate::named;
+use crate::shaders::shader;
 
 /// A factor of the learning rate for each step: a linear warm-up, and after that a decay. It is a function of the GPU's own step
 /// counter, so that recording steps writes nothing. After 2³² steps it stands still.
@@ -67,7 +68,7 @@ macro_rules! function {
     ($name:literal, $arguments:expr) => {
         Function {
             name: $name,
-            wgsl: include_str!(concat!("../shaders/schedules/", $name, ".wgsl")),
+            wgsl: shader!("schedules/" $name),
             arguments: $arguments.into(),
         }
     };

@@ -9,18 +9,19 @@ use crate::encoding::Encoding;
 use crate::loss::Loss;
 use crate::optimizer::{AVERAGE, Optimizer};
 use crate::schedule::{Decay, Schedule};
+use crate::shaders::shader;
 
 /// Functions that formulas call.
 const SHARED: [&str; 9] = [
     AVERAGE,
-    include_str!("../../shaders/functions/one_minus_power.wgsl"),
-    include_str!("../../shaders/functions/power.wgsl"),
-    include_str!("../../shaders/functions/log1p.wgsl"),
-    include_str!("../../shaders/functions/logarithm.wgsl"),
-    include_str!("../../shaders/functions/light_of_srgb.wgsl"),
-    include_str!("../../shaders/functions/sine_of_remainder.wgsl"),
-    include_str!("../../shaders/functions/sine_of_turns.wgsl"),
-    include_str!("../../shaders/activations/softmax.wgsl"),
+    shader!("functions/one_minus_power"),
+    shader!("functions/power"),
+    shader!("functions/log1p"),
+    shader!("functions/logarithm"),
+    shader!("functions/light_of_srgb"),
+    shader!("functions/sine_of_remainder"),
+    shader!("functions/sine_of_turns"),
+    shader!("activations/softmax"),
 ];
 
 /// A function of the formulas' files, and the width of the vectors that it is called with.

@@ -4,6 +4,7 @@ use super::functions::{self, Call};
 use super::source::Source;
 use super::vectors::{Chunk, plus};
 use crate::hash_grid::HashGrid;
+use crate::shaders::shader;
 
 /// The functions of the table that a grid calls.
 fn calls(grid: HashGrid, dimensions: u32, derivatives: bool) -> Vec<Call> {
@@ -78,7 +79,7 @@ pub(crate) fn kernel(grid: HashGrid, dimensions: u32, order: Option<u32>, file: 
         source.lines(&["", &format!("fn {signature} {{"), &format!("return {result};"), "}"]);
     }
     source.lines(&["", &binding]);
-    source.paste(include_str!("../../shaders/grid.wgsl"));
+    source.paste(shader!("grid"));
     source.paste(file);
     source.finish()
 }

@@ -9,6 +9,7 @@ use super::spec::{PersistentSpec, Work};
 use super::sums::{Level, Nest};
 use super::vectors::{Chunk, sum, vector};
 use crate::activation::Activation;
+use crate::shaders::shader;
 
 /// Gradients are summed in blocks of this many samples, and blocks of blocks.
 pub(super) const BLOCK: u32 = 128;
@@ -109,9 +110,9 @@ pub(super) fn begin(spec: &PersistentSpec, batch: &str, heading: &[&str]) -> Sou
         source.comment(&["The gradients d are times the learning rate: that is a product less for each weight."]);
     }
     source.line("");
-    source.paste(include_str!("../../shaders/state.wgsl"));
+    source.paste(shader!("state"));
     if spec.shuffle {
-        source.paste(include_str!("../../shaders/permutation.wgsl"));
+        source.paste(shader!("permutation"));
     }
     source.comment(&["One load of a row."]);
     for (name, load_width) in ["Inputs", "Targets"].iter().zip(spec.load_widths) {

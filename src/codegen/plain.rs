@@ -10,13 +10,14 @@ use super::source::Source;
 use super::tiles::{Matrix, forward::Target};
 use crate::activation::Activation;
 use crate::encoding::Encoding;
+use crate::shaders::shader;
 
 /// The source of `activation` and `activation_backward`; for a softmax, of `softmax` and `softmax_backward`.
 pub(crate) fn activation(activation: Activation) -> String {
     let mut source = Source::default();
     if activation == Activation::Softmax {
         functions::paste(&mut source, "softmax_share");
-        source.paste(include_str!("../../shaders/softmax.wgsl"));
+        source.paste(shader!("softmax"));
         return source.finish();
     }
     functions::write(&mut source, "", &functions::calls(true, &[(activation, 1)]));
@@ -32,7 +33,7 @@ pub(crate) fn activation(activation: Activation) -> String {
         "}",
         "",
     ]);
-    source.paste(include_str!("../../shaders/activation.wgsl"));
+    source.paste(shader!("activation"));
     source.finish()
 }
 
@@ -47,31 +48,31 @@ pub(crate) fn encoding(encoding: Encoding, of_samples: bool) -> String {
     functions::write(&mut source, "", &encoded::calls(Some(encoding), true).collect::<Vec<_>>());
     encoded::value_function(&mut source, encoding, "x");
     encoded::derivative_function(&mut source, encoding, "x");
-    source.paste(include_str!("../../shaders/encode.wgsl"));
+    source.paste(shader!("encode"));
     source.finish()
 }
 
 /// The source of `sample_picture`, of rows of values or of a texture.
 pub(crate) fn sample_picture(is_texture: bool) -> String {
     let mut source = Source::default();
-    source.paste(include_str!("../../shaders/state.wgsl"));
+    source.paste(shader!("state"));
     functions::write(&mut source, "", &[Call { name: "light_of_srgb".to_owned(), width: 1 }]);
     source.line("");
     source.paste(match is_texture {
-        true => include_str!("../../shaders/picture_texture.wgsl"),
-        false => include_str!("../../shaders/picture_rows.wgsl"),
+        true => shader!("picture_texture"),
+        false => shader!("picture_rows"),
     });
-    source.paste(include_str!("../../shaders/sample_picture.wgsl"));
+    source.paste(shader!("sample_picture"));
     source.finish()
 }
 
 /// The source of `loss`.
 pub(crate) fn loss(head: Head) -> String {
     let mut source = Source::default();
-    source.paste(include_str!("../../shaders/state.wgsl"));
-    source.paste(include_str!("../../shaders/tree_sum.wgsl"));
+    source.paste(shader!("state"));
+    source.paste(shader!("tree_sum"));
     functions(&mut source, head);
-    source.paste(include_str!("../../shaders/loss.wgsl"));
+    source.paste(shader!("loss"));
     source.finish()
 }
 
@@ -152,8 +153,8 @@ impl RowLoss {
             "  partial_losses  [partials], one per workgroup",
         ]);
         source.line("");
-        source.paste(include_str!("../../shaders/state.wgsl"));
-        source.paste(include_str!("../../shaders/tree_sum.wgsl"));
+        source.paste(shader!("state"));
+        source.paste(shader!("tree_sum"));
         self.bindings(Operands::<()>::default()).declare(&mut source, "RowLoss");
         functions(&mut source, self.head);
         let (samples, row) = match self.targets {
@@ -176,7 +177,7 @@ impl RowLoss {
             "}",
             "",
         ]);
-        source.paste(include_str!("../../shaders/row_loss.wgsl"));
+        source.paste(shader!("row_loss"));
         source.finish()
     }
 }
@@ -280,7 +281,7 @@ impl WeightUpdate {
             source.comment(&["  squares         [1], the sum of the squares of d_weights"]);
         }
         source.line("");
-        source.paste(include_str!("../../shaders/state.wgsl"));
+        source.paste(shader!("state"));
         source.lines(&["override WORKGROUP: u32;", ""]);
         self.bindings(UpdateOperands::<()>::default()).declare(&mut source, "WeightUpdate");
         functions::write(&mut source, "", &self.descent.calls(&[1]));
@@ -306,7 +307,7 @@ impl WeightUpdate {
         }
         source.lines(&["}", ""]);
         match self.grid {
-            None => source.paste(include_str!("../../shaders/weight_update.wgsl")),
+            None => source.paste(shader!("weight_update")),
             Some(grid) => self.grid_update(&mut source, grid),
         }
         source.finish()
@@ -337,6 +338,6 @@ impl WeightUpdate {
             source.lines(&[&format!("var a = moments[{index}];"), &average, &format!("moments[{index}] = a;")]);
         }
         source.lines(&["}", ""]);
-        source.paste(include_str!("../../shaders/grid_update.wgsl"));
+        source.paste(shader!("grid_update"));
     }
 }

@@ -7,13 +7,11 @@ use crate::codegen::{Access, LONGEST_LOOP, Uniform, UniformType};
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::rows::Rows;
+use crate::shaders::shader;
 
 pub(super) const CONFUSION: Shader<'static> = Shader {
     entry_point: "confusion",
-    source: Cow::Borrowed(concat!(
-        include_str!("../../shaders/state.wgsl"),
-        include_str!("../../shaders/confusion.wgsl")
-    )),
+    source: Cow::Borrowed(shader!("state", "confusion")),
     workgroup: Some(WORKGROUP),
     uniform: &[
         ("y_view", UniformType::Vec2U32),

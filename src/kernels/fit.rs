@@ -6,10 +6,11 @@ use super::{Dispatch, Shader, TrainingState, WORKGROUP};
 use crate::codegen::{Access, Uniform, UniformType};
 use crate::error::Result;
 use crate::gpu::Gpu;
+use crate::shaders::shader;
 
 pub(super) const FIT: Shader<'static> = Shader {
     entry_point: "fit",
-    source: Cow::Borrowed(concat!(include_str!("../../shaders/state.wgsl"), include_str!("../../shaders/fit.wgsl"))),
+    source: Cow::Borrowed(shader!("state", "fit")),
     workgroup: Some(WORKGROUP),
     uniform: &[("batch_size", UniformType::U32), ("networks", UniformType::U32)],
     storage: &[Access::ReadWrite, Access::Read],

@@ -8,14 +8,11 @@ use crate::error::Result;
 use crate::gpu::Gpu;
 use crate::rows::Rows;
 use crate::samples::{Format, SampleRows};
+use crate::shaders::shader;
 
 pub(super) const GATHER: Shader<'static> = Shader {
     entry_point: "gather",
-    source: Cow::Borrowed(concat!(
-        include_str!("../../shaders/state.wgsl"),
-        include_str!("../../shaders/permutation.wgsl"),
-        include_str!("../../shaders/gather.wgsl")
-    )),
+    source: Cow::Borrowed(shader!("state", "permutation", "gather")),
     workgroup: Some(WORKGROUP),
     uniform: &[
         ("inputs_view", UniformType::Vec2U32),

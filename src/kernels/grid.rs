@@ -8,6 +8,7 @@ use crate::error::Result;
 use crate::gpu::{Gpu, words_as_bytes};
 use crate::hash_grid::HashGrid;
 use crate::rows::Rows;
+use crate::shaders::shader;
 
 const READ: Access = Access::Read;
 const WRITE: Access = Access::ReadWrite;
@@ -20,7 +21,7 @@ const ROWS: (&str, UniformType) = ("rows", UniformType::U32);
 
 pub(super) const LARGEST: Shader<'static> = Shader {
     entry_point: "grid_largest",
-    source: Cow::Borrowed(include_str!("../../shaders/grid_largest.wgsl")),
+    source: Cow::Borrowed(shader!("grid_largest")),
     workgroup: Some(WORKGROUP),
     uniform: &[D_E_VIEW, ROWS, ("width", UniformType::U32)],
     storage: &[READ, WRITE],
@@ -28,7 +29,7 @@ pub(super) const LARGEST: Shader<'static> = Shader {
 
 pub(super) const GRADIENT: Shader<'static> = Shader {
     entry_point: "grid_gradient",
-    source: Cow::Borrowed(include_str!("../../shaders/grid_gradient.wgsl")),
+    source: Cow::Borrowed(shader!("grid_gradient")),
     workgroup: Some(WORKGROUP),
     uniform: &[("values", UniformType::U32)],
     storage: &[WRITE; 3],
@@ -53,13 +54,13 @@ fn shader(
 
 /// The values of the rows of `x`, or of samples that `order` names.
 pub(super) fn encode(grid: HashGrid, inputs: u32, of_samples: bool) -> Shader<'static> {
-    let file = ("grid_encode", include_str!("../../shaders/grid_encode.wgsl"));
+    let file = ("grid_encode", shader!("grid_encode"));
     shader(grid, inputs, file, &[X_VIEW, E_VIEW, ROWS], &[READ, READ, READ, WRITE, READ], of_samples)
 }
 
 /// The gradient with respect to the inputs.
 pub(super) fn encode_backward(grid: HashGrid, inputs: u32) -> Shader<'static> {
-    let file = ("grid_encode_backward", include_str!("../../shaders/grid_encode_backward.wgsl"));
+    let file = ("grid_encode_backward", shader!("grid_encode_backward"));
     let storage = &[READ, READ, READ, READ, WRITE, READ];
     shader(grid, inputs, file, &[X_VIEW, D_E_VIEW, D_X_VIEW, ROWS], storage, false)
 }
@@ -70,7 +71,7 @@ pub(super) fn sums(grid: HashGrid, inputs: u32, of_samples: bool, coarse: Coarse
         let file = format!(
             "const ROWS = {COARSE_ROWS}u;\nconst COARSE_FEATURES = {}u;\n\n{}",
             coarse.features.max(1),
-            include_str!("../../shaders/grid_sum.wgsl")
+            shader!("grid_sum")
         );
         let storage = &[WRITE, WRITE, READ, READ, READ, READ, READ];
         let uniform = &[X_VIEW, D_E_VIEW, ROWS, ("coarse", UniformType::U32)];

@@ -14,6 +14,7 @@ use crate::gpu::Gpu;
 use crate::loss::Loss;
 use crate::rows::{Operand, Rows};
 use crate::samples::{Format, SampleRows};
+use crate::shaders::shader;
 
 /// The invocations of the single workgroup that sums partial sums.
 pub(super) const SUM_WORKGROUP: u32 = 256;
@@ -42,10 +43,7 @@ pub(super) fn shader(head: Head) -> Shader<'static> {
 
 pub(super) const SUM_PARTIALS: Shader<'static> = Shader {
     entry_point: "sum_partials",
-    source: Cow::Borrowed(concat!(
-        include_str!("../../shaders/tree_sum.wgsl"),
-        include_str!("../../shaders/sum_partials.wgsl")
-    )),
+    source: Cow::Borrowed(shader!("tree_sum", "sum_partials")),
     workgroup: Some(SUM_WORKGROUP),
     uniform: &[("partials", UniformType::U32)],
     storage: &[Access::Read, Access::ReadWrite],

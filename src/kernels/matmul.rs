@@ -7,8 +7,9 @@ use crate::codegen::{Access, LONGEST_LOOP, Uniform, UniformType};
 use crate::error::Result;
 use crate::gpu::Gpu;
 use crate::rows::Rows;
+use crate::shaders::shader;
 
-const SOURCE: &str = include_str!("../../shaders/matmul.wgsl");
+const SOURCE: &str = shader!("matmul");
 
 pub(super) const MATMUL: Shader<'static> = Shader {
     entry_point: "matmul",

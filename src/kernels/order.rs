@@ -7,14 +7,11 @@ use super::{Dispatch, Shader, TrainingState, WORKGROUP};
 use crate::codegen::{Access, Uniform, UniformType};
 use crate::error::Result;
 use crate::gpu::Gpu;
+use crate::shaders::shader;
 
 pub(super) const ORDER: Shader<'static> = Shader {
     entry_point: "order",
-    source: Cow::Borrowed(concat!(
-        include_str!("../../shaders/state.wgsl"),
-        include_str!("../../shaders/permutation.wgsl"),
-        include_str!("../../shaders/order.wgsl")
-    )),
+    source: Cow::Borrowed(shader!("state", "permutation", "order")),
     workgroup: Some(WORKGROUP),
     uniform: &[("seed", UniformType::Vec2U32), ("shuffle", UniformType::U32), ("batch_size", UniformType::U32)],
     storage: &[Access::Read, Access::ReadWrite, Access::Read],

@@ -7,10 +7,11 @@ use crate::codegen::{Access, LONGEST_LOOP, Uniform, UniformType};
 use crate::error::Result;
 use crate::gpu::Gpu;
 use crate::rows::Rows;
+use crate::shaders::shader;
 
 pub(super) const OUTER_PRODUCT: Shader<'static> = Shader {
     entry_point: "outer_product",
-    source: Cow::Borrowed(include_str!("../../shaders/outer_product.wgsl")),
+    source: Cow::Borrowed(shader!("outer_product")),
     workgroup: Some(WORKGROUP),
     uniform: &[
         ("x_view", UniformType::Vec2U32),

@@ -8,13 +8,9 @@ use crate::codegen::{Access, Uniform, UniformType};
 use crate::error::Result;
 use crate::gpu::Gpu;
 use crate::rows::Rows;
+use crate::shaders::shader;
 
-const SOURCE: &str = concat!(
-    include_str!("../../shaders/state.wgsl"),
-    include_str!("../../shaders/tree_sum.wgsl"),
-    include_str!("../../shaders/end_step.wgsl"),
-    include_str!("../../shaders/step.wgsl")
-);
+const SOURCE: &str = shader!("state", "tree_sum", "end_step", "step");
 
 pub(super) const STEP: Shader<'static> = Shader {
     entry_point: "step",

@@ -12,13 +12,11 @@ use crate::codegen::{Access, Uniform, UniformType};
 use crate::error::Result;
 use crate::gpu::Gpu;
 use crate::rows::{Operand, Rows};
+use crate::shaders::shader;
 
 pub(super) const SUM_OF_SQUARES: Shader<'static> = Shader {
     entry_point: "sum_of_squares",
-    source: Cow::Borrowed(concat!(
-        include_str!("../../shaders/tree_sum.wgsl"),
-        include_str!("../../shaders/sum_of_squares.wgsl")
-    )),
+    source: Cow::Borrowed(shader!("tree_sum", "sum_of_squares")),
     workgroup: Some(SUM_WORKGROUP),
     uniform: &[("parameters", UniformType::U32), ("partials", UniformType::U32)],
     storage: &[Access::Read, Access::ReadWrite],

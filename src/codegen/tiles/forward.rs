@@ -9,6 +9,7 @@ use crate::codegen::functions::{self, derivative, value};
 use crate::codegen::head::Head;
 use crate::codegen::source::Source;
 use crate::codegen::vectors::{clamped, columns_of, load_four};
+use crate::shaders::shader;
 
 /// What a forward kernel is written for.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -137,9 +138,9 @@ impl Forward {
         let heading = self.heading();
         let mut source = begin(tile, &heading.each_ref().map(String::as_str));
         if self.samples {
-            source.paste(include_str!("../../../shaders/state.wgsl"));
+            source.paste(shader!("state"));
             if self.shuffle {
-                source.paste(include_str!("../../../shaders/permutation.wgsl"));
+                source.paste(shader!("permutation"));
             }
         }
         source.line("override WORKGROUP: u32;");

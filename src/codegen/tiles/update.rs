@@ -4,6 +4,7 @@ use super::{Layout, Matrix, Tile, accumulators, begin, entry_point, finish, firs
 use crate::codegen::bindings::{Bindings, Uniform};
 use crate::codegen::source::Source;
 use crate::codegen::sums::{Level, Nest};
+use crate::shaders::shader;
 
 /// Products are summed in blocks of this many rows, and blocks of blocks: rounding grows by no more than twice this, and
 /// one for each square of it, instead of with the rows.
@@ -109,9 +110,9 @@ impl Update {
         let &Update { tile, x, d_output, w, repeats, .. } = self;
         let mut source = begin(tile, &self.heading());
         if self.ends_step {
-            source.paste(include_str!("../../../shaders/state.wgsl"));
-            source.paste(include_str!("../../../shaders/tree_sum.wgsl"));
-            source.paste(include_str!("../../../shaders/end_step.wgsl"));
+            source.paste(shader!("state"));
+            source.paste(shader!("tree_sum"));
+            source.paste(shader!("end_step"));
         } else {
             source.line("override WORKGROUP: u32;");
             source.line("");
