@@ -40,32 +40,33 @@ pub enum Activation {
     Softmax,
 }
 
-/// The value and derivative of an activation that takes each pre-activation by itself, for the reference and for shaders.
-/// Functions of f64 have the activation's parameter as their second argument.
+/// The value and derivative of an activation that takes each pre-activation by itself, for shaders.
 pub(crate) struct Formula {
     /// Its name in messages, files and WGSL, where the functions are `name_value` and `name_derivative`.
     pub name: &'static str,
-    /// `y`, from `z`.
-    pub value: fn(f64, f64) -> f64,
-    /// `dy/dz`.
+    /// What the derivative is computed from.
     pub derivative: Derivative,
-    /// Both functions in WGSL, for f32; an activation's parameter is their second argument.
+    /// Both functions, for f32; an activation's parameter is their second argument.
     pub wgsl: &'static str,
 }
 
 /// What an activation's derivative is computed from.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq)]
 pub(crate) enum Derivative {
-    /// From the output `y`, which is there anyway.
-    OfOutput(fn(f64, f64) -> f64),
-    /// From the pre-activation `z`: the forward pass keeps more than `y`.
-    OfPreActivation(fn(f64, f64) -> f64),
+    /// The output `y`, which is there anyway.
+    OfOutput,
+    /// The pre-activation `z`: the forward pass keeps more than `y`.
+    OfPreActivation,
 }
 
-use Derivative::{OfOutput, OfPreActivation};
+/// The same for the reference, in f64; an activation's parameter is the second argument.
+struct Reference {
+    value: fn(f64, f64) -> f64,
+    derivative: fn(f64, f64) -> f64,
+}
 
 /// 1 / (1 + e^-z). For a negative z, e^z / (1 + e^z) is the same: e is never raised to a positive power, which could overflow.
-fn sigmoid(z: f64) -> f64 {
+pub(crate) fn sigmoid(z: f64) -> f64 {
     let e = (-z.abs()).exp();
     if z < 0.0 { e / (1.0 + e) } else { 1.0 / (1.0 + e) }
 }
@@ -76,19 +77,60 @@ const GELU_SLOPE: f64 = std::f64::consts::FRAC_2_SQRT_PI * std::f64::consts::FRA
 /// The most that e is raised to by [`Activation::Exponential`].
 const LARGEST_EXPONENT: f64 = 88.0;
 
-macro_rules! formula {
-    ($name:literal, $value:expr, $derivative:expr) => {
-        Some(
-            const {
-                &Formula {
-                    name: $name,
-                    value: $value,
-                    derivative: $derivative,
-                    wgsl: shader!("activations/" $name),
+/// The entries: the name, the value from `z`, and the derivative, of the output `y` or of `z`. They become two functions, so that a
+/// program without the reference does not have its half.
+macro_rules! formulas {
+    ($($activation:pat => $name:literal, $value:expr, $of:ident($derivative:expr);)*) => {
+        impl Activation {
+            /// The activation's entry; none for the identity, and for softmax, which takes a row's pre-activations together.
+            #[inline(never)]
+            pub(crate) fn formula(self) -> Option<&'static Formula> {
+                match self {
+                    Activation::Identity | Activation::Softmax => None,
+                    $($activation => Some(
+                        const { &Formula { name: $name, derivative: Derivative::$of, wgsl: shader!("activations/" $name) } },
+                    ),)*
                 }
-            },
-        )
+            }
+
+            fn reference(self) -> Option<Reference> {
+                match self {
+                    Activation::Identity | Activation::Softmax => None,
+                    $($activation => Some(Reference { value: $value, derivative: $derivative }),)*
+                }
+            }
+        }
     };
+}
+
+formulas! {
+    Activation::Sigmoid => "sigmoid", |z, _| sigmoid(z), OfOutput(|y, _| y * (1.0 - y));
+    Activation::Tanh => "tanh", |z, _| z.tanh(), OfOutput(|y, _| 1.0 - y * y);
+    Activation::Relu => "relu", |z, _| z.max(0.0), OfOutput(|y, _| if y > 0.0 { 1.0 } else { 0.0 });
+    Activation::LeakyRelu(_) => "leaky_relu",
+        |z, slope| if z > 0.0 { z } else { slope * z },
+        OfOutput(|y, slope| if y > 0.0 { 1.0 } else { slope });
+    Activation::Elu => "elu",
+        |z, _| if z > 0.0 { z } else { z.exp_m1() },
+        OfOutput(|y, _| if y > 0.0 { 1.0 } else { y + 1.0 });
+    Activation::Exponential => "exponential", |z, _| z.min(LARGEST_EXPONENT).exp(), OfOutput(|y, _| y);
+    Activation::Softplus => "softplus",
+        |z, _| z.max(0.0) + (-z.abs()).exp().ln_1p(),
+        OfOutput(|y, _| -(-y).exp_m1());
+    Activation::Silu => "silu",
+        |z, _| z * sigmoid(z),
+        OfPreActivation(|z, _| sigmoid(z) + z * sigmoid(z) * sigmoid(-z));
+    Activation::Gelu => "gelu",
+        |z, _| 0.5 * z * (1.0 + (GELU_SLOPE * (z + 0.044715 * z.powi(3))).tanh()),
+        OfPreActivation(|z, _| {
+            let tanh = (GELU_SLOPE * (z + 0.044715 * z.powi(3))).tanh();
+            let slope = GELU_SLOPE * (1.0 + 3.0 * 0.044715 * z * z);
+            // Where 1 - tanh² is 0, z² may be infinite.
+            0.5 * (1.0 + tanh) + if tanh.abs() < 1.0 { 0.5 * z * (1.0 - tanh * tanh) * slope } else { 0.0 }
+        });
+    Activation::Sine(_) => "sine",
+        |z, omega| (omega * z).sin(),
+        OfPreActivation(|z, omega| omega * (omega * z).cos());
 }
 
 impl Activation {
@@ -107,53 +149,6 @@ impl Activation {
         Activation::Sine(30.0),
         Activation::Softmax,
     ];
-
-    /// The activation's entry; none for the identity, and for softmax, which takes a row's pre-activations together.
-    #[inline(never)]
-    pub(crate) fn formula(self) -> Option<&'static Formula> {
-        match self {
-            Activation::Identity | Activation::Softmax => None,
-            Activation::Sigmoid => formula!("sigmoid", |z, _| sigmoid(z), OfOutput(|y, _| y * (1.0 - y))),
-            Activation::Tanh => formula!("tanh", |z, _| z.tanh(), OfOutput(|y, _| 1.0 - y * y)),
-            Activation::Relu => {
-                formula!("relu", |z, _| z.max(0.0), OfOutput(|y, _| if y > 0.0 { 1.0 } else { 0.0 }))
-            }
-            Activation::LeakyRelu(_) => formula!(
-                "leaky_relu",
-                |z, slope| if z > 0.0 { z } else { slope * z },
-                OfOutput(|y, slope| if y > 0.0 { 1.0 } else { slope })
-            ),
-            Activation::Elu => formula!(
-                "elu",
-                |z, _| if z > 0.0 { z } else { z.exp_m1() },
-                OfOutput(|y, _| if y > 0.0 { 1.0 } else { y + 1.0 })
-            ),
-            Activation::Exponential => {
-                formula!("exponential", |z, _| z.min(LARGEST_EXPONENT).exp(), OfOutput(|y, _| y))
-            }
-            Activation::Softplus => {
-                formula!("softplus", |z, _| z.max(0.0) + (-z.abs()).exp().ln_1p(), OfOutput(|y, _| -(-y).exp_m1()))
-            }
-            Activation::Silu => formula!(
-                "silu",
-                |z, _| z * sigmoid(z),
-                OfPreActivation(|z, _| sigmoid(z) + z * sigmoid(z) * sigmoid(-z))
-            ),
-            Activation::Gelu => formula!(
-                "gelu",
-                |z, _| 0.5 * z * (1.0 + (GELU_SLOPE * (z + 0.044715 * z.powi(3))).tanh()),
-                OfPreActivation(|z, _| {
-                    let tanh = (GELU_SLOPE * (z + 0.044715 * z.powi(3))).tanh();
-                    let slope = GELU_SLOPE * (1.0 + 3.0 * 0.044715 * z * z);
-                    // Where 1 - tanh² is 0, z² may be infinite.
-                    0.5 * (1.0 + tanh) + if tanh.abs() < 1.0 { 0.5 * z * (1.0 - tanh * tanh) * slope } else { 0.0 }
-                })
-            ),
-            Activation::Sine(_) => {
-                formula!("sine", |z, omega| (omega * z).sin(), OfPreActivation(|z, omega| omega * (omega * z).cos()))
-            }
-        }
-    }
 
     /// The activation's name, without its parameter: `identity`, `sigmoid`, `leaky_relu`, …
     pub fn name(self) -> &'static str {
@@ -187,21 +182,23 @@ impl Activation {
 
     /// Whether the derivative needs more than the output `y`.
     pub(crate) fn keeps_derivative(self) -> bool {
-        self.formula().is_some_and(|formula| matches!(formula.derivative, OfPreActivation(_)))
+        self.formula().is_some_and(|formula| formula.derivative == Derivative::OfPreActivation)
+    }
+
+    /// Whether `y` of a pre-activation of 0 is 0, so that padding stays padding; of a softmax, for lack of the row, yes.
+    pub(crate) fn keeps_zero(self) -> bool {
+        !matches!(self, Activation::Sigmoid | Activation::Exponential | Activation::Softplus)
     }
 
     /// `y`, from a pre-activation `z`; of a softmax, for lack of the row, `z`.
     pub(crate) fn value(self, z: f64) -> f64 {
-        self.formula().map_or(z, |formula| (formula.value)(z, self.parameter_or_zero()))
+        self.reference().map_or(z, |reference| (reference.value)(z, self.parameter_or_zero()))
     }
 
     /// `dy/dz`, from `z` and the output `y`; of a softmax, for lack of the row, 1.
     pub(crate) fn derivative(self, z: f64, y: f64) -> f64 {
-        let parameter = self.parameter_or_zero();
-        self.formula().map_or(1.0, |formula| match formula.derivative {
-            OfOutput(derivative) => derivative(y, parameter),
-            OfPreActivation(derivative) => derivative(z, parameter),
-        })
+        let of = if self.keeps_derivative() { z } else { y };
+        self.reference().map_or(1.0, |reference| (reference.derivative)(of, self.parameter_or_zero()))
     }
 
     fn parameter_or_zero(self) -> f64 {

@@ -36,32 +36,63 @@ pub enum Encoding {
     HashGrid(HashGrid),
 }
 
-/// The values of an encoding and their derivatives, for the reference and for shaders. `j` is a value's number.
+/// The values of an encoding and their derivatives, for shaders.
 pub(crate) struct Formula {
     /// Its name in messages, files and WGSL, where the functions are `name_value` and `name_derivative`.
     pub name: &'static str,
-    pub values: Values,
-    /// Both functions in WGSL, for f32; after the inputs and j, [`Encoding::wgsl_parameter`] is their last argument.
+    pub of: Of,
+    /// Both functions, for f32; after the inputs and the value's number, [`Encoding::wgsl_parameter`] is their last argument.
     pub wgsl: &'static str,
 }
 
 /// What values are made of.
-#[derive(Clone, Copy)]
-pub(crate) enum Values {
-    /// Value j of one input x, and dvalue/dx; the last argument is the encoding's parameter.
-    EachInput { value: fn(f64, u32, u32) -> f64, derivative: fn(f64, u32, u32) -> f64 },
-    /// Value j of three inputs together, and its derivative with respect to each.
-    ThreeInputs { value: fn([f64; 3], u32) -> f64, derivative: fn([f64; 3], u32) -> [f64; 3] },
-    /// Of parameters: [`HashGrid::corners`] says which.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Of {
+    /// One input each.
+    EachInput,
+    /// Three inputs together.
+    ThreeInputs,
+    /// Parameters: [`HashGrid::corners`] says which.
     Parameters,
 }
 
-use Values::{EachInput, Parameters, ThreeInputs};
+/// The same for the reference, in f64: value number `j`, and its derivative. `p` is the encoding's parameter.
+enum Reference {
+    /// Of `(x, j, p)`; the derivative with respect to x.
+    EachInput(fn(f64, u32, u32) -> f64, fn(f64, u32, u32) -> f64),
+    /// Of `(x, j)`; the derivatives with respect to each input.
+    ThreeInputs(fn([f64; 3], u32) -> f64, fn([f64; 3], u32) -> [f64; 3]),
+    Parameters,
+}
 
-macro_rules! formula {
-    ($name:literal, $values:expr) => {
-        const { &Formula { name: $name, values: $values, wgsl: shader!("encodings/" $name) } }
+/// The entries: the name, what the values are made of, the value and the derivative. They become two functions, so that a program
+/// without the reference does not have its half.
+macro_rules! formulas {
+    ($($encoding:pat => $name:literal, $of:ident $(($value:expr, $derivative:expr))?;)*) => {
+        impl Encoding {
+            /// The encoding's entry.
+            #[inline(never)]
+            pub(crate) fn formula(self) -> &'static Formula {
+                match self {
+                    $($encoding => const { &Formula { name: $name, of: Of::$of, wgsl: shader!("encodings/" $name) } },)*
+                }
+            }
+
+            fn reference(self) -> Reference {
+                match self {
+                    $($encoding => Reference::$of $(($value, $derivative))?,)*
+                }
+            }
+        }
     };
+}
+
+formulas! {
+    Encoding::Frequency(_) => "frequency", EachInput(frequency, frequency_derivative);
+    Encoding::OneBlob(_) => "one_blob", EachInput(one_blob, one_blob_derivative);
+    Encoding::SphericalHarmonics(_) => "spherical_harmonics",
+        ThreeInputs(spherical_harmonics, spherical_harmonics_derivative);
+    Encoding::HashGrid(_) => "hash_grid", Parameters;
 }
 
 /// 2^k π x, without whole turns.
@@ -178,24 +209,6 @@ impl Encoding {
         Encoding::HashGrid(HashGrid::USUAL),
     ];
 
-    /// The encoding's entry.
-    #[inline(never)]
-    pub(crate) fn formula(self) -> &'static Formula {
-        match self {
-            Encoding::Frequency(_) => {
-                formula!("frequency", EachInput { value: frequency, derivative: frequency_derivative })
-            }
-            Encoding::OneBlob(_) => {
-                formula!("one_blob", EachInput { value: one_blob, derivative: one_blob_derivative })
-            }
-            Encoding::SphericalHarmonics(_) => formula!(
-                "spherical_harmonics",
-                ThreeInputs { value: spherical_harmonics, derivative: spherical_harmonics_derivative }
-            ),
-            Encoding::HashGrid(_) => formula!("hash_grid", Parameters),
-        }
-    }
-
     /// The encoding's name, without its parameter: `frequency`, `one_blob`, …
     pub fn name(self) -> &'static str {
         self.formula().name
@@ -256,7 +269,7 @@ impl Encoding {
 
     /// Whether it takes each input by itself.
     pub(crate) fn is_of_each_input(self) -> bool {
-        matches!(self.formula().values, EachInput { .. })
+        self.formula().of == Of::EachInput
     }
 
     /// Refuses an impossible parameter, and a number of inputs that it does not take. Errors name `operation`.
@@ -285,21 +298,21 @@ impl Encoding {
     /// Value number `column` of a sample's, from its inputs `x`; of an encoding without parameters.
     pub(crate) fn value(self, x: &[f64], column: usize) -> f64 {
         let values = self.values() as usize;
-        match self.formula().values {
-            EachInput { value, .. } => value(x[column / values], (column % values) as u32, self.parameter()),
-            ThreeInputs { value, .. } => value([x[0], x[1], x[2]], column as u32),
-            Parameters => 0.0,
+        match self.reference() {
+            Reference::EachInput(value, _) => value(x[column / values], (column % values) as u32, self.parameter()),
+            Reference::ThreeInputs(value, _) => value([x[0], x[1], x[2]], column as u32),
+            Reference::Parameters => 0.0,
         }
     }
 
     /// The derivative of value number `column` with respect to an input.
     pub(crate) fn derivative(self, x: &[f64], column: usize, input: usize) -> f64 {
         let values = self.values() as usize;
-        match self.formula().values {
-            EachInput { .. } if column / values != input => 0.0,
-            EachInput { derivative, .. } => derivative(x[input], (column % values) as u32, self.parameter()),
-            ThreeInputs { derivative, .. } => derivative([x[0], x[1], x[2]], column as u32)[input],
-            Parameters => 0.0,
+        match self.reference() {
+            Reference::EachInput(..) if column / values != input => 0.0,
+            Reference::EachInput(_, derivative) => derivative(x[input], (column % values) as u32, self.parameter()),
+            Reference::ThreeInputs(_, derivative) => derivative([x[0], x[1], x[2]], column as u32)[input],
+            Reference::Parameters => 0.0,
         }
     }
 }

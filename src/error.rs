@@ -337,6 +337,18 @@ impl Error {
         }
     }
 
+    /// Converts a refusal by wgpu that can only be due to a texture.
+    #[cold]
+    pub(crate) fn into_texture_error(self) -> Self {
+        match self {
+            Error::Refused { reason, .. } => {
+                let problem = format!("was refused by wgpu; use one that is not destroyed: {reason}");
+                Error::Texture { operation: "Picture::from_texture", problem }
+            }
+            other => other,
+        }
+    }
+
     #[cold]
     pub(crate) fn buffer(operation: impl Into<String>, what: &'static str, problem: BufferProblem) -> Self {
         Error::Buffer { operation: operation.into(), what, problem }

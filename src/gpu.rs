@@ -16,7 +16,6 @@ mod timestamps;
 mod turn;
 mod wait;
 
-use std::collections::HashMap;
 use std::convert::identity;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -78,7 +77,8 @@ struct Shared {
     queue: wgpu::Queue,
     limits: wgpu::Limits,
     adapter_info: wgpu::AdapterInfo,
-    pipelines: Mutex<HashMap<PipelineKey, Arc<Pipeline>>>,
+    /// So few that a search is quicker than a hash of the source.
+    pipelines: Mutex<Vec<(PipelineKey, Arc<Pipeline>)>>,
     created_objects: AtomicU64,
     /// Why the device is lost, if it is.
     lost: Arc<OnceLock<String>>,
@@ -279,12 +279,12 @@ impl Gpu {
     pub(crate) fn pipeline(&self, kernel: &Kernel<'_>) -> Result<Arc<Pipeline>> {
         let key = (kernel.entry_point, kernel.workgroup, kernel.source.to_owned());
         let mut pipelines = self.shared.pipelines.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(pipeline) = pipelines.get(&key) {
+        if let Some((_, pipeline)) = pipelines.iter().find(|(compiled, _)| *compiled == key) {
             return Ok(pipeline.clone());
         }
         let label = format!("wgrad {}", kernel.entry_point);
         let pipeline = Arc::new(self.create(&label, |device| kernel.compile(device, &label))?);
-        pipelines.insert(key, pipeline.clone());
+        pipelines.push((key, pipeline.clone()));
         Ok(pipeline)
     }
 
@@ -310,7 +310,7 @@ impl Gpu {
         let label = "wgrad picture";
         let descriptor =
             wgpu::TextureViewDescriptor { label: Some(label), mip_level_count: Some(1), ..Default::default() };
-        self.create(label, |_| texture.create_view(&descriptor))
+        self.create_as(label, Error::into_texture_error, |_| texture.create_view(&descriptor))
     }
 
     /// Creates and counts a GPU object; every creation goes through here.

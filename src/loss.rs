@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::activation::Activation;
+use crate::activation::{Activation, sigmoid};
 use crate::error::{Error, Result};
 use crate::named;
 use crate::shaders::shader;
@@ -42,26 +42,68 @@ pub enum Loss {
     },
 }
 
-/// The loss of one output and its derivative, for the reference and for shaders. Functions of f64 have the loss's parameter as
-/// their last argument.
+/// The loss of one output and its derivative, for shaders.
 pub(crate) struct Formula {
     /// Its name in WGSL, where the functions are `name_value` and `name_derivative`.
     pub name: &'static str,
+    /// Both functions, for f32; a loss's parameter is their last argument.
+    pub wgsl: &'static str,
+}
+
+/// The same for the reference, in f64; a loss's parameter is the last argument.
+pub(crate) struct Reference {
     /// From the output `y` (of [`Loss::BinaryCrossEntropy`], the logit), and the target.
     pub value: fn(f64, f64, f64) -> f64,
     /// The derivative with respect to that, but for [`Loss::factors`].
     pub derivative: fn(f64, f64, f64) -> f64,
-    /// Both functions in WGSL, for f32; a loss's parameter is their last argument.
-    pub wgsl: &'static str,
 }
 
 /// Keeps [`Loss::RelativeSquaredError`] finite where an output is 0.
 const LEAST_SQUARE: f64 = 0.01;
 
-macro_rules! formula {
-    ($name:literal, $value:expr, $derivative:expr) => {
-        const { &Formula { name: $name, value: $value, derivative: $derivative, wgsl: shader!("losses/" $name) } }
+/// The entries: the name, the value and the derivative. They become two functions, so that a program without the reference does not
+/// have its half.
+macro_rules! formulas {
+    ($($loss:pat => $name:literal, $value:expr, $derivative:expr;)*) => {
+        impl Loss {
+            /// The loss's entry.
+            pub(crate) fn formula(self) -> &'static Formula {
+                match self {
+                    $($loss => const { &Formula { name: $name, wgsl: shader!("losses/" $name) } },)*
+                }
+            }
+
+            /// The loss's entry in f64. That of [`Loss::CrossEntropy`] is of a row whose only logit is not 0: [`Loss::is_of_rows`].
+            pub(crate) fn reference(self) -> Reference {
+                match self {
+                    $($loss => Reference { value: $value, derivative: $derivative },)*
+                }
+            }
+        }
     };
+}
+
+formulas! {
+    Loss::SquaredError | Loss::MeanSquaredError => "squared_error", |y, t, _| (y - t) * (y - t), |y, t, _| y - t;
+    Loss::L1 => "l1",
+        |y, t, _| (y - t).abs(),
+        |y, t, _| match y - t {
+            0.0 => 0.0,
+            difference => difference.signum(),
+        };
+    Loss::Huber { .. } => "huber",
+        |y, t, delta| match (y - t).abs() {
+            d if d <= delta => 0.5 * d * d,
+            d => delta * (d - 0.5 * delta),
+        },
+        |y, t, delta| (y - t).clamp(-delta, delta);
+    Loss::RelativeSquaredError => "relative_squared_error",
+        |y, t, _| (y - t) * (y - t) / (y * y + LEAST_SQUARE),
+        |y, t, _| 2.0 * (y - t) / (y * y + LEAST_SQUARE);
+    Loss::BinaryCrossEntropy => "binary_cross_entropy",
+        |z, t, _| z.max(0.0) - z * t + (-z.abs()).exp().ln_1p(),
+        |z, t, _| sigmoid(z) - t;
+    Loss::CrossEntropy { .. } => "cross_entropy", |_, _, _| f64::NAN, |_, _, _| f64::NAN;
 }
 
 impl Loss {
@@ -75,38 +117,6 @@ impl Loss {
         Loss::BinaryCrossEntropy,
         Loss::CrossEntropy { label_smoothing: 0.0 },
     ];
-
-    /// The loss's entry. That of [`Loss::CrossEntropy`] is of a row whose only logit is not 0: [`Loss::is_of_rows`].
-    pub(crate) fn formula(self) -> &'static Formula {
-        match self {
-            Loss::SquaredError | Loss::MeanSquaredError => {
-                formula!("squared_error", |y, t, _| (y - t) * (y - t), |y, t, _| y - t)
-            }
-            Loss::L1 => formula!("l1", |y, t, _| (y - t).abs(), |y, t, _| match y - t {
-                0.0 => 0.0,
-                difference => difference.signum(),
-            }),
-            Loss::Huber { .. } => formula!(
-                "huber",
-                |y, t, delta| match (y - t).abs() {
-                    d if d <= delta => 0.5 * d * d,
-                    d => delta * (d - 0.5 * delta),
-                },
-                |y, t, delta| (y - t).clamp(-delta, delta)
-            ),
-            Loss::RelativeSquaredError => {
-                formula!("relative_squared_error", |y, t, _| (y - t) * (y - t) / (y * y + LEAST_SQUARE), |y, t, _| 2.0
-                    * (y - t)
-                    / (y * y + LEAST_SQUARE))
-            }
-            Loss::BinaryCrossEntropy => {
-                formula!("binary_cross_entropy", |z, t, _| z.max(0.0) - z * t + (-z.abs()).exp().ln_1p(), |z, t, _| {
-                    Activation::Sigmoid.value(z) - t
-                })
-            }
-            Loss::CrossEntropy { .. } => formula!("cross_entropy", |_, _, _| f64::NAN, |_, _, _| f64::NAN),
-        }
-    }
 
     /// The loss's name, without its parameter: `squared_error`, `cross_entropy`, …
     pub fn name(self) -> &'static str {
@@ -160,6 +170,11 @@ impl Loss {
             }
             _ => None,
         }
+    }
+
+    /// Whether an output and a target of 0 have no loss and no gradient.
+    pub(crate) fn keeps_zero(self) -> bool {
+        !matches!(self, Loss::BinaryCrossEntropy | Loss::CrossEntropy { .. })
     }
 
     /// The least single output that is class 1: ½ of a probability or of what imitates one, 0 of a logit.

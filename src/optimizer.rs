@@ -61,7 +61,7 @@ pub(crate) struct Formula {
 
 macro_rules! formula {
     ($name:literal, $moments:expr, $update:expr) => {
-        const { &Formula { name: $name, moments: &$moments, update: $update, wgsl: shader!("optimizers/" $name) } }
+const { &Formula { name: $name, moments: &$moments, update: $update, wgsl: shader!("optimizers/" $name) } }
     };
 }
 

@@ -79,13 +79,7 @@ impl Picture {
             let rule = format!("as many as the format {:?} has, or fewer", texture.format());
             return Err(Error::count(operation, "the number of channels", channels as u64, [1, most.into()], &rule));
         }
-        let view = gpu.texture_view(texture).map_err(|error| match error {
-            Error::Refused { reason, .. } => {
-                let problem = format!("was refused by wgpu; use one that is not destroyed: {reason}");
-                Error::Texture { operation, problem }
-            }
-            other => other,
-        })?;
+        let view = gpu.texture_view(texture)?;
         let (size, pixels) = ([texture.width(), texture.height()], Pixels::Texture(view));
         Ok(Picture { gpu: gpu.clone(), pixels, size, channels: channels as u32, is_srgb: false })
     }

@@ -194,7 +194,7 @@ pub fn loss(loss: Loss, last: Activation, y: &Matrix, t: &Matrix) -> Result<(f64
                 let total = (0..t.columns()).map(|k| smoothed.at(row, k)).sum::<f64>();
                 (-t_ * log_probability, total * log_probability.exp() - t_)
             }
-            _ => ((loss.formula().value)(y_, t_, parameter), (loss.formula().derivative)(y_, t_, parameter)),
+            _ => ((loss.reference().value)(y_, t_, parameter), (loss.reference().derivative)(y_, t_, parameter)),
         }
     };
     let values = Matrix::from_fn(y.rows(), y.columns(), |row, column| value_factor * element(row, column).0);

@@ -168,8 +168,8 @@ pub(super) fn value(activation: Activation, prefix: &str, width: u32, z: &str) -
 pub(super) fn derivative(activation: Activation, width: u32, z: &str, y: &str) -> Option<String> {
     let formula = activation.formula()?;
     let of = match formula.derivative {
-        Derivative::OfOutput(_) => y,
-        Derivative::OfPreActivation(_) => z,
+        Derivative::OfOutput => y,
+        Derivative::OfPreActivation => z,
     };
     Some(format!("{}_derivative{width}({of}{})", formula.name, last_argument(activation.parameter(), width)))
 }
@@ -181,9 +181,4 @@ pub(super) fn times_derivative(activation: Activation, width: u32, y: &str, kept
         return format!(" * {kept}");
     }
     derivative(activation, width, "", y).map_or(String::new(), |derivative| format!(" * {derivative}"))
-}
-
-/// Whether an activation of 0 is 0, so that padding stays padding.
-pub(super) fn keeps_zero(activation: Activation) -> bool {
-    activation.value(0.0) == 0.0
 }

@@ -50,12 +50,8 @@ impl Head {
     }
 
     /// Whether the padding of rows, pre-activations and targets of 0, adds nothing to the loss, and has no gradient.
-    #[inline(never)]
     pub fn keeps_zero(self) -> bool {
-        let formula = self.loss.formula();
-        let parameter = self.loss.parameter().map_or(0.0, f64::from);
-        let y = self.activation.value(0.0);
-        (formula.value)(y, 0.0, parameter) == 0.0 && (formula.derivative)(y, 0.0, parameter) == 0.0
+        self.activation.keeps_zero() && self.loss.keeps_zero()
     }
 
     /// Writes the functions for vectors of these widths, after those that they call: of the loss, and if it `trains`, of its

@@ -12,7 +12,11 @@ pub(super) struct Source {
 impl Source {
     /// A line. One that begins with `}` or `)` ends a block, one that ends with `{` or `(` begins one.
     pub fn line(&mut self, line: impl AsRef<str>) {
-        let line = line.as_ref();
+        self.push(line.as_ref());
+    }
+
+    #[inline(never)]
+    fn push(&mut self, line: &str) {
         if line.starts_with(['}', ')']) {
             self.depth -= 1;
         }
@@ -28,14 +32,16 @@ impl Source {
     }
 
     /// These lines, in order.
+    #[inline(never)]
     pub fn lines(&mut self, lines: &[&str]) {
-        lines.iter().for_each(|line| self.line(line));
+        lines.iter().for_each(|line| self.push(line));
     }
 
-    /// Lines of a comment.
+    /// Lines of a comment; none in a program for a browser, as in `shader!`.
+    #[inline]
     pub fn comment(&mut self, lines: &[&str]) {
-        for line in lines {
-            self.line(format!("// {line}").trim_end());
+        if cfg!(not(target_family = "wasm")) {
+            lines.iter().for_each(|line| self.push(format!("// {line}").trim_end()));
         }
     }
 

@@ -257,7 +257,7 @@ fn losses_agree_with_the_table() {
         assert!(LOSSES.iter().any(|(bounded, ..)| bounded == loss), "{loss} has no bounds");
     }
     for (loss, value, derivative) in LOSSES {
-        let formula = loss.formula();
+        let (formula, reference) = (loss.formula(), loss.reference());
         let parameter = loss.parameter().map_or(0.0, f64::from);
         let y = usual_points(f32::MAX);
         let t = y.iter().enumerate().map(|(i, &y)| [0.0, 1.0, 0.3, -2.5, 40.0, y][i % 6]);
@@ -273,7 +273,7 @@ fn losses_agree_with_the_table() {
         });
         let at = |i: usize| {
             let [y, t] = [y[i], t[i]].map(f64::from);
-            let [value, derivative] = [formula.value, formula.derivative].map(|f| f(y, t, parameter));
+            let [value, derivative] = [reference.value, reference.derivative].map(|f| f(y, t, parameter));
             LossAt { y, t, value, derivative }
         };
         let name = |i: usize| format!("y {:e}, t {:e}", y[i], t[i]);
@@ -404,4 +404,16 @@ fn functions_of_rows_agree_with_f64() {
         let [factor, t] = [f64::from(total[i]) / f64::from(sum[i]), f64::from(t[i])];
         [factor * e - t, factor * (error + 2.0 * EPSILON * e) + EPSILON / 2.0 * t]
     });
+}
+
+#[test]
+fn padding_stays_padding_where_the_formulas_keep_zero() {
+    for activation in Activation::ALL {
+        assert_eq!(activation.keeps_zero(), activation.value(0.0) == 0.0, "{activation}");
+    }
+    for loss in Loss::ALL {
+        let (reference, parameter) = (loss.reference(), loss.parameter().map_or(0.0, f64::from));
+        let [value, derivative] = [reference.value, reference.derivative].map(|function| function(0.0, 0.0, parameter));
+        assert_eq!(loss.keeps_zero(), value == 0.0 && derivative == 0.0, "{loss}");
+    }
 }

@@ -4,7 +4,6 @@ use super::Workgroup;
 use super::memory::{columns, memory, padded_rows};
 use crate::activation::Activation;
 use crate::codegen::encoding;
-use crate::codegen::functions::keeps_zero;
 use crate::codegen::persistent::{begin, constants, functions, load_moments_offsets, load_rates};
 use crate::codegen::spec::LONGEST_WALK;
 use crate::codegen::vectors::{clamped, columns_of, divided, load_four, plus, remainder, times};
@@ -185,7 +184,7 @@ impl Workgroup<'_> {
 
     /// Sets the values past a row's end to 0, if the activation of padding is something else.
     pub(super) fn mask(&mut self, name: &str, column: &str, width: u32, activation: Activation) {
-        if !keeps_zero(activation) && !width.is_multiple_of(4) {
+        if !activation.keeps_zero() && !width.is_multiple_of(4) {
             let columns = columns_of(column);
             self.line(format!("{name} = select(vec4<f32>(), {name}, {columns} < vec4({width}u));"));
         }
