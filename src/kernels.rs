@@ -98,8 +98,8 @@ pub fn shaders() -> Vec<Shader<'static>> {
     shaders.extend(encodings.flat_map(|&encoding| {
         [encode::forward(encoding, false), encode::forward(encoding, true), encode::backward(encoding)]
     }));
-    for (inputs, smoothstep) in [(2, false), (3, true)] {
-        let of = HashGrid { smoothstep, ..HashGrid::default() };
+    for (inputs, features, smoothstep) in [(2, 2, false), (3, 2, true), (3, 1, false), (2, 4, true), (3, 8, false)] {
+        let of = HashGrid { features, smoothstep, ..HashGrid::default() };
         shaders.push(grid::encode_backward(of, inputs));
         for of_samples in [false, true] {
             shaders.push(grid::encode(of, inputs, of_samples));
@@ -108,6 +108,8 @@ pub fn shaders() -> Vec<Shader<'static>> {
         }
     }
     let losses = Loss::ALL.iter().filter(|loss| !loss.is_of_rows());
-    shaders.extend(losses.map(|&loss| loss::shader(Head::new(Activation::Sigmoid, loss, 2))));
+    let heads = losses.flat_map(|&loss| Activation::ALL.iter().map(move |&last| (last, loss)));
+    let heads = heads.filter(|&(last, loss)| loss.check("loss", last, 2).is_ok());
+    shaders.extend(heads.map(|(last, loss)| loss::shader(Head::new(last, loss, 2))));
     shaders
 }

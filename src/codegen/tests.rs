@@ -1,16 +1,16 @@
 //! What all sources that Rust writes must be: valid, with the bindings that Rust says, and readable where they are checked
 //! in.
 
+mod browser;
 mod formulas;
 mod function;
 mod persistent;
+mod plain;
 mod tiles;
 
 use std::fs;
-use std::io::Write;
-use std::process::Command;
-use std::sync::LazyLock;
 
+use browser::Compile;
 use naga::valid::{Capabilities, ShaderStages, SubgroupOperationSet, ValidationFlags, Validator};
 use naga::{Module, valid::ModuleInfo};
 
@@ -25,27 +25,34 @@ use crate::mlp::Mlp;
 include!("../../tests/common/networks.rs");
 include!("../../tests/common/bindings.rs");
 
-/// Fails unless naga, and where it is installed Chromium's compiler, take the source.
+/// Fails unless naga, and where one is installed a browser's compiler, take the source.
 pub(crate) fn assert_valid(what: &str, source: &str) -> (Module, ModuleInfo) {
-    validate(what, source, Capabilities::empty(), "")
+    validate(what, source, false, &Compile::Module)
 }
 
-/// The same for a source that uses subgroups: browsers want that named, which naga does not know yet.
-fn assert_valid_with_subgroups(what: &str, source: &str) -> (Module, ModuleInfo) {
-    validate(what, source, Capabilities::SUBGROUP, "enable subgroups;\n")
+/// The same of a generated kernel, whose pipeline is made with as many invocations a workgroup, and which binds what its list says.
+fn assert_kernel<R>(what: &str, (entry_point, source, invocations): (&str, &str, u32), bindings: &Bindings<R>) {
+    let accesses = bindings.accesses();
+    let pipeline = Compile::Kernel { entry_point, workgroup: Some(invocations), accesses: &accesses };
+    assert_bindings(entry_point, bindings, &validate(what, source, false, &pipeline));
 }
 
-fn validate(what: &str, source: &str, capabilities: Capabilities, enable: &str) -> (Module, ModuleInfo) {
+fn validate(what: &str, source: &str, uses_subgroups: bool, compile: &Compile) -> (Module, ModuleInfo) {
     let module = naga::front::wgsl::parse_str(source)
         .unwrap_or_else(|error| panic!("{what}: {}\n{source}", error.emit_to_string(source)));
+    // Browsers want subgroups named in the source, which naga does not know yet.
+    let (capabilities, enable) = match uses_subgroups {
+        true => (Capabilities::SUBGROUP, "enable subgroups;\n"),
+        false => (Capabilities::empty(), ""),
+    };
     let info = Validator::new(ValidationFlags::all(), capabilities)
         .subgroup_stages(ShaderStages::COMPUTE)
         .subgroup_operations(SubgroupOperationSet::all())
         .validate(&module)
         .unwrap_or_else(|error| panic!("{what}: {}", error.emit_to_string(source)));
     assert!(module.overrides.iter().all(|(_, constant)| constant.init.is_none()), "{what}");
-    if let Some(error) = tint(&format!("{enable}{source}")) {
-        panic!("{what}: {error}");
+    if let Some(words) = browser::refusal(what, &format!("{enable}{source}"), compile) {
+        panic!("{what}: {words}");
     }
     (module, info)
 }
@@ -86,22 +93,21 @@ fn files_of_formulas_hold_the_value_and_the_derivative() {
     }
 }
 
-/// What Chromium's compiler says against a source, if it is installed.
-fn tint(source: &str) -> Option<String> {
-    static INSTALLED: LazyLock<bool> = LazyLock::new(|| {
-        let installed = Command::new("tint").arg("--help").output().is_ok();
-        let words = if installed { "naga and tint validate" } else { "tint is not installed: naga alone validates" };
-        // Past the test harness, which would swallow it.
-        writeln!(std::io::stderr(), "{words} the sources that are written").unwrap();
-        installed
+/// Small networks with each activation of the table, in the middle and last, and each encoding.
+fn networks_of_tables() -> Vec<Mlp> {
+    let activations = Activation::ALL.iter().map(|&activation| {
+        let inner = if activation == Activation::Softmax { Activation::Sigmoid } else { activation };
+        Mlp::inputs(3).linear(6).bias().activation(inner).linear(5).activation(activation)
     });
-    if !*INSTALLED {
-        return None;
-    }
-    let mut file = tempfile::Builder::new().suffix(".wgsl").tempfile().unwrap();
-    file.write_all(source.as_bytes()).unwrap();
-    let output = Command::new("tint").args(["-f", "wgsl"]).arg(file.path()).output().unwrap();
-    (!output.status.success()).then(|| String::from_utf8_lossy(&output.stderr).into_owned())
+    let encodings = Encoding::ALL.iter().map(|&encoding| Mlp::inputs(3).encoding(encoding).linear(5).bias().linear(2));
+    let networks = activations.chain(encodings).collect::<Vec<_>>();
+    networks.iter().for_each(|mlp| mlp.check("a test").unwrap());
+    networks
+}
+
+/// The losses that are suitable for a last activation.
+fn losses_of(last: Activation) -> impl Iterator<Item = Loss> {
+    Loss::ALL.iter().copied().filter(move |loss| loss.check("a test", last, 5).is_ok())
 }
 
 /// Fails where a source is another than the sample that is checked in, the files of `shaders/` in it named only.

@@ -1,7 +1,8 @@
 //! The exported function's source: valid, readable, its loops counted.
 
-use super::{assert_checked_in, assert_valid, networks};
+use super::{Compile, assert_checked_in, networks, networks_of_tables, validate};
 use crate::codegen::function::write;
+use crate::hash_grid::HashGrid;
 use crate::mlp::Mlp;
 
 /// Both stages call the function.
@@ -33,10 +34,19 @@ fn wide_networks() -> Vec<Mlp> {
         .collect()
 }
 
+/// Entries of each size, in the plane and in space.
+fn networks_with_hash_grids() -> Vec<Mlp> {
+    let grids = [1, 2, 4, 8].map(|features| HashGrid { features, levels: 3, ..HashGrid::default() });
+    let grids = grids.into_iter().flat_map(|grid| [(2, grid), (3, HashGrid { smoothstep: true, ..grid })]);
+    grids.map(|(inputs, grid)| Mlp::inputs(inputs).hash_grid(grid).linear(5).bias().sigmoid()).collect()
+}
+
 #[test]
-fn every_source_passes_naga_and_where_it_is_installed_tint() {
+fn every_source_compiles() {
     let mut networks = networks();
     networks.extend(wide_networks());
+    networks.extend(networks_of_tables());
+    networks.extend(networks_with_hash_grids());
     for mlp in &networks {
         let calls = CALLS.replace("INPUTS", &mlp.input_width().to_string());
         // Two networks in one shader.
@@ -44,9 +54,9 @@ fn every_source_passes_naga_and_where_it_is_installed_tint() {
             .map(|(name, index)| write(mlp, name, index).0 + &calls.replace("NAME", name));
         let [first, second] = &sources;
         let second = second.replace("fn fragment", "fn other_fragment").replace("fn compute", "fn other_compute");
-        assert_valid(&mlp.to_string(), &format!("{first}{second}"));
+        validate(&mlp.to_string(), &format!("{first}{second}"), false, &Compile::Shader("compute"));
     }
-    assert_eq!(networks.len(), 30 + 4 * 14);
+    assert_eq!(networks.len(), 30 + 4 * 14 + (12 + 4) + 8);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The persistent kernels' sources: validated, readable, and their loops within bounds.
 
-use super::{assert_bindings, assert_checked_in, assert_valid, assert_valid_with_subgroups, networks};
+use super::{Compile, assert_bindings, assert_checked_in, losses_of, networks, networks_of_tables, validate};
 use crate::codegen::descent::Descent;
 use crate::codegen::persistent::Operands;
 use crate::codegen::{LONGEST_LOOP, LONGEST_WALK, PersistentSpec, Work, registers, workgroup};
@@ -19,20 +19,50 @@ fn dense(mlp: &Mlp) -> [u32; 2] {
     })
 }
 
-/// The source of each variant for a network, named.
-fn sources(spec: &PersistentSpec) -> Vec<(&'static str, String)> {
-    let mut sources = vec![
-        ("subgroup 4", registers::source(spec, 4)),
-        ("subgroup 8", registers::source(spec, 8)),
-        ("subgroup 32", registers::source(spec, 32)),
-        ("invocation", registers::source(spec, 1)),
-    ];
+/// A variant's source for a network.
+struct Variant {
+    name: &'static str,
+    source: String,
+    invocations: u32,
+    uses_subgroups: bool,
+}
+
+/// Each variant's for a network.
+fn variants(spec: &PersistentSpec) -> Vec<Variant> {
+    let subgroup = |name, lanes| {
+        let source = registers::source(spec, lanes);
+        Variant { name, source, invocations: lanes, uses_subgroups: true }
+    };
+    let source = registers::source(spec, 1);
+    let invocation = Variant { name: "invocation", source, invocations: 64, uses_subgroups: false };
+    let mut variants =
+        vec![subgroup("subgroup 4", 4), subgroup("subgroup 8", 8), subgroup("subgroup 32", 32), invocation];
     // A batch of thousands fits in no device's workgroup memory.
     if spec.batch_size < 1_000 {
-        sources.push(("workgroup 8", workgroup::kernel(spec, 8).source));
-        sources.push(("workgroup 64", workgroup::kernel(spec, 64).source));
+        variants.extend([("workgroup 8", 8), ("workgroup 64", 64)].map(|(name, invocations)| {
+            let source = workgroup::kernel(spec, invocations).source;
+            Variant { name, source, invocations, uses_subgroups: false }
+        }));
     }
-    sources
+    variants
+}
+
+/// Fails unless the source of each variant is valid, and where the default limits allow it, a pipeline. Returns how many there are.
+fn assert_compiles(mlp: &Mlp, spec: &PersistentSpec) -> usize {
+    let variants = variants(spec);
+    let bindings = Operands::<()>::default().bindings(spec);
+    let accesses = bindings.accesses();
+    for Variant { name, source, invocations, uses_subgroups } in &variants {
+        let what = format!("{mlp}, {name}, {}, batch size {}, {:?}", spec.head.loss, spec.batch_size, spec.work);
+        let fits = !name.starts_with("workgroup")
+            || workgroup::bytes(spec) <= wgpu::Limits::defaults().max_compute_workgroup_storage_size.into();
+        let compile = match fits {
+            true => Compile::Kernel { entry_point: "persistent", workgroup: Some(*invocations), accesses: &accesses },
+            false => Compile::Module,
+        };
+        assert_bindings("persistent", &bindings, &validate(&what, source, *uses_subgroups, &compile));
+    }
+    variants.len()
 }
 
 /// Each optimizer, with and without decay, a schedule and an average.
@@ -46,7 +76,7 @@ pub(super) fn descents() -> Vec<Descent> {
 }
 
 #[test]
-fn every_source_passes_naga_and_where_it_is_installed_tint() {
+fn every_source_compiles() {
     let mut count = 0;
     for (i, mlp) in networks().iter().enumerate() {
         for (batch_size, shuffle, work) in [
@@ -63,18 +93,24 @@ fn every_source_passes_naga_and_where_it_is_installed_tint() {
             let spec = PersistentSpec { descent, ..PersistentSpec::new(mlp, loss, batch_size, shuffle, work) };
             // Rows that lie dense, and rows whose values must be read one by one.
             let spec = if shuffle { PersistentSpec { load_widths: dense(mlp), ..spec } } else { spec };
-            for (variant, source) in sources(&spec) {
-                let what = format!("{mlp}, {variant}, batch size {batch_size}");
-                let valid = match variant.starts_with("subgroup") {
-                    true => assert_valid_with_subgroups(&what, &source),
-                    false => assert_valid(&what, &source),
-                };
-                assert_bindings("persistent", &Operands::<()>::default().bindings(&spec), &valid);
-                count += 1;
-            }
+            count += assert_compiles(mlp, &spec);
         }
     }
     assert_eq!(count, 30 * (6 * 6 + 4));
+}
+
+/// Every activation with every loss that suits it last, and every encoding; some with a frozen layer.
+#[test]
+fn every_source_of_the_tables_compiles() {
+    let networks = networks_of_tables().into_iter().filter(|mlp| mlp.grid().is_none());
+    let of_losses = networks.flat_map(|mlp| losses_of(mlp.last_activation()).map(move |loss| (mlp.clone(), loss)));
+    for (i, (mlp, loss)) in of_losses.enumerate() {
+        let spec = |batch_size, work| PersistentSpec::new(&mlp, loss, batch_size, true, work);
+        let (descent, frozen) = (descents()[i % descents().len()], if i % 2 == 1 { vec![0] } else { Vec::new() });
+        assert_compiles(&mlp, &PersistentSpec { descent, frozen, ..spec(7, Work::Train) });
+        assert_compiles(&mlp, &spec(1, Work::Evaluate));
+        assert_compiles(&mlp, &spec(9, Work::Classify));
+    }
 }
 
 /// The iterations of an invocation's loops, read off a source of the workgroup variant: of a dispatch whatever its steps,

@@ -1,6 +1,8 @@
 //! The tiled kernels' sources: validated for whatever they can be written for, and readable.
 
-use super::{assert_bindings, assert_checked_in, assert_valid};
+use std::collections::HashSet;
+
+use super::{assert_checked_in, assert_kernel, losses_of};
 use crate::activation::Activation;
 use crate::codegen::head::Head;
 use crate::codegen::tiles::backward::{self, Backward};
@@ -24,6 +26,11 @@ const TILES: [Tile; 7] = [
 ];
 
 const BOOLEANS: [bool; 2] = [false, true];
+
+/// Widths of layers and numbers of rows, the largest too many.
+const WIDTHS: [u32; 21] =
+    [1, 2, 3, 4, 5, 8, 9, 10, 12, 13, 31, 33, 64, 65, 200, 784, 1_000, 4_097, 65_535, WIDEST, WIDEST + 1];
+const ROWS: [u32; 15] = [1, 2, 3, 5, 8, 16, 64, 257, 1_024, 30_721, 262_140, 262_141, 524_280, 524_281, 3_000_000];
 
 fn forwards() -> Vec<Forward> {
     let mut kernels = Vec::new();
@@ -126,26 +133,39 @@ fn updates() -> Vec<Update> {
     kernels
 }
 
+fn assert_compile(forwards: &[Forward], backwards: &[Backward], updates: &[Update]) {
+    for kernel in forwards {
+        let text = ("tiled_forward", &*kernel.source(), kernel.tile.invocations);
+        assert_kernel(&format!("{kernel:?}"), text, &kernel.bindings(forward::Operands::<()>::default()));
+    }
+    for kernel in backwards {
+        let text = ("tiled_backward", &*kernel.source(), kernel.tile.invocations);
+        assert_kernel(&format!("{kernel:?}"), text, &kernel.bindings(backward::Operands::<()>::default()));
+    }
+    for kernel in updates {
+        let text = ("tiled_update", &*kernel.source(), kernel.tile.invocations);
+        assert_kernel(&format!("{kernel:?}"), text, &kernel.bindings(update::Operands::<()>::default()));
+    }
+}
+
 #[test]
-fn every_source_passes_naga_and_where_it_is_installed_tint() {
-    let forwards = forwards();
-    let backwards = backwards();
-    let updates = updates();
+fn every_source_compiles() {
+    let (forwards, backwards, updates) = (forwards(), backwards(), updates());
     assert_eq!((forwards.len(), backwards.len(), updates.len()), (4 * 8 * (2 + 3 + 3) + 7, 72 + 7, 144 + 6 + 4));
-    for kernel in &forwards {
-        let source = kernel.source();
-        let valid = assert_valid(&format!("{kernel:?}"), &source);
-        assert_bindings("tiled_forward", &kernel.bindings(forward::Operands::<()>::default()), &valid);
-    }
-    for kernel in &backwards {
-        let source = kernel.source();
-        let valid = assert_valid(&format!("{kernel:?}"), &source);
-        assert_bindings("tiled_backward", &kernel.bindings(backward::Operands::<()>::default()), &valid);
-    }
-    for kernel in &updates {
-        let source = kernel.source();
-        let valid = assert_valid(&format!("{kernel:?}"), &source);
-        assert_bindings("tiled_update", &kernel.bindings(update::Operands::<()>::default()), &valid);
+    assert_compile(&forwards, &backwards, &updates);
+}
+
+/// Every activation, and last with every loss that suits it.
+#[test]
+fn every_source_of_the_tables_compiles() {
+    let (forward, backward) = (forwards().pop().unwrap(), backwards().pop().unwrap());
+    for &activation in Activation::ALL.iter().filter(|&&activation| activation != Activation::Softmax) {
+        let (end, keeps) = (End::Output(Layout::Vectors), activation.keeps_derivative());
+        let heads = losses_of(activation).filter(|loss| !loss.is_of_rows());
+        let ends = heads.map(|loss| End::Loss(Target::Values, Head::new(activation, loss, 5)));
+        let mut forwards = ends.map(|end| Forward { end, ..forward }).collect::<Vec<_>>();
+        forwards.push(Forward { end, activation, keeps, ..forward });
+        assert_compile(&forwards, &[Backward { activation, ..backward }], &[]);
     }
 }
 
@@ -199,18 +219,41 @@ fn the_sources_checked_in_are_those_that_are_written() {
     check!("tiled_update.wgsl", update.source());
 }
 
+/// The tiles that a device with the default limits is given, for products and for updates.
+#[test]
+fn every_tile_compiles() {
+    let (mut products, mut tiles_of_updates) = (HashSet::new(), HashSet::new());
+    for is_cpu in BOOLEANS {
+        let device = Device { is_cpu, workgroup_bytes: 16_384, workgroups: 65_535 };
+        for [inputs, outputs] in WIDTHS.iter().flat_map(|&inputs| WIDTHS.map(|outputs| [inputs, outputs])) {
+            let layer = Layer { inputs, outputs, bias: true, activation: Activation::Sigmoid, offset: 0 };
+            for rows in ROWS.into_iter().filter(|&rows| device.takes(&layer, rows)) {
+                products.insert(device.product([rows, outputs], inputs).0);
+                products.insert(device.product([rows, inputs], outputs).0);
+                let (tile, repeats, _) = device.update([inputs + 1, outputs], rows);
+                tiles_of_updates.insert((tile, repeats, Update::depth(tile, rows)));
+            }
+        }
+    }
+    let (forward, backward) = (forwards().pop().unwrap(), backwards().pop().unwrap());
+    let forwards = products.iter().map(|&tile| Forward { tile, ..forward }).collect::<Vec<_>>();
+    let backwards = products.iter().map(|&tile| Backward { tile, ..backward }).collect::<Vec<_>>();
+    let update = updates().pop().unwrap();
+    let updates = tiles_of_updates.iter().map(|&(tile, repeats, depth)| Update { tile, repeats, depth, ..update });
+    assert_compile(&forwards, &backwards, &updates.collect::<Vec<_>>());
+    assert!(products.len() > 90 && tiles_of_updates.len() > 120, "{} {}", products.len(), tiles_of_updates.len());
+}
+
 /// Whatever the sizes and the device: what is taken is within the limits, and on the usual sizes it is taken.
 #[test]
 fn tiles_stay_within_the_devices_limits() {
-    let sizes = [1, 2, 3, 4, 5, 8, 9, 10, 12, 13, 31, 33, 64, 65, 200, 784, 1_000, 4_097, 65_535, WIDEST, WIDEST + 1];
-    let rows = [1, 2, 3, 5, 8, 16, 64, 257, 1_024, 30_721, 262_140, 262_141, 524_280, 524_281, 3_000_000];
     let (mut taken, mut refused) = (0, 0);
     for is_cpu in BOOLEANS {
         for (workgroup_bytes, workgroups) in [(16_384, 65_535), (8_192, 65_535), (16_384, 1_024)] {
             let device = Device { is_cpu, workgroup_bytes, workgroups };
-            for inputs in sizes {
-                for outputs in sizes {
-                    for rows in rows {
+            for inputs in WIDTHS {
+                for outputs in WIDTHS {
+                    for rows in ROWS {
                         let activation = Activation::Sigmoid;
                         let layer = Layer { inputs, outputs, bias: true, activation, offset: 0 };
                         if !device.takes(&layer, rows) {
