@@ -22,6 +22,8 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use check::Meaning;
+#[cfg(test)]
+pub(crate) use pipeline::for_browsers;
 pub(crate) use pipeline::{Kernel, Pipeline, buffer};
 pub(crate) use platform::Instant;
 use platform::with_buffers;

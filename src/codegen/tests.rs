@@ -19,6 +19,7 @@ use super::source::Source;
 use super::{Access, Bindings};
 use crate::activation::Activation;
 use crate::encoding::Encoding;
+use crate::gpu::for_browsers;
 use crate::loss::Loss;
 use crate::mlp::Mlp;
 
@@ -40,18 +41,14 @@ fn assert_kernel<R>(what: &str, (entry_point, source, invocations): (&str, &str,
 fn validate(what: &str, source: &str, uses_subgroups: bool, compile: &Compile) -> (Module, ModuleInfo) {
     let module = naga::front::wgsl::parse_str(source)
         .unwrap_or_else(|error| panic!("{what}: {}\n{source}", error.emit_to_string(source)));
-    // Browsers want subgroups named in the source, which naga does not know yet.
-    let (capabilities, enable) = match uses_subgroups {
-        true => (Capabilities::SUBGROUP, "enable subgroups;\n"),
-        false => (Capabilities::empty(), ""),
-    };
+    let capabilities = if uses_subgroups { Capabilities::SUBGROUP } else { Capabilities::empty() };
     let info = Validator::new(ValidationFlags::all(), capabilities)
         .subgroup_stages(ShaderStages::COMPUTE)
         .subgroup_operations(SubgroupOperationSet::all())
         .validate(&module)
         .unwrap_or_else(|error| panic!("{what}: {}", error.emit_to_string(source)));
     assert!(module.overrides.iter().all(|(_, constant)| constant.init.is_none()), "{what}");
-    if let Some(words) = browser::refusal(what, &format!("{enable}{source}"), compile) {
+    if let Some(words) = browser::refusal(what, &for_browsers(source), compile) {
         panic!("{what}: {words}");
     }
     (module, info)
