@@ -5,6 +5,7 @@ use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 pub(crate) use std::time::Instant;
 
@@ -88,18 +89,22 @@ impl Gpu {
     ///
     /// By polls with sleeps between them that grow to an eighth of the wait: wgpu 30's own wait panics where its time-out ends
     /// just as another thread's poll notices the end of the work, and then loses that thread's callbacks (gfx-rs/wgpu pull
-    /// request 9958); and by OpenGL no other thread can do anything meanwhile. After each sleep, of a millisecond at most, the
-    /// thread's other futures have their turn.
+    /// request 9958); and by OpenGL no other thread can do anything meanwhile. After each sleep, of a millisecond at most, and
+    /// at least once, the thread's other futures have their turn.
     pub(super) async fn signalled(&self, signal: &Signal) -> Result<bool> {
         let start = Instant::now();
+        let mut has_yielded = false;
         poll_fn(|context| {
             self.poll_once()?;
-            let signalled = signal.poll(context).map(Ok);
+            let signalled = signal.poll(context);
             if signalled.is_pending() {
                 self.pause(start)?;
-                context.waker().wake_by_ref();
+            } else if has_yielded {
+                return signalled.map(Ok);
             }
-            signalled
+            has_yielded = true;
+            context.waker().wake_by_ref();
+            Poll::Pending
         })
         .await
     }

@@ -134,5 +134,18 @@ mod tests {
         assert!((long - (3.0 * 2f64.powi(32) + 5.0)).abs() < 1e3, "{long}");
         assert_eq!([[5, 0, 5, 0], [0, 0, 0, 0], [5, 1, 7, 0]].map(seconds), [None; 3]);
         assert_eq!(timer.duration(&[]), None);
+
+        // A browser's clock may stand still for as long as a short pass takes.
+        let Timestamps { queries, resolved, nanoseconds_per_tick, .. } = &*timer.timestamps;
+        let timestamps = Timestamps {
+            queries: queries.clone(),
+            resolved: resolved.clone(),
+            nanoseconds_per_tick: *nanoseconds_per_tick,
+            quantum: Some(BROWSER_QUANTUM),
+            free: Mutex::default(),
+        };
+        let timer = PassTimer { timestamps: Arc::new(timestamps), pair: 0 };
+        assert_eq!(timer.duration(&[5, 0, 5, 0]), Some(BROWSER_QUANTUM));
+        assert_eq!([[0, 0, 0, 0], [5, 1, 7, 0]].map(|words| timer.duration(&words)), [None; 2]);
     }
 }
