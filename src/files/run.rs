@@ -14,6 +14,8 @@ use super::{
     WEIGHT_DECAYS, parameter_tensors,
 };
 use crate::data::Dataset;
+#[cfg(doc)]
+use crate::error::Error;
 use crate::error::Result;
 use crate::gpu::words_as_bytes;
 use crate::network::Network;

@@ -6,7 +6,11 @@ use super::{LossReport, Report, Trainer};
 #[cfg(doc)]
 use crate::error::Error;
 use crate::error::Result;
+#[cfg(doc)]
+use crate::gpu::Gpu;
 use crate::gpu::{Instant, Submission};
+#[cfg(doc)]
+use crate::network::Network;
 use crate::readback::steps_dropped;
 
 /// The longest that the work of one submission of [`Trainer::train`] should take: operating systems end work that takes
