@@ -13,4 +13,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 }
 
 #[cfg(target_family = "wasm")]
+use wgrad_web_tests as _; // what it exports
+
+#[cfg(target_family = "wasm")]
 fn main() {}
