@@ -36,7 +36,7 @@ pub(crate) const fn shortened<const LENGTH: usize>(text: &str) -> [u8; LENGTH] {
 }
 
 /// Copies what is neither comment nor indentation, nor an empty line, as far as there is room; returns how much that is.
-const fn copy_short(text: &str, short: &mut [u8]) -> usize {
+pub(crate) const fn copy_short(text: &str, short: &mut [u8]) -> usize {
     let text = text.as_bytes();
     let (mut read, mut written, mut is_indentation) = (0, 0, true);
     while read < text.len() {

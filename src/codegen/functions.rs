@@ -32,18 +32,23 @@ pub(super) struct Call {
 }
 
 /// The name and the definition of each function.
-static DEFINITIONS: LazyLock<Vec<(&str, &str)>> = LazyLock::new(|| {
+static DEFINITIONS: LazyLock<Vec<(&str, &str)>> = LazyLock::new(|| files().into_iter().flat_map(definitions).collect());
+
+/// The name and the definition of each function of a file. Its lines may have no indentation, as in a program for a browser.
+fn definitions(file: &str) -> Vec<(&str, &str)> {
+    let at_line_start = |start: usize| start == 0 || file[..start].ends_with('\n');
+    let starts = file.match_indices("fn ").map(|(start, _)| start).filter(|&start| at_line_start(start));
+    let starts = starts.collect::<Vec<_>>();
+    let ends = starts.iter().skip(1).copied().chain([file.len()]);
     let mut definitions = Vec::new();
-    for file in files() {
-        for (start, _) in file.match_indices("\nfn ") {
-            let text = &file[start + 1..];
-            let name = text["fn ".len()..].split('(').next();
-            let end = text.find("\n}\n").map(|end| end + "\n}\n".len());
-            definitions.extend(name.zip(end).map(|(name, end)| (name, &text[..end])));
-        }
+    for (&start, end) in starts.iter().zip(ends) {
+        let name = file[start + "fn ".len()..end].split('(').next();
+        // Between two functions there are only comments.
+        let end = file[start..end].rfind("}\n").map(|brace| start + brace + "}\n".len());
+        definitions.extend(name.zip(end).map(|(name, end)| (name, &file[start..end])));
     }
     definitions
-});
+}
 
 /// Each file of formulas.
 fn files() -> Vec<&'static str> {
@@ -181,4 +186,29 @@ pub(super) fn times_derivative(activation: Activation, width: u32, y: &str, kept
         return format!(" * {kept}");
     }
     derivative(activation, width, "", y).map_or(String::new(), |derivative| format!(" * {derivative}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::shaders::{copy_short, short_length};
+
+    fn short(text: &str) -> String {
+        let mut short = vec![0; short_length(text)];
+        copy_short(text, &mut short);
+        String::from_utf8(short).unwrap()
+    }
+
+    #[test]
+    fn a_program_for_a_browser_finds_the_same_functions() {
+        for file in files() {
+            let expected = definitions(file).into_iter().map(|(name, definition)| (name.to_owned(), short(definition)));
+            let expected = expected.collect::<Vec<_>>();
+            assert_eq!(expected.len(), file.matches("\nfn ").count(), "{file}");
+            let file = short(file);
+            let found =
+                definitions(&file).into_iter().map(|(name, definition)| (name.to_owned(), definition.to_owned()));
+            assert_eq!(found.collect::<Vec<_>>(), expected);
+        }
+    }
 }
