@@ -2,12 +2,12 @@
 
 use std::error::Error;
 use std::fmt::Display;
-use std::fs::File;
-use std::io::BufReader;
-use std::path::Path;
+use std::io::Cursor;
 
-use image::codecs::png::PngDecoder;
-use image::{DynamicImage, ImageDecoder};
+use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader};
+
+/// The formats that are read, if `image` was built with them.
+const FORMATS: [(ImageFormat, &str); 2] = [(ImageFormat::Png, "PNG"), (ImageFormat::Jpeg, "JPEG")];
 
 /// A picture of red, green and blue from 0 to 1, as they are stored in a file: not light, but what the eye takes for even steps.
 #[derive(Clone)]
@@ -19,31 +19,34 @@ pub struct Pixels {
 }
 
 impl Pixels {
-    /// Reads a PNG file. `check_size` may refuse its width and height, in words, before it takes any memory.
+    /// Reads a file's bytes, upright as the camera was held. `check_size` may refuse its width and height, in words, before it
+    /// takes any memory.
     ///
     /// # Errors
-    /// For a file that cannot be read, is empty or no PNG; those of `check_size`.
+    /// For bytes of no format that is read; those of `check_size`.
     pub fn read(
-        path: &Path,
+        name: &str,
+        bytes: &[u8],
         check_size: impl FnOnce([usize; 2]) -> Result<(), String>,
     ) -> Result<Self, Box<dyn Error>> {
-        let refused = |reason: &dyn Display| format!("{} cannot be read as a picture: {reason}", path.display());
-        let file = File::open(path).map_err(|error| refused(&error))?;
-        let found = file.metadata().map_err(|error| refused(&error))?;
-        if found.is_dir() {
-            return Err(refused(&"it is a folder").into());
-        }
-        if found.len() == 0 && found.is_file() {
+        let refused = |reason: &dyn Display| format!("{name} cannot be read as a picture: {reason}");
+        if bytes.is_empty() {
             return Err(refused(&"the file is empty").into());
         }
-        let no_png = |error: image::ImageError| refused(&format_args!("it is not a whole PNG file ({error})"));
-        let decoder = PngDecoder::new(BufReader::new(file)).map_err(no_png)?;
+        let formats = FORMATS.iter().filter(|(format, _)| format.reading_enabled()).map(|(_, name)| *name);
+        let formats = formats.collect::<Vec<_>>().join(" or ");
+        let no_picture = |error: &dyn Display| refused(&format_args!("it is not a whole {formats} file ({error})"));
+        let reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format()?;
+        let mut decoder = reader.into_decoder().map_err(|error| no_picture(&error))?;
         let (width, height) = decoder.dimensions();
-        let [width, height] = [width, height].map(|side| side as usize);
-        check_size([width, height]).map_err(|reason| refused(&reason))?;
-        let image = DynamicImage::from_decoder(decoder).map_err(no_png)?.into_rgb8();
+        check_size([width, height].map(|side| side as usize)).map_err(|reason| refused(&reason))?;
+        let orientation = decoder.orientation().map_err(|error| no_picture(&error))?;
+        let mut image = DynamicImage::from_decoder(decoder).map_err(|error| no_picture(&error))?;
+        image.apply_orientation(orientation);
+        let image = image.into_rgb8();
+        let [width, height] = [image.width(), image.height()].map(|side| side as usize);
         let rgb = image.as_raw().iter().map(|&byte| f32::from(byte) / 255.0).collect();
-        Ok(Pixels { name: path.display().to_string(), width, height, rgb })
+        Ok(Pixels { name: name.to_owned(), width, height, rgb })
     }
 
     /// A picture full of edges and fine structure: rings that become finer, a checkerboard, spokes, a fractal.
@@ -104,23 +107,17 @@ mod tests {
 
     #[test]
     fn what_is_no_picture_is_refused_in_words() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("drawn.png");
-        let refused = |path: &Path| Pixels::read(path, |_| Ok(())).err().unwrap().to_string();
-        assert!(refused(&path).contains("drawn.png cannot be read"));
-        assert!(refused(folder.path()).contains("a folder"));
-        std::fs::write(&path, "").unwrap();
-        assert!(refused(&path).contains("the file is empty"));
-        std::fs::write(&path, "no picture").unwrap();
-        assert!(refused(&path).contains("not a whole PNG file"));
-        image::RgbImage::new(31, 7).save_with_format(&path, image::ImageFormat::Png).unwrap();
-        assert_eq!(Pixels::read(&path, |_| Ok(())).map(|read| (read.width, read.height)).unwrap(), (31, 7));
+        let refused = |bytes: &[u8]| Pixels::read("a.png", bytes, |_| Ok(())).err().unwrap().to_string();
+        assert_eq!(refused(b""), "a.png cannot be read as a picture: the file is empty");
+        assert!(refused(b"no picture").contains("not a whole PNG"));
+        let mut file = Cursor::new(Vec::new());
+        image::RgbImage::new(31, 7).write_to(&mut file, ImageFormat::Png).unwrap();
+        let bytes = file.into_inner();
+        assert_eq!(Pixels::read("", &bytes, |_| Ok(())).map(|read| (read.width, read.height)).unwrap(), (31, 7));
         let too_wide = |[width, height]: [usize; 2]| Err(format!("{width} by {height} is too wide"));
-        let error = Pixels::read(&path, too_wide).err().unwrap().to_string();
-        assert!(error.ends_with("drawn.png cannot be read as a picture: 31 by 7 is too wide"), "{error}");
+        let error = Pixels::read("a.png", &bytes, too_wide).err().unwrap().to_string();
+        assert_eq!(error, "a.png cannot be read as a picture: 31 by 7 is too wide");
         // Cut short: its header is whole, its pixels are not.
-        let bytes = std::fs::read(&path).unwrap();
-        std::fs::write(&path, &bytes[..bytes.len() - 20]).unwrap();
-        assert!(refused(&path).contains("not a whole PNG file"));
+        assert!(refused(&bytes[..bytes.len() - 20]).contains("not a whole PNG"));
     }
 }

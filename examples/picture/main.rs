@@ -65,7 +65,7 @@ fn main() -> ExitCode {
 
 fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     let pixels = match &options.picture {
-        Some(path) => Pixels::read(path, |_| Ok(()))?,
+        Some(path) => Pixels::open(path)?,
         None => Pixels::draw(512),
     };
     std::fs::create_dir_all(&options.out).map_err(|error| format!("{}: {error}", options.out.display()))?;

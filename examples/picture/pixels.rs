@@ -17,6 +17,15 @@ pub use stored::Pixels;
 const ROWS: usize = 128;
 
 impl Pixels {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// For a file that cannot be read; those of [`Pixels::read`].
+    pub fn open(path: &Path) -> Result<Self, Box<dyn Error>> {
+        let bytes = std::fs::read(path).map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
+        Pixels::read(&path.display().to_string(), &bytes, |_| Ok(()))
+    }
+
     /// What a network has learned: its outputs at the pixels' centres, from 0 to 1.
     ///
     /// # Errors
@@ -91,10 +100,14 @@ mod tests {
         let path = folder.path().join("drawn.png");
         let drawn = Pixels::draw(48);
         drawn.write(&path).unwrap();
-        let read = Pixels::read(&path, |_| Ok(())).unwrap();
+        let read = Pixels::open(&path).unwrap();
         assert_eq!((read.width, read.height), (48, 48));
         // Rounded to 8 bits: 1 / 255 / √12.
         assert!((drawn.psnr(&read) - 58.9).abs() < 1.5, "{}", drawn.psnr(&read));
+        for nothing in [folder.path(), &folder.path().join("none.png")] {
+            let error = Pixels::open(nothing).err().unwrap().to_string();
+            assert!(error.starts_with(&format!("{} cannot be read: ", nothing.display())), "{error}");
+        }
     }
 
     #[test]

@@ -1,70 +1,126 @@
-//! The window: its tabs, and the files that are dropped on it.
+//! The window: its tabs, the files that come, and what becomes of it when the device is lost.
 
-use std::path::Path;
+use std::time::Duration;
 
-use eframe::egui::{Align2, Color32, FontId, Id, LayerId, Order, Panel, Ui};
-use eframe::egui_wgpu::RenderState;
+use eframe::egui::{Align2, CentralPanel, Color32, Context, FontId, Id, LayerId, Order, Panel, Ui};
 use eframe::{CreationContext, Frame};
-use wgrad::Gpu;
+use web_time::Instant;
 
-use crate::picture::PictureTab;
-use crate::points::PointsTab;
+use crate::device::Device;
+use crate::files::{Arrival, Files, Kind};
+use crate::picture::{self, PictureTab};
+use crate::points::{self, PointsTab};
+
+/// A device that lasts no longer than this after another was lost is not tried again without being asked.
+const SOON: Duration = Duration::from_secs(10);
 
 /// What the window shows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Tab {
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Tab {
+    /// A network that learns points.
+    #[default]
     Points,
+    /// A network that learns a picture.
     Picture,
 }
 
+/// What a window goes on with on another device; by default, as it opens at first.
+#[derive(Clone, Default)]
+pub struct Kept {
+    /// Why the device was lost.
+    pub lost: Option<String>,
+    /// Whether that device had lasted only for moments, after another had been lost.
+    pub is_hopeless: bool,
+    tab: Tab,
+    points: points::Kept,
+    picture: Option<picture::Kept>,
+}
+
+/// What to do when the device is lost: begin anew, on another device, with what is kept.
+pub type Again = Box<dyn Fn(&Context, Kept)>;
+
 /// The window's contents. A tab trains while it is shown.
 pub struct App {
-    render_state: RenderState,
-    gpu: Gpu,
+    device: Device,
+    files: Files,
     tab: Tab,
     points: PointsTab,
     /// Made when it is first shown.
     picture: Option<PictureTab>,
+    again: Option<Again>,
+    /// Whether it goes on from another device, and since when.
+    is_another: bool,
+    since: Instant,
 }
 
 impl App {
-    /// On egui's device. Shows the points.
+    /// On egui's device. Shows the points, or goes on with what was kept.
     ///
     /// # Errors
-    /// If egui draws without wgpu; those of [`Gpu::from_wgpu`] and of the points' network.
-    pub fn new(context: &CreationContext) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
-        let render_state = context.wgpu_render_state.clone().ok_or("egui draws without wgpu")?;
-        let gpu = Gpu::from_wgpu(&render_state.device, &render_state.queue)?;
-        let points = PointsTab::new(&render_state, &gpu)?;
-        Ok(App { render_state, gpu, tab: Tab::Points, points, picture: None })
+    /// Those of [`Device::of`] and of the points' network.
+    pub fn new(
+        context: &CreationContext,
+        kept: Kept,
+        again: Again,
+    ) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        let device = Device::of(context)?;
+        let mut app = App {
+            points: PointsTab::new(&device, kept.points)?,
+            files: Files::new(&context.egui_ctx),
+            device,
+            tab: kept.tab,
+            picture: None,
+            again: Some(again),
+            is_another: kept.lost.is_some(),
+            since: Instant::now(),
+        };
+        if let Some(picture) = kept.picture {
+            app.make_picture(picture);
+        }
+        if let Some(reason) = kept.lost {
+            app.say(format!("the GPU device was lost ({reason}); on another one, press Train to go on"));
+        }
+        Ok(app)
     }
 
-    /// Shows the tab with the picture, and takes a file as that picture. What is wrong with it, the tab says.
-    pub fn open_picture(&mut self, path: &Path) {
-        if let Some(picture) = self.show_picture() {
-            picture.open(path);
+    /// Takes the file at a path as the picture. What is wrong with it, the tab with the picture says.
+    pub fn open_picture(&self, path: &str) {
+        self.files.open(Kind::Picture, path);
+    }
+
+    /// Says in both tabs what happened.
+    fn say(&mut self, words: String) {
+        if let Some(picture) = &mut self.picture {
+            picture.say(Err(words.clone()));
         }
+        self.points.say(Err(words));
     }
 
     /// Turns to the tab with the picture; if it cannot be made, to the other one, which says why.
     fn show_picture(&mut self) -> Option<&mut PictureTab> {
         self.tab = Tab::Picture;
         if self.picture.is_none() {
-            match PictureTab::new(&self.render_state, &self.gpu) {
-                Ok(picture) => self.picture = Some(picture),
-                Err(error) => {
-                    self.tab = Tab::Points;
-                    self.points.show_error(Err(error));
-                }
-            }
+            self.make_picture(picture::Kept::default());
         }
         self.picture.as_mut()
     }
 
+    fn make_picture(&mut self, kept: picture::Kept) {
+        match PictureTab::new(&self.device, kept) {
+            Ok(picture) => self.picture = Some(picture),
+            Err(error) => {
+                self.tab = Tab::Points;
+                self.points.show_error(Err(error));
+            }
+        }
+    }
+
     fn show(&mut self, ui: &mut Ui) {
-        let dropped = ui.input(|input| input.raw.dropped_files.first().map(|file| file.path().to_owned()));
-        if let Some(path) = dropped {
-            self.open_picture(&path);
+        if let Some(reason) = self.device.lost() {
+            let text = format!("The GPU device was lost ({reason}).");
+            CentralPanel::default().show(ui, |ui| ui.label(text));
+            self.begin_again(ui.ctx());
+            return;
         }
         Panel::top("tabs").show(ui, |ui| {
             ui.horizontal(|ui| {
@@ -72,17 +128,54 @@ impl App {
                 ui.selectable_value(&mut self.tab, Tab::Picture, "Picture");
             })
         });
-        match self.tab {
-            Tab::Points => self.points.show(ui),
-            Tab::Picture => {
-                if let Some(picture) = self.show_picture() {
-                    picture.show(ui);
-                }
-            }
+        self.show_tab(ui);
+        if let Some(file) = ui.input(|input| input.raw.dropped_files.first().cloned()) {
+            self.files.open_dropped(&file);
+        }
+        while let Some(arrival) = self.files.take() {
+            self.receive(arrival);
         }
         if ui.input(|input| !input.raw.hovered_files.is_empty()) {
             invite(ui);
         }
+    }
+
+    fn show_tab(&mut self, ui: &mut Ui) {
+        if self.tab == Tab::Picture {
+            self.show_picture();
+        }
+        match (self.tab, &mut self.picture) {
+            (Tab::Picture, Some(picture)) => picture.show(ui, &self.files),
+            _ => self.points.show(ui, &self.files),
+        }
+    }
+
+    fn receive(&mut self, arrival: Arrival) {
+        match arrival {
+            Arrival::Saved(result) => self.points.show_saved(result),
+            Arrival::Opened { kind: Kind::Network, name, bytes } => {
+                self.tab = Tab::Points;
+                self.points.load(&name, bytes);
+            }
+            Arrival::Opened { kind: Kind::Picture, name, bytes } => {
+                if let Some(picture) = self.show_picture() {
+                    picture.open(&name, bytes);
+                }
+            }
+        }
+    }
+
+    /// Hands over what is kept, once.
+    fn begin_again(&mut self, context: &Context) {
+        let Some(again) = self.again.take() else { return };
+        let kept = Kept {
+            lost: self.device.lost().map(str::to_owned),
+            is_hopeless: self.is_another && self.since.elapsed() < SOON,
+            tab: self.tab,
+            points: self.points.kept(),
+            picture: self.picture.as_ref().map(PictureTab::kept),
+        };
+        again(context, kept);
     }
 }
 
@@ -97,6 +190,6 @@ fn invite(ui: &Ui) {
     let painter = ui.ctx().layer_painter(LayerId::new(Order::Foreground, Id::unique("invitation")));
     let window = painter.clip_rect();
     painter.rect_filled(window, 0.0, Color32::from_black_alpha(170));
-    let text = "drop the picture: a network learns it";
+    let text = "drop a picture: a network learns it;\nor drop a saved network";
     painter.text(window.center(), Align2::CENTER_CENTER, text, FontId::proportional(22.0), Color32::WHITE);
 }

@@ -1,9 +1,11 @@
-//! The device that egui and the network share.
+//! The device that egui and the networks share.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use eframe::egui_wgpu::{WgpuSetup, WgpuSetupCreateNew};
+use eframe::CreationContext;
+use eframe::egui_wgpu::{RenderState, WgpuSetup, WgpuSetupCreateNew};
 use eframe::wgpu::{DeviceDescriptor, Features, Limits};
+use wgrad::{Error, Gpu};
 
 /// Optional features that help training: subgroups for speed, and timestamps, by which a frame's steps are chosen.
 const WANTED: Features = Features::SUBGROUP.union(Features::TIMESTAMP_QUERY);
@@ -19,4 +21,44 @@ pub fn setup() -> WgpuSetup {
         }),
         ..WgpuSetupCreateNew::without_display_handle()
     })
+}
+
+/// The device as egui and as wgrad have it, and whether it is lost. Cheap to clone.
+#[derive(Clone)]
+pub struct Device {
+    /// egui's.
+    pub render_state: RenderState,
+    /// wgrad's.
+    pub gpu: Gpu,
+    lost: Arc<OnceLock<String>>,
+}
+
+impl Device {
+    /// egui's device. Watches it: when it is lost, a frame is painted, even of a window in which nothing happens.
+    ///
+    /// # Errors
+    /// If egui draws without wgpu; those of [`Gpu::from_wgpu`].
+    pub fn of(context: &CreationContext) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        let render_state = context.wgpu_render_state.clone().ok_or("egui draws without wgpu")?;
+        let gpu = Gpu::from_wgpu(&render_state.device, &render_state.queue)?;
+        let lost = Arc::<OnceLock<String>>::default();
+        let (told, egui) = (lost.clone(), context.egui_ctx.clone());
+        render_state.device.set_device_lost_callback(move |_, reason| {
+            told.get_or_init(|| reason);
+            egui.request_repaint();
+        });
+        Ok(Device { render_state, gpu, lost })
+    }
+
+    /// Why it was lost, if it is.
+    pub fn lost(&self) -> Option<&str> {
+        self.lost.get().map(String::as_str)
+    }
+
+    /// Notes a loss that wgrad noticed first.
+    pub fn note(&self, error: &Error) {
+        if let Error::DeviceLost { reason } = error {
+            self.lost.get_or_init(|| reason.clone());
+        }
+    }
 }

@@ -1,42 +1,36 @@
 //! A tab: a network learns a picture. A panel on the left, what was learned, at any scale, and its quality below.
 
 pub mod camera;
-pub mod canvas;
+pub mod original;
 pub mod panel;
 pub mod quality;
-pub mod readback;
-pub mod stopwatch;
 pub mod training;
-pub mod view;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use eframe::egui::{
-    CentralPanel, Color32, CursorIcon, EventFilter, Key, Panel, Rect, Response, Role, ScrollArea, Sense, Stroke, Ui,
-    Vec2, WidgetInfo, vec2,
+    Color32, CursorIcon, EventFilter, Key, Rect, Response, Role, Sense, Stroke, StrokeKind, Ui, Vec2, WidgetInfo, vec2,
 };
-use eframe::egui_wgpu::RenderState;
 use eframe::emath::GuiRounding;
-use wgrad::{Gpu, LossReport, Result};
+use wgrad::{LossReport, Result, wgpu};
 
 use crate::coordinate_network::Kind;
 use crate::curve::Curve;
+use crate::device::Device;
+use crate::files::{self, Files};
+use crate::learning::Snapshot;
 use crate::lock::lock;
 use crate::pixels::Pixels;
-use crate::widgets::{PANEL, in_words};
+use crate::view::{self, Drawing, Original, View, Wish};
+use crate::widgets::{Part, in_words, lay_out};
 use camera::Camera;
-use canvas::Wanted;
 use panel::{Action, Settings, Status};
 use training::{Source, Training};
-use view::{Original, View, frame};
 
 /// The side of the picture that the program draws.
 const DRAWN: usize = 512;
-
-/// The height of the curve.
-const CURVE: f32 = 150.0;
 
 /// The factor of a button or a key that zooms.
 const ZOOM: f32 = 1.5;
@@ -47,10 +41,30 @@ const MOVE: f32 = 0.1;
 /// The distance at which the pointer takes hold of the line between the original and what was learned.
 const REACH: f32 = 6.0;
 
+/// How the network is drawn: its answers are colours.
+pub const DRAWING: Drawing = Drawing {
+    learned: include_str!("picture/learned.wgsl"),
+    format: wgpu::TextureFormat::Rgba8Unorm,
+    shown: include_str!("picture/shown.wgsl"),
+};
+
+/// What a tab goes on with on another device; by default, with a picture that the program draws and new weights, paused.
+#[derive(Clone)]
+pub struct Kept {
+    settings: Settings,
+    pixels: Pixels,
+    network: Option<Snapshot>,
+}
+
+impl Default for Kept {
+    fn default() -> Self {
+        Kept { settings: Settings::default(), pixels: Pixels::draw(DRAWN), network: None }
+    }
+}
+
 /// The tab's contents.
 pub struct PictureTab {
-    render_state: RenderState,
-    gpu: Gpu,
+    device: Device,
     settings: Settings,
     source: Source,
     training: Training,
@@ -63,6 +77,8 @@ pub struct PictureTab {
     steps: u64,
     /// What went wrong, or what was done last.
     message: std::result::Result<String, String>,
+    /// What the panel asked the view for.
+    asked: Option<Action>,
     /// The settings for which the network was last created.
     applied: (Kind, u64),
     /// The batch size of the trainer.
@@ -72,70 +88,74 @@ pub struct PictureTab {
 }
 
 impl PictureTab {
-    /// On egui's device. Starts with a picture that the program draws, paused.
+    /// On a device, paused.
     ///
     /// # Errors
     /// Those of the network and of its trainer.
-    pub fn new(render_state: &RenderState, gpu: &Gpu) -> Result<Self> {
-        let settings = Settings::default();
-        let source = Source::new(gpu, Pixels::draw(DRAWN))?;
-        let training = Training::new(gpu, &source, &settings)?;
-        let view = View::new(render_state, training.network(), &source.pixels)?;
+    pub fn new(device: &Device, kept: Kept) -> Result<Self> {
+        let Kept { settings, pixels, network } = kept;
+        let source = Source::new(&device.gpu, pixels)?;
+        let training = match network {
+            Some(snapshot) => Training::of(snapshot.network(&device.gpu)?, &source, &settings)?,
+            None => Training::new(&device.gpu, &source, &settings)?,
+        };
         Ok(PictureTab {
-            render_state: render_state.clone(),
-            gpu: gpu.clone(),
+            view: view(device, &training, &source)?,
+            device: device.clone(),
             applied: (settings.kind, settings.seed),
             applied_batch: settings.batch(),
-            settings,
+            settings: Settings { running: false, ..settings },
             source,
             training,
-            view: Arc::new(Mutex::new(view)),
             camera: Camera::default(),
             curve: Curve::decibels(),
             report: None,
             decibels: None,
             steps: 0,
             message: Ok(String::new()),
+            asked: None,
             holds_line: false,
         })
     }
 
-    /// Takes a PNG file as the picture, and begins to learn it. If that is not possible the tab says why, and keeps the one it has.
-    pub fn open(&mut self, path: &Path) {
-        let limits = self.gpu.device().limits();
+    /// What it can go on with on another device.
+    pub fn kept(&self) -> Kept {
+        Kept {
+            settings: self.settings.clone(),
+            pixels: self.source.pixels.clone(),
+            network: self.training.learning().snapshot(),
+        }
+    }
+
+    /// Takes a file as the picture, and begins to learn it. If that is not possible the tab says why, and keeps the one it has.
+    pub fn open(&mut self, name: &str, bytes: Result<Vec<u8>>) {
+        let limits = self.device.gpu.device().limits();
         let most_bytes = limits.max_storage_buffer_binding_size.min(limits.max_buffer_size);
-        let read = Pixels::read(path, |size| check_size(size, limits.max_texture_dimension_2d, most_bytes));
-        let taken = read
-            .map_err(|error| error.to_string())
-            .and_then(|pixels| self.take(pixels).map_err(|error| format!("{}: {error}", path.display())));
+        let check = |size| check_size(size, limits.max_texture_dimension_2d, most_bytes);
+        let read = bytes.map_err(|error| error.to_string());
+        let pixels = read.and_then(|bytes| Pixels::read(name, &bytes, check).map_err(|error| error.to_string()));
+        let taken = pixels.and_then(|pixels| self.take(pixels).map_err(|error| format!("{name}: {error}")));
         self.settings.running |= taken.is_ok();
-        self.message = taken.map(|()| format!("learning {}", path.display()));
+        self.say(taken.map(|()| format!("learning {name}")));
     }
 
     fn take(&mut self, pixels: Pixels) -> Result<()> {
-        let source = Source::new(&self.gpu, pixels)?;
-        let training = Training::new(&self.gpu, &source, &self.settings)?;
-        let view = View::new(&self.render_state, training.network(), &source.pixels)?;
-        (self.source, self.view, self.camera) = (source, Arc::new(Mutex::new(view)), Camera::default());
+        let source = Source::new(&self.device.gpu, pixels)?;
+        let training = Training::new(&self.device.gpu, &source, &self.settings)?;
+        (self.view, self.camera) = (view(&self.device, &training, &source)?, Camera::default());
+        self.source = source;
         self.replace(training);
         Ok(())
     }
 
     /// A frame.
-    pub fn show(&mut self, ui: &mut Ui) {
+    pub fn show(&mut self, ui: &mut Ui, files: &Files) {
         let result = self.poll();
         self.show_error(result);
-        let action = Panel::left("picture panel")
-            .exact_size(PANEL)
-            .resizable(false)
-            .show(ui, |ui| ScrollArea::vertical().show(ui, |ui| self.panel(ui)).inner);
-        let result = self.apply_settings(action.inner, ui.input(|input| input.pointer.any_down()));
-        self.show_error(result);
-        CentralPanel::default().show(ui, |ui| {
-            let room = ui.available_size();
-            self.canvas(ui, action.inner, vec2(room.x, room.y - CURVE - 10.0).max(Vec2::splat(50.0)));
-            ui.add_space(10.0);
-            self.curve.show(ui);
+        lay_out(ui, "picture", |ui, part| match part {
+            Part::Controls => self.controls(ui, files),
+            Part::Canvas(room) => self.canvas(ui, room),
+            Part::Curve => self.curve.show(ui),
         });
     }
 
@@ -143,11 +163,11 @@ impl PictureTab {
     fn poll(&mut self) -> Result<()> {
         self.steps = 0;
         let mut learning = self.training.learning();
-        if let Some((step, decibels)) = learning.quality.take() {
+        if let Some((step, decibels)) = learning.quality.as_mut().and_then(|quality| quality.take()) {
             self.curve.push(step, decibels);
             self.decibels = Some(decibels);
         }
-        if let Some(report) = learning.trainer.latest_loss()? {
+        if let Some(report) = learning.poll()? {
             self.report = Some(report);
         }
         if self.settings.running {
@@ -160,12 +180,18 @@ impl PictureTab {
     /// Shows an error in the panel until the next action, and pauses the training.
     fn show_error(&mut self, result: Result<()>) {
         if let Err(error) = result {
-            self.settings.running = false;
-            self.message = Err(in_words(&error, "press Restart, or choose another seed or a larger batch"));
+            self.device.note(&error);
+            self.say(Err(in_words(&error, "press Restart, or choose another seed or a larger batch")));
         }
     }
 
-    fn panel(&mut self, ui: &mut Ui) -> Option<Action> {
+    /// Shows what was done, or what went wrong, which pauses the training.
+    pub fn say(&mut self, message: std::result::Result<String, String>) {
+        self.settings.running &= message.is_ok();
+        self.message = message;
+    }
+
+    fn controls(&mut self, ui: &mut Ui, files: &Files) {
         let Pixels { name, width, height, .. } = &self.source.pixels;
         let name = Path::new(name).file_name().unwrap_or_default().to_string_lossy();
         let plan = self.training.learning().trainer.plan();
@@ -179,7 +205,17 @@ impl PictureTab {
             zoom: self.camera.zoom(),
             message: self.message.as_deref().map_err(String::as_str),
         };
-        panel::show(ui, &mut self.settings, &status)
+        let action = panel::show(ui, &mut self.settings, &status);
+        if action == Some(Action::Open) {
+            files.open(files::Kind::Picture, "");
+        }
+        if action.is_some() {
+            self.asked = action;
+            // In a narrow window the picture was shown before.
+            ui.request_repaint();
+        }
+        let result = self.apply_settings(action, ui.input(|input| input.pointer.any_down()));
+        self.show_error(result);
     }
 
     /// Applies changed settings; sliders when they are released.
@@ -187,7 +223,7 @@ impl PictureTab {
         let wanted = (self.settings.kind, self.settings.seed);
         if action == Some(Action::Restart) || !pointer_is_down && wanted != self.applied {
             self.applied = wanted;
-            let training = Training::new(&self.gpu, &self.source, &self.settings)?;
+            let training = Training::new(&self.device.gpu, &self.source, &self.settings)?;
             lock(&self.view).replace_network(training.network())?;
             self.replace(training);
         } else if !pointer_is_down && self.settings.batch() != self.applied_batch {
@@ -210,40 +246,26 @@ impl PictureTab {
     }
 
     /// Shows the picture, and moves what is seen of it.
-    fn canvas(&mut self, ui: &mut Ui, action: Option<Action>, room: Vec2) {
+    fn canvas(&mut self, ui: &mut Ui, room: Vec2) {
         let (rect, response) = ui.allocate_exact_size(room, Sense::click_and_drag());
         let rect = rect.round_to_pixels(ui.pixels_per_point());
         response.widget_info(|| WidgetInfo::labeled(Role::Canvas, true, "picture"));
-        self.navigate(ui, rect, &response, action);
+        self.navigate(ui, rect, &response);
 
-        let picture = self.picture_size();
-        let visible = self.camera.visible(picture, rect.size());
-        let size = rect.size() * ui.pixels_per_point();
-        let learning = self.training.shared_learning();
-        let steps = lock(&learning).steps + self.steps;
-        let wanted = Wanted {
-            size: [size.x, size.y].map(|side| (side.round() as u32).max(1)),
-            visible: [visible.min.x, visible.min.y, visible.width(), visible.height()],
-            steps,
-        };
-        let shown = Original { part: self.settings.original / 100.0, is_smooth: self.settings.is_smooth };
-        // While training, repaint at the display's rate; otherwise until all is drawn and measured.
-        let is_done = lock(&self.view).shows(wanted);
-        if self.settings.running || !is_done {
-            ui.request_repaint();
-        } else if !lock(&learning).quality.is_of(steps) {
-            ui.request_repaint_after(Duration::from_millis(50));
-        }
+        let visible = self.camera.visible(self.picture_size(), rect.size());
+        let original = Original { part: self.settings.original / 100.0, is_smooth: self.settings.is_smooth };
+        let wish = Wish { steps: self.steps, visible, original, is_running: self.settings.running };
+        view::add_frame(ui, rect, &self.view, &self.training.shared_learning(), wish);
+
         let painter = ui.painter_at(rect);
-        painter.add(frame(rect, (Arc::clone(&self.view), learning), self.steps, wanted, shown));
-        let x = rect.left() + shown.part * rect.width();
+        let x = rect.left() + original.part * rect.width();
         let picture = rect.intersect(on_screen(rect, visible));
-        if picture.x_range().contains(x) && shown.part > 0.0 && shown.part < 1.0 {
+        if picture.x_range().contains(x) && original.part > 0.0 && original.part < 1.0 {
             painter.vline(x, picture.y_range(), Stroke::new(3.0, Color32::BLACK));
             painter.vline(x, picture.y_range(), Stroke::new(1.0, Color32::WHITE));
         }
         if response.has_focus() {
-            painter.rect_stroke(rect, 0.0, ui.visuals().selection.stroke, eframe::egui::StrokeKind::Inside);
+            painter.rect_stroke(rect, 0.0, ui.visuals().selection.stroke, StrokeKind::Inside);
         }
     }
 
@@ -252,11 +274,14 @@ impl PictureTab {
     }
 
     /// Follows the mouse, the keys and the panel's buttons.
-    fn navigate(&mut self, ui: &mut Ui, rect: Rect, response: &Response, action: Option<Action>) {
+    fn navigate(&mut self, ui: &mut Ui, rect: Rect, response: &Response) {
+        let action = self.asked.take();
         let (picture, view, middle) = (self.picture_size(), rect.size(), Vec2::splat(0.5));
         self.drag(rect, response);
         if let Some(pointer) = response.hover_pos() {
-            let (scrolled, pinched) = ui.input(|input| (input.smooth_scroll_delta().y, input.zoom_delta()));
+            // What zooms does not scroll what the picture is in.
+            let scrolled = ui.input_mut(|input| std::mem::take(&mut input.smooth_scroll_delta).y);
+            let pinched = ui.input(|input| input.zoom_delta());
             let at = (pointer - rect.min) / view;
             self.camera.zoom_at((scrolled / 200.0).exp() * pinched, at, picture, view);
         }
@@ -320,6 +345,11 @@ impl PictureTab {
             cursor
         });
     }
+}
+
+fn view(device: &Device, training: &Training, source: &Source) -> Result<Arc<Mutex<View>>> {
+    let original = original::bindings(&device.render_state, &source.pixels);
+    Ok(Arc::new(Mutex::new(View::new(&device.render_state, training.network(), DRAWING, original)?)))
 }
 
 /// Where the whole picture is in the window, of which `visible` is seen in `rect`.

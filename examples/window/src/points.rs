@@ -2,39 +2,58 @@
 
 pub mod data;
 pub mod panel;
-pub mod surface;
 pub mod training;
 
-use std::path::Path;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use eframe::egui::{
-    Align2, CentralPanel, Color32, CursorIcon, FontId, Panel, Pos2, Rect, Response, Role, ScrollArea, Sense, Stroke,
-    Ui, Vec2, WidgetInfo, vec2,
+    Align2, Color32, CursorIcon, FontId, Pos2, Rect, Response, Role, Sense, Stroke, Ui, Vec2, WidgetInfo, vec2,
 };
-use eframe::egui_wgpu::RenderState;
-use wgrad::{Activation, Gpu, LossReport, Result};
+use eframe::emath::GuiRounding;
+use wgrad::{Activation, LossReport, Network, Result, wgpu};
 
 use crate::curve::Curve;
-use crate::widgets::{PANEL, in_words};
+use crate::device::Device;
+use crate::files::{Files, Kind, named};
+use crate::learning::Snapshot;
+use crate::view::{self, Drawing, Original, View, Wish};
+use crate::widgets::{Part, in_words, lay_out};
 use data::{Class, Point, PointSet};
 use panel::{Action, Settings, Status};
-use surface::Surface;
 use training::Training;
 
 /// The distance between points that one movement of the mouse draws.
 const SPACING: f32 = 0.08;
 
-/// The height of the loss curve.
-const CURVE: f32 = 170.0;
+/// How the network is drawn: its answers as they are, so that contours stay smooth where a pixel is large.
+const DRAWING: Drawing = Drawing {
+    learned: include_str!("points/learned.wgsl"),
+    format: wgpu::TextureFormat::R32Float,
+    shown: include_str!("points/shown.wgsl"),
+};
+
+/// What a tab goes on with on another device; by default, with XOR and new weights, paused.
+#[derive(Clone, Debug)]
+pub struct Kept {
+    settings: Settings,
+    seed: u64,
+    points: Vec<Point>,
+    network: Option<Snapshot>,
+}
+
+impl Default for Kept {
+    fn default() -> Self {
+        Kept { settings: Settings::default(), seed: 1, points: PointSet::Xor.points(), network: None }
+    }
+}
 
 /// The tab's contents.
 pub struct PointsTab {
-    render_state: RenderState,
-    gpu: Gpu,
+    device: Device,
     settings: Settings,
     training: Training,
-    surface: Surface,
+    view: Arc<Mutex<View>>,
     curve: Curve,
     report: Option<LossReport>,
     /// The steps of the last frame.
@@ -50,19 +69,21 @@ pub struct PointsTab {
 }
 
 impl PointsTab {
-    /// On egui's device. Starts with XOR, paused.
+    /// On a device, paused.
     ///
     /// # Errors
     /// Those of the network and of its trainer.
-    pub fn new(render_state: &RenderState, gpu: &Gpu) -> Result<Self> {
-        let (settings, seed) = (Settings::default(), 1);
-        let training = Training::new(gpu, &settings, seed, PointSet::Xor.points())?;
+    pub fn new(device: &Device, kept: Kept) -> Result<Self> {
+        let Kept { settings, seed, points, network } = kept;
+        let training = match network {
+            Some(snapshot) => Training::of(snapshot.network(&device.gpu)?, points, &settings)?,
+            None => Training::new(&device.gpu, &settings, seed, points)?,
+        };
         Ok(PointsTab {
-            surface: Surface::new(render_state, training.network())?,
-            render_state: render_state.clone(),
-            gpu: gpu.clone(),
+            view: view(device, training.network())?,
+            device: device.clone(),
             applied_layers: settings.layers(),
-            settings,
+            settings: Settings { running: false, ..settings },
             training,
             curve: Curve::losses(),
             report: None,
@@ -73,45 +94,38 @@ impl PointsTab {
         })
     }
 
+    /// What it can go on with on another device.
+    pub fn kept(&self) -> Kept {
+        Kept {
+            settings: self.settings.clone(),
+            seed: self.seed,
+            points: self.training.points().to_vec(),
+            network: self.training.learning().snapshot(),
+        }
+    }
+
     /// A frame.
-    pub fn show(&mut self, ui: &mut Ui) {
+    pub fn show(&mut self, ui: &mut Ui, files: &Files) {
         let result = self.poll();
         self.show_error(result);
-
-        let learning_rate = self.settings.learning_rate;
-        let action = Panel::left("panel")
-            .exact_size(PANEL)
-            .resizable(false)
-            .show(ui, |ui| ScrollArea::vertical().show(ui, |ui| self.panel(ui)).inner);
-        let result = self.act(action.inner);
-        self.show_error(result);
-        let result = self.apply_settings(learning_rate, ui.input(|input| input.pointer.any_down()));
-        self.show_error(result);
-
-        CentralPanel::default().show(ui, |ui| {
-            let room = ui.available_size();
-            let side = room.x.min(room.y - CURVE - 10.0).max(50.0);
-            ui.vertical_centered(|ui| self.square(ui, side));
-            ui.add_space(10.0);
-            self.curve.show(ui);
+        lay_out(ui, "points", |ui, part| match part {
+            Part::Controls => self.controls(ui, files),
+            Part::Canvas(room) => drop(ui.vertical_centered(|ui| self.square(ui, room.min_elem().max(50.0)))),
+            Part::Curve => self.curve.show(ui),
         });
-
-        // While training, repaint at the display's rate; otherwise only on input.
-        if self.settings.running {
-            ui.request_repaint();
-        }
     }
 
     /// Takes the loss that has arrived, and chooses the steps of this frame.
     fn poll(&mut self) -> Result<()> {
         self.steps = 0;
-        let mut trainer = self.training.trainer();
-        if let Some(report) = trainer.latest_loss()? {
+        let mut learning = self.training.learning();
+        if let Some(report) = learning.poll()? {
             self.curve.push_loss(report);
             self.report = Some(report);
         }
         if self.settings.running {
-            self.steps = trainer.steps_within(Duration::from_secs_f32(self.settings.milliseconds / 1e3))?;
+            let duration = Duration::from_secs_f32(self.settings.milliseconds / 1e3);
+            self.steps = learning.trainer.steps_within(duration)?;
         }
         Ok(())
     }
@@ -119,54 +133,77 @@ impl PointsTab {
     /// Shows an error in the panel until the next action, and pauses the training.
     pub fn show_error(&mut self, result: Result<()>) {
         if let Err(error) = result {
-            self.settings.running = false;
-            self.message = Err(in_words(&error, "lower the learning rate, then reset the weights"));
+            self.device.note(&error);
+            self.say(Err(in_words(&error, "lower the learning rate, then reset the weights")));
         }
     }
 
-    fn panel(&mut self, ui: &mut Ui) -> Option<Action> {
+    /// Shows what was done, or what went wrong, which pauses the training.
+    pub fn say(&mut self, message: std::result::Result<String, String>) {
+        self.settings.running &= message.is_ok();
+        self.message = message;
+    }
+
+    fn controls(&mut self, ui: &mut Ui, files: &Files) {
+        let learning_rate = self.settings.learning_rate;
         let status = Status {
             points: self.training.points(),
             network: self.training.description(),
-            plan: self.training.trainer().plan(),
+            plan: self.training.learning().trainer.plan(),
             report: self.report,
             steps: self.steps,
             message: self.message.as_deref().map_err(String::as_str),
         };
-        panel::show(ui, &mut self.settings, &status)
+        let action = panel::show(ui, &mut self.settings, &status);
+        if action.is_some() {
+            // In a narrow window the square was shown before.
+            ui.request_repaint();
+        }
+        let result = self.act(action, files);
+        self.show_error(result);
+        let result = self.apply_settings(learning_rate, ui.input(|input| input.pointer.any_down()));
+        self.show_error(result);
     }
 
-    fn act(&mut self, action: Option<Action>) -> Result<()> {
-        let Some(action) = action else { return Ok(()) };
+    fn act(&mut self, action: Option<Action>, files: &Files) -> Result<()> {
         match action {
-            Action::Begin(set) => self.begin(set.points()),
-            Action::Reset => {
+            None => {}
+            Some(Action::Begin(set)) => self.begin(set.points())?,
+            Some(Action::Reset) => {
                 self.seed += 1;
-                self.begin(self.training.points().to_vec())
+                self.begin(self.training.points().to_vec())?;
             }
-            Action::Save => {
-                self.training.save(Path::new(&self.settings.file))?;
-                self.message = Ok(format!("saved {}", self.settings.file));
-                Ok(())
-            }
-            Action::Load => {
-                let training = Training::load(&self.gpu, Path::new(&self.settings.file), &self.settings)?;
-                self.replace(training)?;
-                self.settings.set_hidden(&self.training.hidden());
-                self.settings.loss = self.training.loss();
-                self.settings.activation = self.training.activation().unwrap_or(self.settings.activation);
-                self.applied_layers = self.settings.layers();
-                self.settings.running = false;
-                self.message = Ok(format!("loaded {}", self.settings.file));
-                Ok(())
-            }
+            Some(Action::Save) => files.save(self.training.network(), self.training.notes(), &self.settings.file),
+            Some(Action::Load) => files.open(Kind::Network, &self.settings.file),
         }
+        Ok(())
+    }
+
+    /// Goes on with the network and the points of a file, paused. What is wrong with it, the panel says.
+    pub fn load(&mut self, name: &str, bytes: Result<Vec<u8>>) {
+        let training = bytes.and_then(|bytes| Training::from_bytes(&self.device.gpu, &bytes, &self.settings));
+        let result = training.map_err(|error| named(error, name)).and_then(|training| self.replace(training));
+        if result.is_ok() {
+            self.settings.set_hidden(&self.training.hidden());
+            self.settings.loss = self.training.loss();
+            self.settings.activation = self.training.activation().unwrap_or(self.settings.activation);
+            self.applied_layers = self.settings.layers();
+            self.settings.running = false;
+            self.say(Ok(format!("loaded {name}")));
+        }
+        self.show_error(result);
+    }
+
+    /// Says under which name a network was saved, or why it was not.
+    pub fn show_saved(&mut self, saved: Result<String>) {
+        let result = saved.map(|name| self.say(Ok(format!("saved {name}"))));
+        self.show_error(result);
     }
 
     /// Applies changed settings.
     fn apply_settings(&mut self, learning_rate_before: f32, pointer_is_down: bool) -> Result<()> {
         if self.settings.learning_rate != learning_rate_before {
-            self.training.trainer().write_learning_rate(self.settings.learning_rate)?;
+            self.training.learning().trainer.write_learning_rate(self.settings.learning_rate)?;
         }
         let (loss, optimizer) = (self.training.loss(), self.training.optimizer());
         // A new network is created when the slider is released, not at each width in between.
@@ -182,12 +219,12 @@ impl PointsTab {
 
     /// Starts a new training of these points: new weights, with the layers in the settings.
     fn begin(&mut self, points: Vec<Point>) -> Result<()> {
-        self.replace(Training::new(&self.gpu, &self.settings, self.seed, points)?)
+        self.replace(Training::new(&self.device.gpu, &self.settings, self.seed, points)?)
     }
 
     /// Replaces the training; keeps the old one if the new one cannot be drawn.
     fn replace(&mut self, training: Training) -> Result<()> {
-        self.surface = Surface::new(&self.render_state, training.network())?;
+        self.view = view(&self.device, training.network())?;
         self.training = training;
         self.steps = 0; // these were the old training's
         self.curve = Curve::losses();
@@ -199,17 +236,24 @@ impl PointsTab {
     /// Shows the surface with the points, and adds points that the mouse draws.
     fn square(&mut self, ui: &mut Ui, side: f32) {
         let (rect, response) = ui.allocate_exact_size(Vec2::splat(side), Sense::click_and_drag());
+        let rect = rect.round_to_pixels(ui.pixels_per_point());
         response.widget_info(|| WidgetInfo::labeled(Role::Canvas, true, "surface"));
         let result = self.draw(ui, rect, &response);
         self.show_error(result);
 
+        let wish = Wish {
+            steps: self.steps,
+            visible: Rect::from_min_size(Pos2::ZERO, Vec2::splat(1.0)),
+            original: Original::default(),
+            is_running: self.settings.running,
+        };
+        view::add_frame(ui, rect, &self.view, &self.training.shared_learning(), wish);
         let painter = ui.painter_at(rect);
-        painter.add(self.surface.frame(rect, self.training.shared_trainer(), self.steps));
         for point in self.training.points() {
             painter.circle(on_screen(rect, point.position), 3.5, color(point.class), Stroke::new(1.0, Color32::WHITE));
         }
         if self.training.points().is_empty() {
-            let text = "draw points: left button, right button";
+            let text = "draw points here";
             painter.text(
                 rect.center(),
                 Align2::CENTER_CENTER,
@@ -238,6 +282,10 @@ impl PointsTab {
         let class = if secondary { self.settings.drawn.other() } else { self.settings.drawn };
         self.training.add(Point { position, class })
     }
+}
+
+fn view(device: &Device, network: &Network) -> Result<Arc<Mutex<View>>> {
+    Ok(Arc::new(Mutex::new(View::new(&device.render_state, network, DRAWING, Vec::new())?)))
 }
 
 /// The window position of a point in the square, whose y axis points up.

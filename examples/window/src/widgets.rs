@@ -2,11 +2,58 @@
 
 use std::fmt::Display;
 
-use eframe::egui::{Color32, ComboBox, DragValue, Grid, Ui};
+use eframe::egui::{CentralPanel, Color32, ComboBox, DragValue, Grid, Panel, ScrollArea, Ui, Vec2, vec2};
 use wgrad::Error;
 
 /// The width of a panel.
-pub const PANEL: f32 = 270.0;
+const PANEL: f32 = 270.0;
+
+/// In a window narrower than this, such as a phone's, a panel would leave too little beside it.
+const NARROW: f32 = 560.0;
+
+/// The height of a curve.
+const CURVE: f32 = 150.0;
+
+/// The space above a curve.
+const GAP: f32 = 10.0;
+
+/// A part of a tab.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Part {
+    /// Settings, actions and status.
+    Controls,
+    /// What the network answers, in so much room.
+    Canvas(Vec2),
+    /// How well it does.
+    Curve,
+}
+
+/// Shows the parts of a tab: the controls in a panel on the left, or in a narrow window all below one another.
+pub fn lay_out(ui: &mut Ui, tab: &'static str, mut show: impl FnMut(&mut Ui, Part)) {
+    if ui.available_width() < NARROW {
+        let height = ui.available_height();
+        CentralPanel::default().show(ui, |ui| {
+            ScrollArea::vertical().id_salt(tab).show(ui, |ui| {
+                let width = ui.available_width();
+                show(ui, Part::Canvas(vec2(width, width.min(0.55 * height))));
+                ui.add_space(GAP);
+                show(ui, Part::Controls);
+                ui.add_space(GAP);
+                ui.allocate_ui(vec2(width, CURVE), |ui| show(ui, Part::Curve));
+            })
+        });
+        return;
+    }
+    Panel::left(tab).exact_size(PANEL).resizable(false).show(ui, |ui| {
+        ScrollArea::vertical().show(ui, |ui| show(ui, Part::Controls));
+    });
+    CentralPanel::default().show(ui, |ui| {
+        let room = ui.available_size();
+        show(ui, Part::Canvas(vec2(room.x, room.y - CURVE - GAP).max(Vec2::splat(50.0))));
+        ui.add_space(GAP);
+        show(ui, Part::Curve);
+    });
+}
 
 /// A list to choose from. Returns whether another entry was chosen.
 pub fn choose<T: Copy + PartialEq + Display>(

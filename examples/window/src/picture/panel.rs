@@ -1,10 +1,11 @@
-//! The panel beside the picture: its settings, actions and status.
+//! The controls of the picture: its settings, actions and status.
 
 use clap::ValueEnum;
 use eframe::egui::{DragValue, Slider, SliderClamping, Ui};
 use wgrad::LossReport;
 
 use crate::coordinate_network::Kind;
+use crate::files::HAVE_PATHS;
 use crate::widgets::{choose, message, milliseconds, or_dash, table, train_or_pause};
 
 /// What the user chooses.
@@ -50,6 +51,8 @@ impl Settings {
 /// A request of the user that is not a setting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
+    /// Another picture.
+    Open,
     /// New weights.
     Restart,
     /// Comes closer to the middle of the view.
@@ -89,10 +92,17 @@ pub fn show(ui: &mut Ui, settings: &mut Settings, status: &Status) -> Option<Act
         }
     };
 
+    train_or_pause(ui, &mut settings.running);
+    message(ui, status.message);
+
+    ui.add_space(10.0);
     ui.heading("Picture");
     ui.label(&status.picture);
-    ui.weak("Drop a PNG file on the window for another one.");
-    message(ui, status.message);
+    if HAVE_PATHS {
+        ui.weak("Drop a PNG or JPEG file on the window for another one.");
+    } else {
+        button(ui, "Open a picture", Action::Open);
+    }
 
     ui.add_space(10.0);
     ui.heading("Network");
@@ -117,13 +127,12 @@ pub fn show(ui: &mut Ui, settings: &mut Settings, status: &Status) -> Option<Act
         button(ui, "Whole picture", Action::ShowAll);
     });
     ui.label(format!("zoom {:.1}", status.zoom));
-    ui.weak("Wheel: zoom. Drag: move. Double click: the whole picture.");
+    ui.weak("Wheel or pinch: zoom. Drag: move. Double click: the whole picture.");
     action
 }
 
 fn training(ui: &mut Ui, settings: &mut Settings, status: &Status) {
     ui.heading("Training");
-    train_or_pause(ui, &mut settings.running);
     let batch = Slider::new(&mut settings.batch_log2, 10..=16).clamping(SliderClamping::Always);
     let batch = batch.custom_formatter(|log2, _| format!("{}", 1u64 << log2 as u32));
     // What is typed is rounded to a power of two.

@@ -1,11 +1,12 @@
 //! How close the network comes to the picture: the peak signal-to-noise ratio at some of its pixels.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use web_time::Instant;
 use wgrad::{Forward, Network, Result, Rows, wgpu};
 
-use super::readback::Readback;
 use crate::pixels::Pixels;
+use crate::view::readback::Readback;
 
 /// The most pixels that the network is asked for.
 const MOST: usize = 8192;

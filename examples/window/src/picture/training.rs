@@ -2,11 +2,12 @@
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use wgrad::{Dataset, Gpu, Network, Picture, Result, Trainer, wgpu};
+use wgrad::{Dataset, Gpu, Network, Picture, Result, Trainer};
 
 use super::panel::Settings;
 use super::quality::Quality;
 use crate::coordinate_network::{Kind, config, network};
+use crate::learning::Learning;
 use crate::lock::lock;
 use crate::pixels::Pixels;
 
@@ -38,25 +39,6 @@ pub struct Training {
     learning: Arc<Mutex<Learning>>,
 }
 
-/// What a frame records, on the thread that paints.
-pub struct Learning {
-    /// The trainer.
-    pub trainer: Trainer,
-    /// The measurement of what was learned.
-    pub quality: Quality,
-    /// The training steps recorded.
-    pub steps: u64,
-}
-
-impl Learning {
-    /// Records training steps, and a measurement if it is time for one.
-    pub fn record(&mut self, encoder: &mut wgpu::CommandEncoder, steps: u64) {
-        self.trainer.record_steps(encoder, steps);
-        self.steps += steps;
-        self.quality.record(encoder, self.steps);
-    }
-}
-
 impl Training {
     /// A new network as in the settings.
     ///
@@ -75,11 +57,15 @@ impl Training {
         Training::of(self.network.clone(), source, settings)
     }
 
-    fn of(network: Network, source: &Source, settings: &Settings) -> Result<Self> {
+    /// This network, trained as in the settings, beginning with the optimizer's moments at 0.
+    ///
+    /// # Errors
+    /// Those of a trainer.
+    pub fn of(network: Network, source: &Source, settings: &Settings) -> Result<Self> {
         let points = Dataset::from_picture(&source.picture, settings.batch(), settings.seed)?;
         let trainer = Trainer::new(&network, &points, config(settings.batch()))?;
         let quality = Quality::new(&network, &source.pixels)?;
-        let learning = Arc::new(Mutex::new(Learning { trainer, quality, steps: 0 }));
+        let learning = Arc::new(Mutex::new(Learning::new(trainer, Some(quality))));
         Ok(Training { network, kind: settings.kind, learning })
     }
 

@@ -1,9 +1,10 @@
-//! The panel beside the surface: its settings, actions and status.
+//! The controls of the surface: its settings, actions and status.
 
 use eframe::egui::{Slider, SliderClamping, TextEdit, Ui};
 use wgrad::{Activation, Loss, LossReport, Optimizer};
 
 use super::data::{Class, Point, PointSet};
+use crate::files::HAVE_PATHS;
 use crate::widgets::{choose, message, milliseconds, or_dash, table, train_or_pause};
 
 /// The most hidden layers.
@@ -30,7 +31,7 @@ pub struct Settings {
     pub milliseconds: f32,
     /// Whether frames train at all.
     pub running: bool,
-    /// The path for saving and loading a network.
+    /// The path for saving and loading a network; in a browser, the name of a download.
     pub file: String,
 }
 
@@ -126,6 +127,10 @@ pub fn show(ui: &mut Ui, settings: &mut Settings, status: &Status) -> Option<Act
         }
     };
 
+    train_or_pause(ui, &mut settings.running);
+    message(ui, status.message);
+
+    ui.add_space(10.0);
     ui.heading("Points");
     ui.horizontal_wrapped(|ui| PointSet::ALL.map(|set| button(ui, set.name(), Action::Begin(set))));
     ui.horizontal(|ui| {
@@ -134,7 +139,7 @@ pub fn show(ui: &mut Ui, settings: &mut Settings, status: &Status) -> Option<Act
             ui.radio_value(&mut settings.drawn, class, class.name());
         }
     });
-    ui.weak("Draw in the square; the right button draws the other colour.");
+    ui.weak("Draw in the square. A mouse's right button draws the other colour.");
     let count = |class| status.points.iter().filter(|point| point.class == class).count();
     let [blue, orange] = Class::ALL.map(count);
     ui.label(format!("{blue} blue and {orange} orange points"));
@@ -156,21 +161,19 @@ pub fn show(ui: &mut Ui, settings: &mut Settings, status: &Status) -> Option<Act
 
     ui.add_space(10.0);
     ui.heading("File");
-    let label = ui.label("path");
-    ui.add(TextEdit::singleline(&mut settings.file).desired_width(f32::INFINITY)).labelled_by(label.id);
+    if HAVE_PATHS {
+        let label = ui.label("path");
+        ui.add(TextEdit::singleline(&mut settings.file).desired_width(f32::INFINITY)).labelled_by(label.id);
+    }
     ui.horizontal(|ui| {
         button(ui, "Save", Action::Save);
         button(ui, "Load", Action::Load);
     });
-
-    ui.add_space(10.0);
-    message(ui, status.message);
     action
 }
 
 fn training(ui: &mut Ui, settings: &mut Settings, status: &Status) {
     ui.heading("Training");
-    train_or_pause(ui, &mut settings.running);
     choose(ui, "loss", &mut settings.loss, losses());
     if choose(ui, "optimizer", &mut settings.optimizer, Optimizer::ALL.iter().copied()) {
         settings.learning_rate = usual_rate(settings.optimizer);

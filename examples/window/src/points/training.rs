@@ -1,13 +1,13 @@
 //! The network, its points, and its trainer.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use wgrad::{Activation, Dataset, Gpu, Loss, Mlp, Network, Optimizer, Result, TrainConfig, Trainer};
 
 use super::data::{self, Point};
 use super::panel::Settings;
+use crate::learning::Learning;
 use crate::lock::lock;
 
 /// The most points.
@@ -23,11 +23,14 @@ pub struct Training {
     points: Vec<Point>,
     loss: Loss,
     optimizer: Optimizer,
-    trainer: Arc<Mutex<Trainer>>,
+    learning: Arc<Mutex<Learning>>,
 }
 
 impl Training {
     /// A network with the layers in the settings, and new weights.
+    ///
+    /// # Errors
+    /// Those of the network and of its trainer.
     pub fn new(gpu: &Gpu, settings: &Settings, seed: u64, points: Vec<Point>) -> Result<Self> {
         let hidden = settings.hidden().iter();
         let layers =
@@ -36,15 +39,22 @@ impl Training {
         Training::of(network, points, settings)
     }
 
-    /// Loads a network and its points from a file, to be trained as in the settings.
-    pub fn load(gpu: &Gpu, path: &Path, settings: &Settings) -> Result<Self> {
-        let (network, notes) = Network::load_with_notes(gpu, path)?;
+    /// A network and its points from a file, to be trained as in the settings.
+    ///
+    /// # Errors
+    /// Those of [`Network::from_bytes`] and of a trainer: what another program saved may be of another shape.
+    pub fn from_bytes(gpu: &Gpu, bytes: &[u8], settings: &Settings) -> Result<Self> {
+        let (network, notes) = Network::from_bytes(gpu, bytes)?;
         // Another program's file has no note with points.
         let points = notes.get(POINTS).and_then(|text| data::from_text(text)).unwrap_or_default();
         Training::of(network, points, settings)
     }
 
-    fn of(network: Network, points: Vec<Point>, settings: &Settings) -> Result<Self> {
+    /// A network that learns these points, to be trained as in the settings, beginning with the optimizer's moments at 0.
+    ///
+    /// # Errors
+    /// Those of a trainer.
+    pub fn of(network: Network, points: Vec<Point>, settings: &Settings) -> Result<Self> {
         let last = network.mlp().layers().last().map(|layer| layer.activation);
         let loss = match settings.loss {
             // Of the outputs of another program's network that are no probabilities, it would be of their sigmoid, which
@@ -59,22 +69,27 @@ impl Training {
         // One point per step, shuffled in each epoch: two spirals take the fewest steps this way.
         let (optimizer, learning_rate) = (settings.optimizer, settings.learning_rate);
         let config = TrainConfig { loss, optimizer, learning_rate, shuffle: true, ..Default::default() };
-        let trainer = Trainer::new(&network, &data, config)?;
-        Ok(Training { network, data, points, loss, optimizer, trainer: Arc::new(Mutex::new(trainer)) })
+        let learning = Learning::new(Trainer::new(&network, &data, config)?, None);
+        Ok(Training { network, data, points, loss, optimizer, learning: Arc::new(Mutex::new(learning)) })
     }
 
     /// The same network and points, to be trained as in the settings, beginning with the optimizer's moments at 0.
+    ///
+    /// # Errors
+    /// Those of a trainer.
     pub fn trained_by(&self, settings: &Settings) -> Result<Self> {
         Training::of(self.network.clone(), self.points.clone(), settings)
     }
 
-    /// Saves the network with its points.
-    pub fn save(&self, path: &Path) -> Result<()> {
-        let notes = BTreeMap::from([(POINTS.to_owned(), data::to_text(&self.points))]);
-        self.network.save_with_notes(path, &notes)
+    /// What is saved with the network: its points.
+    pub fn notes(&self) -> BTreeMap<String, String> {
+        BTreeMap::from([(POINTS.to_owned(), data::to_text(&self.points))])
     }
 
     /// Adds a point, on which the next frame's steps train too.
+    ///
+    /// # Errors
+    /// Those of [`Dataset::write_rows`]: also if there are too many.
     pub fn add(&mut self, point: Point) -> Result<()> {
         self.data.write_rows(self.points.len(), &point.position, &[point.class.target(self.loss)])?;
         self.points.push(point);
@@ -120,13 +135,13 @@ impl Training {
         format!("2-{hidden}1, {} parameters", self.network.mlp().parameter_count())
     }
 
-    /// The trainer. The paint callback uses it too, perhaps on another thread.
-    pub fn trainer(&self) -> MutexGuard<'_, Trainer> {
-        lock(&self.trainer)
+    /// What frames record. The paint callback uses it too, perhaps on another thread.
+    pub fn learning(&self) -> MutexGuard<'_, Learning> {
+        lock(&self.learning)
     }
 
-    /// The trainer, for a paint callback.
-    pub fn shared_trainer(&self) -> Arc<Mutex<Trainer>> {
-        Arc::clone(&self.trainer)
+    /// The same, for a paint callback.
+    pub fn shared_learning(&self) -> Arc<Mutex<Learning>> {
+        Arc::clone(&self.learning)
     }
 }

@@ -9,6 +9,7 @@ use egui_kittest::kittest::Queryable;
 use egui_kittest::wgpu::{WgpuTestRenderer, create_render_state};
 use egui_kittest::{Harness, Node};
 use image::RgbaImage;
+use wgrad_window::app::Kept;
 use wgrad_window::{App, device};
 
 /// How many frames a training may take before a test gives up.
@@ -34,7 +35,9 @@ impl Window {
             .with_render_cursor(false)
             .with_step_dt(1.0 / 60.0)
             .renderer(WgpuTestRenderer::from_render_state(render_state))
-            .build_eframe(|context| App::new(context).expect("a device that wgrad can use"));
+            .build_eframe(|context| {
+                App::new(context, Kept::default(), Box::new(|_, _| {})).expect("a device that wgrad can use")
+            });
         Window { harness }
     }
 
@@ -123,9 +126,24 @@ impl Window {
         picture.save(Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.png"))).expect("a file");
     }
 
-    /// A picture of the square.
+    /// A picture of the square; while nothing is trained, when all of it is drawn.
     pub fn surface(&mut self) -> RgbaImage {
+        if !self.says("Pause") {
+            self.finish();
+        }
         self.cut_out(self.square())
+    }
+
+    /// Goes on until nothing is to be painted again at once.
+    pub fn finish(&mut self) {
+        for _ in 0..MOST_FRAMES {
+            self.harness.step();
+            let mut viewports = self.harness.output().viewport_output.values();
+            if viewports.all(|viewport| !viewport.repaint_delay.is_zero()) {
+                return;
+            }
+        }
+        panic!("it is not drawn after {MOST_FRAMES} frames");
     }
 
     /// A picture of a part of the window.

@@ -1,10 +1,10 @@
-// A view of the picture: what both passes have.
+// A view of a whole, such as a picture: what both passes have.
 
 struct View {
-    // The part of the picture that is seen; 0 to 1 is the picture, from left to right and from the top down.
+    // The part of the whole that is seen; 0 to 1 is the whole, from left to right and from the top down.
     origin: vec2<f32>,
     size: vec2<f32>,
-    // The original is shown up to this part of the view, from the left.
+    // An original is shown up to this part of the view, from the left.
     original: f32,
     // So much of the fine texture is drawn, from the top.
     drawn: f32,

@@ -1,4 +1,4 @@
-//! How long the GPU takes for a pixel of the network's picture, and so how many pixels a frame can draw.
+//! How long the GPU takes to ask the network for a pixel, and so how many pixels a frame can draw.
 
 use std::time::Duration;
 
@@ -9,9 +9,15 @@ use super::readback::Readback;
 /// The time for drawing per frame: with a few milliseconds for the training it stays below a display's 16 ms.
 const PER_FRAME: Duration = Duration::from_millis(8);
 
-/// The pixels of a frame while nothing was measured: without the feature `TIMESTAMP_QUERY`, always. It is also the fewest: on
-/// software drivers, where a hash grid takes 2 to 6 µs per pixel, more than the time allows.
-const FEWEST: f64 = 16384.0;
+/// The pixels of a frame while nothing was measured: without the feature `TIMESTAMP_QUERY`, always.
+const UNMEASURED: f64 = 16384.0;
+
+/// The fewest pixels of a frame, even if they take longer than the time allows: on software drivers, where a hash grid takes 2 to
+/// 6 µs per pixel.
+const FEWEST: f64 = 4096.0;
+
+/// The least time that a clock can tell, in seconds: browsers round the GPU's to that, and a fast GPU's passes to 0.
+const QUANTUM: f64 = 100e-6;
 
 /// The clock and what it has measured.
 pub struct Stopwatch {
@@ -43,7 +49,7 @@ impl Stopwatch {
 
     /// How many pixels a frame can draw.
     pub fn pixels_per_frame(&self) -> u32 {
-        let pixels = self.seconds_per_pixel.map_or(FEWEST, |seconds| PER_FRAME.as_secs_f64() / seconds);
+        let pixels = self.seconds_per_pixel.map_or(UNMEASURED, |seconds| PER_FRAME.as_secs_f64() / seconds);
         pixels.clamp(FEWEST, 1e9) as u32
     }
 
@@ -52,9 +58,12 @@ impl Stopwatch {
         let Some(bytes) = self.clock.as_ref().and_then(|(_, _, readback)| readback.take()) else { return };
         let mut ticks = bytes.chunks_exact(8).filter_map(|word| word.try_into().ok()).map(u64::from_ne_bytes);
         let (Some(begin), Some(end)) = (ticks.next(), ticks.next()) else { return };
-        // A clock that stood still, or was set back, says nothing.
-        let Some(took) = end.checked_sub(begin).filter(|&took| took > 0) else { return };
-        let seconds = took as f64 * self.tick * 1e-9 / f64::from(self.pixels.max(1));
+        // A clock that was set back says nothing; one that stood still, in a browser, that it was no longer than it can tell.
+        let Some(took) = end.checked_sub(begin).filter(|&took| took > 0 || cfg!(target_family = "wasm")) else {
+            return;
+        };
+        let seconds = if took == 0 { QUANTUM } else { took as f64 * self.tick * 1e-9 };
+        let seconds = seconds / f64::from(self.pixels.max(1));
         // A single pass may be held up.
         self.seconds_per_pixel = Some(self.seconds_per_pixel.map_or(seconds, |before| 0.7 * before + 0.3 * seconds));
     }

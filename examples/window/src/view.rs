@@ -1,18 +1,51 @@
-//! A paint callback of egui's: the frame's training, what the network has learned then, and the original beside it.
+//! A paint callback of egui's: the frame's training, then what the network answers at every place of a view.
+
+pub mod canvas;
+pub mod readback;
+pub mod stopwatch;
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use eframe::egui::{PaintCallback, PaintCallbackInfo, Rect};
+use eframe::egui::{PaintCallbackInfo, Rect, Ui};
 use eframe::egui_wgpu::{Callback, CallbackResources, CallbackTrait, RenderState, ScreenDescriptor};
 use wgrad::{Network, Result, wgpu};
 
-use super::canvas::{Canvas, FORMAT, Wanted};
-use super::training::Learning;
+use crate::learning::Learning;
 use crate::lock::lock;
-use crate::pixels::Pixels;
+use canvas::{Canvas, Wanted};
 
-/// How the original is shown.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// How a network is drawn, in two passes.
+#[derive(Clone, Copy, Debug)]
+pub struct Drawing {
+    /// The fragment shader `learned`, which asks the network at a place.
+    pub learned: &'static str,
+    /// The format of its answers.
+    pub format: wgpu::TextureFormat,
+    /// The fragment shader `shown`, which turns answers into colours.
+    pub shown: &'static str,
+}
+
+/// What `shown` reads besides answers.
+#[derive(Clone, Debug)]
+pub enum Binding {
+    /// A texture.
+    Texture(wgpu::TextureView),
+    /// A sampler.
+    Sampler(wgpu::Sampler),
+}
+
+impl Binding {
+    fn resource(&self) -> wgpu::BindingResource<'_> {
+        match self {
+            Binding::Texture(texture) => wgpu::BindingResource::TextureView(texture),
+            Binding::Sampler(sampler) => wgpu::BindingResource::Sampler(sampler),
+        }
+    }
+}
+
+/// How an original is shown beside the network's answers; by default, not at all.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Original {
     /// The part of the view that it takes, from the left.
     pub part: f32,
@@ -20,24 +53,24 @@ pub struct Original {
     pub is_smooth: bool,
 }
 
-/// A picture, and what a network has learned of it.
+/// What a network answers, drawn.
 pub struct View {
     device: wgpu::Device,
+    drawing: Drawing,
     canvas: Canvas,
     pipeline: wgpu::RenderPipeline,
-    original: wgpu::Texture,
-    samplers: [wgpu::Sampler; 2],
+    besides: Vec<Binding>,
     uniform: wgpu::Buffer,
     view: wgpu::BindGroup,
     textures: Option<wgpu::BindGroup>,
 }
 
 impl View {
-    /// Of a picture, and of a network that learns it.
+    /// Of a network. `shown` finds the fine and the coarse answers at bindings 0 and 1, and `besides` from 2 on.
     ///
     /// # Errors
     /// Those of [`Network::wgsl`].
-    pub fn new(render_state: &RenderState, network: &Network, pixels: &Pixels) -> Result<Self> {
+    pub fn new(render_state: &RenderState, network: &Network, drawing: Drawing, besides: Vec<Binding>) -> Result<Self> {
         let device = &render_state.device;
         let uniform = device.create_buffer(&wgpu::BufferDescriptor {
             label: Some("view"),
@@ -45,20 +78,13 @@ impl View {
             usage: wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST,
             mapped_at_creation: false,
         });
-        let source = include_str!("view.wgsl").to_owned() + include_str!("shown.wgsl");
+        let source = include_str!("view/view.wgsl").to_owned() + drawing.shown;
         let pipeline = pipeline(device, source, "shown", render_state.target_format);
-        let sampler = |filter| {
-            device.create_sampler(&wgpu::SamplerDescriptor {
-                mag_filter: filter,
-                min_filter: filter,
-                ..Default::default()
-            })
-        };
         Ok(View {
             device: device.clone(),
-            canvas: Canvas::new(network, &uniform)?,
-            original: upload(device, &render_state.queue, pixels),
-            samplers: [wgpu::FilterMode::Nearest, wgpu::FilterMode::Linear].map(sampler),
+            drawing,
+            canvas: Canvas::new(network, drawing, &uniform)?,
+            besides,
             view: view_group(device, &pipeline, &uniform),
             pipeline,
             uniform,
@@ -69,9 +95,9 @@ impl View {
     /// Shows another network.
     ///
     /// # Errors
-    /// Those of [`Network::wgsl`].
+    /// Those of [`Network::wgsl`]: it then shows the one that it has.
     pub fn replace_network(&mut self, network: &Network) -> Result<()> {
-        self.canvas = Canvas::new(network, &self.uniform)?;
+        self.canvas = Canvas::new(network, self.drawing, &self.uniform)?;
         self.textures = None;
         Ok(())
     }
@@ -86,14 +112,14 @@ impl View {
         self.canvas.shows(wanted)
     }
 
-    /// Before egui's pass: draws what is still to be drawn of the network's picture.
-    fn prepare(&mut self, queue: &wgpu::Queue, encoder: &mut wgpu::CommandEncoder, wanted: Wanted, shown: Original) {
+    /// Before egui's pass: asks the network for what is still to be drawn.
+    fn prepare(&mut self, queue: &wgpu::Queue, encoder: &mut wgpu::CommandEncoder, wanted: Wanted, original: Original) {
         if self.canvas.record(encoder, wanted) {
             self.textures = None;
         }
         let [left, top, width, height] = wanted.visible;
-        let is_smooth = if shown.is_smooth { 1.0 } else { 0.0 };
-        let view = [left, top, width, height, shown.part, self.canvas.fine_part(), is_smooth, 0.0];
+        let is_smooth = if original.is_smooth { 1.0 } else { 0.0 };
+        let view = [left, top, width, height, original.part, self.canvas.fine_part(), is_smooth, 0.0];
         queue.write_buffer(&self.uniform, 0, view.map(f32::to_ne_bytes).as_flattened());
         if self.textures.is_none() {
             self.textures = Some(self.bind_textures());
@@ -101,15 +127,8 @@ impl View {
     }
 
     fn bind_textures(&self) -> wgpu::BindGroup {
-        let [fine, coarse] = self.canvas.textures();
-        let [fine, coarse, original] = [fine, coarse, &self.original].map(|of| of.create_view(&Default::default()));
-        let resources = [
-            wgpu::BindingResource::TextureView(&fine),
-            wgpu::BindingResource::TextureView(&coarse),
-            wgpu::BindingResource::TextureView(&original),
-            wgpu::BindingResource::Sampler(&self.samplers[0]),
-            wgpu::BindingResource::Sampler(&self.samplers[1]),
-        ];
+        let answers = self.canvas.textures().map(|texture| Binding::Texture(texture.create_view(&Default::default())));
+        let resources = answers.iter().chain(&self.besides).map(Binding::resource);
         let entries = (0..).zip(resources).map(|(binding, resource)| wgpu::BindGroupEntry { binding, resource });
         self.device.create_bind_group(&wgpu::BindGroupDescriptor {
             label: Some("shown"),
@@ -128,7 +147,7 @@ impl View {
 }
 
 /// A pipeline that draws one triangle.
-pub fn pipeline(
+fn pipeline(
     device: &wgpu::Device,
     source: String,
     fragment: &str,
@@ -160,7 +179,7 @@ pub fn pipeline(
 }
 
 /// The view's uniform, bound for a pipeline.
-pub fn view_group(device: &wgpu::Device, pipeline: &wgpu::RenderPipeline, uniform: &wgpu::Buffer) -> wgpu::BindGroup {
+fn view_group(device: &wgpu::Device, pipeline: &wgpu::RenderPipeline, uniform: &wgpu::Buffer) -> wgpu::BindGroup {
     device.create_bind_group(&wgpu::BindGroupDescriptor {
         label: Some("view"),
         layout: &pipeline.get_bind_group_layout(1),
@@ -168,36 +187,36 @@ pub fn view_group(device: &wgpu::Device, pipeline: &wgpu::RenderPipeline, unifor
     })
 }
 
-/// The original as a texture.
-fn upload(device: &wgpu::Device, queue: &wgpu::Queue, pixels: &Pixels) -> wgpu::Texture {
-    let (width, height) = (pixels.width as u32, pixels.height as u32);
-    let size = wgpu::Extent3d { width, height, depth_or_array_layers: 1 };
-    let texture = device.create_texture(&wgpu::TextureDescriptor {
-        label: Some("original"),
-        size,
-        mip_level_count: 1,
-        sample_count: 1,
-        dimension: wgpu::TextureDimension::D2,
-        format: FORMAT,
-        usage: wgpu::TextureUsages::COPY_DST | wgpu::TextureUsages::TEXTURE_BINDING,
-        view_formats: &[],
-    });
-    let byte = |value: f32| (255.0 * value).round() as u8;
-    let bytes = pixels.rgb.chunks_exact(3).flat_map(|rgb| [byte(rgb[0]), byte(rgb[1]), byte(rgb[2]), 255]);
-    let layout = wgpu::TexelCopyBufferLayout { offset: 0, bytes_per_row: Some(4 * width), rows_per_image: None };
-    queue.write_texture(texture.as_image_copy(), &bytes.collect::<Vec<_>>(), layout, size);
-    texture
+/// What a tab wants a frame to do.
+#[derive(Clone, Copy, Debug)]
+pub struct Wish {
+    /// The training steps to record before it is drawn.
+    pub steps: u64,
+    /// The part of the whole that is seen; 0 to 1 is the whole.
+    pub visible: Rect,
+    /// The original beside it.
+    pub original: Original,
+    /// Whether the next frame trains too.
+    pub is_running: bool,
 }
 
-/// A frame in `rect`: this many training steps, then the picture.
-pub fn frame(
-    rect: Rect,
-    (view, learning): (Arc<Mutex<View>>, Arc<Mutex<Learning>>),
-    steps: u64,
-    wanted: Wanted,
-    shown: Original,
-) -> PaintCallback {
-    Callback::new_paint_callback(rect, Frame { view, learning, steps, wanted, shown })
+/// Adds a frame in `rect`, and asks for the next one while there is something left to do.
+pub fn add_frame(ui: &Ui, rect: Rect, view: &Arc<Mutex<View>>, learning: &Arc<Mutex<Learning>>, wish: Wish) {
+    let Wish { steps, visible, original, is_running } = wish;
+    let size = rect.size() * ui.pixels_per_point();
+    let wanted = Wanted {
+        size: [size.x, size.y].map(|side| (side.round() as u32).max(1)),
+        visible: [visible.min.x, visible.min.y, visible.width(), visible.height()],
+        steps: lock(learning).steps + steps,
+    };
+    // While training, at the display's rate; otherwise until all is drawn, and now and then until it is measured.
+    if is_running || !lock(view).shows(wanted) {
+        ui.request_repaint();
+    } else if !lock(learning).is_settled() {
+        ui.request_repaint_after(Duration::from_millis(100));
+    }
+    let frame = Frame { view: Arc::clone(view), learning: Arc::clone(learning), steps, wanted, original };
+    ui.painter_at(rect).add(Callback::new_paint_callback(rect, frame));
 }
 
 /// One frame.
@@ -206,7 +225,7 @@ struct Frame {
     learning: Arc<Mutex<Learning>>,
     steps: u64,
     wanted: Wanted,
-    shown: Original,
+    original: Original,
 }
 
 impl CallbackTrait for Frame {
@@ -219,7 +238,7 @@ impl CallbackTrait for Frame {
         _: &mut CallbackResources,
     ) -> Vec<wgpu::CommandBuffer> {
         lock(&self.learning).record(encoder, self.steps);
-        lock(&self.view).prepare(queue, encoder, self.wanted, self.shown);
+        lock(&self.view).prepare(queue, encoder, self.wanted, self.original);
         Vec::new()
     }
 

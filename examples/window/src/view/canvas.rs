@@ -8,17 +8,14 @@ use wgrad::{Network, Result, wgpu};
 
 use super::readback::Dropped;
 use super::stopwatch::Stopwatch;
-use super::view::{pipeline, view_group};
-
-/// The format of the textures: the network's values as they are.
-pub const FORMAT: wgpu::TextureFormat = wgpu::TextureFormat::Rgba8Unorm;
+use super::{Drawing, pipeline, view_group};
 
 /// What a frame is to show.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Wanted {
     /// The view's width and height, in pixels of the window.
     pub size: [u32; 2],
-    /// The part of the picture that is seen: its left and top, its width and height.
+    /// The part of the whole that is seen: its left and top, its width and height.
     pub visible: [f32; 4],
     /// The training steps of the network.
     pub steps: u64,
@@ -46,10 +43,10 @@ impl Canvas {
     ///
     /// # Errors
     /// Those of [`Network::wgsl`].
-    pub fn new(network: &Network, view: &wgpu::Buffer) -> Result<Self> {
+    pub fn new(network: &Network, drawing: Drawing, view: &wgpu::Buffer) -> Result<Self> {
         let (device, queue) = (network.gpu().device(), network.gpu().queue());
-        let source = network.wgsl("mlp_forward", 0, 0)? + include_str!("view.wgsl") + include_str!("learned.wgsl");
-        let pipeline = pipeline(device, source, "learned", FORMAT);
+        let source = network.wgsl("mlp_forward", 0, 0)? + include_str!("view.wgsl") + drawing.learned;
+        let pipeline = pipeline(device, source, "learned", drawing.format);
         let parameters = device.create_bind_group(&wgpu::BindGroupDescriptor {
             label: Some("learned"),
             layout: &pipeline.get_bind_group_layout(0),
@@ -60,8 +57,8 @@ impl Canvas {
             parameters,
             view: view_group(device, &pipeline, view),
             pipeline,
-            fine: texture(device, [1, 1]),
-            coarse: texture(device, [1, 1]),
+            fine: texture(device, [1, 1], drawing.format),
+            coarse: texture(device, [1, 1], drawing.format),
             stopwatch: Stopwatch::new(device, queue),
             drawn: None,
             rows: 0,
@@ -154,19 +151,19 @@ fn coarse(size: [u32; 2], most: u32) -> [u32; 2] {
 fn resize(device: &wgpu::Device, old: &mut wgpu::Texture, size: [u32; 2]) -> bool {
     let is_other = [old.width(), old.height()] != size;
     if is_other {
-        *old = texture(device, size);
+        *old = texture(device, size, old.format());
     }
     is_other
 }
 
-fn texture(device: &wgpu::Device, [width, height]: [u32; 2]) -> wgpu::Texture {
+fn texture(device: &wgpu::Device, [width, height]: [u32; 2], format: wgpu::TextureFormat) -> wgpu::Texture {
     device.create_texture(&wgpu::TextureDescriptor {
         label: Some("learned"),
         size: wgpu::Extent3d { width, height, depth_or_array_layers: 1 },
         mip_level_count: 1,
         sample_count: 1,
         dimension: wgpu::TextureDimension::D2,
-        format: FORMAT,
+        format,
         usage: wgpu::TextureUsages::RENDER_ATTACHMENT | wgpu::TextureUsages::TEXTURE_BINDING,
         view_formats: &[],
     })
@@ -182,13 +179,14 @@ mod tests {
     fn what_a_dropped_frame_drew_is_drawn_again() {
         let gpu = Gpu::headless().unwrap();
         let network = Network::new(&gpu, &Mlp::inputs(2).linear(3), 1).unwrap();
+        let drawing = crate::picture::DRAWING;
         let view = gpu.device().create_buffer(&wgpu::BufferDescriptor {
             label: None,
             size: 32,
             usage: wgpu::BufferUsages::UNIFORM,
             mapped_at_creation: false,
         });
-        let mut canvas = Canvas::new(&network, &view).unwrap();
+        let mut canvas = Canvas::new(&network, drawing, &view).unwrap();
         let wanted = Wanted { size: [40, 30], visible: [0.0, 0.0, 1.0, 1.0], steps: 0 };
         let record = |canvas: &mut Canvas| {
             let mut encoder = gpu.device().create_command_encoder(&Default::default());
