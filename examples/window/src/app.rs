@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use eframe::egui::{Align2, CentralPanel, Color32, Context, FontId, Id, LayerId, Order, Panel, Ui};
 use eframe::{CreationContext, Frame};
+use serde_json::{Value, json};
 use web_time::Instant;
 
 use crate::device::Device;
@@ -51,6 +52,21 @@ pub struct App {
     /// Whether it goes on from another device, and since when.
     is_another: bool,
     since: Instant,
+    frames: Frames,
+}
+
+/// The frames so far, and the time from one to the next, one with another.
+#[derive(Default)]
+struct Frames {
+    count: u64,
+    seconds: f32,
+}
+
+impl Frames {
+    fn count(&mut self, seconds: f32) {
+        self.count += 1;
+        self.seconds += 0.1 * (seconds - self.seconds);
+    }
 }
 
 impl App {
@@ -73,6 +89,7 @@ impl App {
             again: Some(again),
             is_another: kept.lost.is_some(),
             since: Instant::now(),
+            frames: Frames::default(),
         };
         if let Some(picture) = kept.picture {
             app.make_picture(picture);
@@ -86,6 +103,18 @@ impl App {
     /// Takes the file at a path as the picture. What is wrong with it, the tab with the picture says.
     pub fn open_picture(&self, path: &str) {
         self.files.open(Kind::Picture, path);
+    }
+
+    /// What the shown tab shows, in short, how many frames there were, and how long the last of them took, one with another.
+    pub fn status(&self) -> Value {
+        let mut status = match (self.tab, &self.picture) {
+            (Tab::Picture, Some(picture)) => picture.status(),
+            _ => self.points.status(),
+        };
+        status["adapter"] = json!(self.device.gpu.description());
+        status["frames"] = json!(self.frames.count);
+        status["milliseconds_per_frame"] = json!(1e3 * self.frames.seconds);
+        status
     }
 
     /// Says in both tabs what happened.
@@ -116,6 +145,7 @@ impl App {
     }
 
     fn show(&mut self, ui: &mut Ui) {
+        self.frames.count(ui.input(|input| input.unstable_dt));
         if let Some(reason) = self.device.lost() {
             let text = format!("The GPU device was lost ({reason}).");
             CentralPanel::default().show(ui, |ui| ui.label(text));

@@ -12,6 +12,8 @@
 //! - [`learning`]: what a frame records of a training
 //! - [`view`]: a network drawn, as much per frame as the device can
 //! - [`files`]: the user's files
+//! - [`status`]: what the window shows, as text
+//! - `native`, `web`: the window on a desktop, and in a page
 //! - [`curve`], [`widgets`], [`lock`]: what the tabs share
 
 #![warn(missing_docs)]
@@ -24,11 +26,16 @@ pub mod device;
 pub mod files;
 pub mod learning;
 pub mod lock;
+#[cfg(not(target_family = "wasm"))]
+pub mod native;
 pub mod picture;
 #[path = "../../common/pixels.rs"]
 mod pixels;
 pub mod points;
+pub mod status;
 pub mod view;
+#[cfg(target_family = "wasm")]
+pub mod web;
 pub mod widgets;
 
 pub use app::App;

@@ -14,6 +14,7 @@ use eframe::egui::{
     Color32, CursorIcon, EventFilter, Key, Rect, Response, Role, Sense, Stroke, StrokeKind, Ui, Vec2, WidgetInfo, vec2,
 };
 use eframe::emath::GuiRounding;
+use serde_json::{Value, json};
 use wgrad::{LossReport, Result, wgpu};
 
 use crate::coordinate_network::Kind;
@@ -125,6 +126,22 @@ impl PictureTab {
             pixels: self.source.pixels.clone(),
             network: self.training.learning().snapshot(),
         }
+    }
+
+    /// What it shows, in short.
+    pub fn status(&self) -> Value {
+        json!({
+            "tab": "picture",
+            "training": self.settings.running,
+            "step": self.report.map(|report| report.step),
+            "loss": self.report.map(|report| report.loss),
+            "decibels": self.decibels,
+            "steps_per_frame": self.steps,
+            "network": self.training.description(),
+            "plan": self.training.learning().trainer.plan(),
+            "message": self.message.as_ref().unwrap_or_else(|error| error),
+            "is_error": self.message.is_err(),
+        })
     }
 
     /// Takes a file as the picture, and begins to learn it. If that is not possible the tab says why, and keeps the one it has.

@@ -11,6 +11,7 @@ use eframe::egui::{
     Align2, Color32, CursorIcon, FontId, Pos2, Rect, Response, Role, Sense, Stroke, Ui, Vec2, WidgetInfo, vec2,
 };
 use eframe::emath::GuiRounding;
+use serde_json::{Value, json};
 use wgrad::{Activation, LossReport, Network, Result, wgpu};
 
 use crate::curve::Curve;
@@ -102,6 +103,21 @@ impl PointsTab {
             points: self.training.points().to_vec(),
             network: self.training.learning().snapshot(),
         }
+    }
+
+    /// What it shows, in short.
+    pub fn status(&self) -> Value {
+        json!({
+            "tab": "points",
+            "training": self.settings.running,
+            "step": self.report.map(|report| report.step),
+            "loss": self.report.map(|report| report.loss),
+            "steps_per_frame": self.steps,
+            "network": self.training.description(),
+            "plan": self.training.learning().trainer.plan(),
+            "message": self.message.as_ref().unwrap_or_else(|error| error),
+            "is_error": self.message.is_err(),
+        })
     }
 
     /// A frame.

@@ -6,10 +6,11 @@ use eframe::egui::DroppedFileHandle;
 use wasm_bindgen_futures::spawn_local;
 use web_sys::js_sys::{Array, Uint8Array};
 use web_sys::wasm_bindgen::{JsCast, JsValue, closure::Closure};
-use web_sys::{Blob, Document, File, HtmlAnchorElement, HtmlInputElement, Url};
+use web_sys::{Blob, File, HtmlAnchorElement, HtmlInputElement, Url};
 use wgrad::{Error, Network, Result};
 
 use super::{Arrival, Kind, Outbox, check_size};
+use crate::web::{document, words_of};
 
 /// The page's element that opens the dialogue.
 const INPUT: &str = "file";
@@ -51,7 +52,7 @@ pub fn save(outbox: &Outbox, network: &Network, notes: BTreeMap<String, String>,
 
 async fn read(file: &File) -> Result<Vec<u8>, String> {
     check_size(file.size() as u64)?;
-    let buffer = wasm_bindgen_futures::JsFuture::from(file.array_buffer()).await.map_err(words)?;
+    let buffer = wasm_bindgen_futures::JsFuture::from(file.array_buffer()).await.map_err(|error| words_of(&error))?;
     Ok(Uint8Array::new(&buffer).to_vec())
 }
 
@@ -59,7 +60,7 @@ async fn read(file: &File) -> Result<Vec<u8>, String> {
 fn download(bytes: &[u8], name: String) -> Result<String> {
     match offer(bytes, &name) {
         Ok(()) => Ok(name),
-        Err(error) => Err(Error::File { action: "write", path: name, reason: words(error) }),
+        Err(error) => Err(Error::File { action: "write", path: name, reason: words_of(&error) }),
     }
 }
 
@@ -72,13 +73,4 @@ fn offer(bytes: &[u8], name: &str) -> Result<(), JsValue> {
     anchor.set_download(name);
     anchor.click();
     Url::revoke_object_url(&url)
-}
-
-fn document() -> Option<Document> {
-    web_sys::window()?.document()
-}
-
-/// What the browser says of an error.
-fn words(error: JsValue) -> String {
-    error.as_string().unwrap_or_else(|| format!("{error:?}"))
 }

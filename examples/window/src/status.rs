@@ -1,0 +1,76 @@
+//! What the window shows, as text: for tests that steer a page, whose canvas the browser cannot look into, and for screen readers.
+
+use std::sync::{Arc, Mutex};
+
+use eframe::egui::accesskit::{Node, Role, TreeUpdate};
+use eframe::egui::{Context, FullOutput, Plugin};
+use serde_json::{Value, json};
+
+use crate::lock::lock;
+
+/// What was shown last: facts of the app, and the controls with their places.
+#[derive(Clone, Default)]
+pub struct Status(Arc<Mutex<Shown>>);
+
+#[derive(Default)]
+struct Shown {
+    facts: Value,
+    controls: Vec<Value>,
+}
+
+impl Status {
+    /// Follows egui from the next frame on.
+    pub fn follow(context: &Context) -> Self {
+        let status = Status::default();
+        context.enable_accesskit();
+        context.add_plugin(Follower(status.clone()));
+        status
+    }
+
+    /// Replaces the facts.
+    pub fn set(&self, facts: Value) {
+        lock(&self.0).facts = facts;
+    }
+
+    /// All as JSON: the facts, and `controls`, each with `role`, `name`, `value`, `enabled`, and `rect`: its left and top, its
+    /// width and height, in points of the window, which are CSS pixels in a page. What is scrolled out of sight has a place too.
+    pub fn text(&self) -> String {
+        let shown = lock(&self.0);
+        let mut all = shown.facts.clone();
+        all["controls"] = Value::Array(shown.controls.clone());
+        all.to_string()
+    }
+}
+
+/// Takes what egui tells AccessKit.
+struct Follower(Status);
+
+impl Plugin for Follower {
+    fn debug_name(&self) -> &'static str {
+        "status"
+    }
+
+    fn output_hook(&mut self, _: &Context, output: &mut FullOutput) {
+        if let Some(TreeUpdate { nodes, .. }) = &output.platform_output.accesskit_update {
+            lock(&self.0.0).controls = nodes.iter().filter_map(|(_, node)| control(node)).collect();
+        }
+    }
+}
+
+/// A node with a name or a value; `None` for what only holds others.
+fn control(node: &Node) -> Option<Value> {
+    let number = || node.numeric_value().map(|value| json!(value));
+    let value = node.value().map(|value| json!(value)).or_else(number);
+    let name = node.label();
+    if node.role() == Role::Window || name.is_none() && value.is_none() {
+        return None;
+    }
+    let bounds = node.bounds()?;
+    Some(json!({
+        "role": format!("{:?}", node.role()),
+        "name": name,
+        "value": value,
+        "enabled": !node.is_disabled(),
+        "rect": [bounds.x0, bounds.y0, bounds.width(), bounds.height()],
+    }))
+}
