@@ -2,15 +2,17 @@
 
 use std::time::Duration;
 
-use eframe::egui::{Align2, CentralPanel, Color32, Context, FontId, Id, LayerId, Order, Panel, Ui};
+use eframe::egui::{Align2, CentralPanel, Color32, Context, FontId, Id, LayerId, Order, Panel, Theme, Ui, Visuals};
 use eframe::{CreationContext, Frame};
 use serde_json::{Value, json};
 use web_time::Instant;
 
 use crate::device::Device;
 use crate::files::{Arrival, Files, Kind};
+use crate::look;
 use crate::picture::{self, PictureTab};
 use crate::points::{self, PointsTab};
+use crate::widgets::is_narrow;
 
 /// A device that lasts no longer than this after another was lost is not tried again without being asked.
 const SOON: Duration = Duration::from_secs(10);
@@ -80,6 +82,7 @@ impl App {
         again: Again,
     ) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
         let device = Device::of(context)?;
+        look::set(&context.egui_ctx);
         let mut app = App {
             points: PointsTab::new(&device, kept.points)?,
             files: Files::new(&context.egui_ctx),
@@ -129,7 +132,7 @@ impl App {
     fn show_picture(&mut self) -> Option<&mut PictureTab> {
         self.tab = Tab::Picture;
         if self.picture.is_none() {
-            self.make_picture(picture::Kept::default());
+            self.make_picture(picture::Kept::first(&self.device));
         }
         self.picture.as_mut()
     }
@@ -153,6 +156,9 @@ impl App {
             return;
         }
         Panel::top("tabs").show(ui, |ui| {
+            if is_narrow(ui) {
+                look::widen(ui);
+            }
             ui.horizontal(|ui| {
                 ui.selectable_value(&mut self.tab, Tab::Points, "Points");
                 ui.selectable_value(&mut self.tab, Tab::Picture, "Picture");
@@ -210,6 +216,10 @@ impl App {
 }
 
 impl eframe::App for App {
+    fn clear_color(&self, visuals: &Visuals) -> [f32; 4] {
+        look::background(Theme::from_dark_mode(visuals.dark_mode)).to_normalized_gamma_f32()
+    }
+
     fn ui(&mut self, ui: &mut Ui, _: &mut Frame) {
         self.show(ui);
     }

@@ -60,6 +60,7 @@ impl Curve {
     pub fn show(&self, ui: &mut Ui) {
         let format = self.format;
         let plot = Plot::new(self.label)
+            .show_background(false)
             .allow_drag(false)
             .allow_zoom(false)
             .allow_scroll(false)

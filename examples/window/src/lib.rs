@@ -14,7 +14,7 @@
 //! - [`files`]: the user's files
 //! - [`status`]: what the window shows, as text
 //! - `native`, `web`: the window on a desktop, and in a page
-//! - [`curve`], [`widgets`], [`lock`]: what the tabs share
+//! - [`curve`], [`widgets`], [`look`], [`lock`]: what the tabs share
 
 #![warn(missing_docs)]
 
@@ -26,6 +26,7 @@ pub mod device;
 pub mod files;
 pub mod learning;
 pub mod lock;
+pub mod look;
 #[cfg(not(target_family = "wasm"))]
 pub mod native;
 pub mod picture;

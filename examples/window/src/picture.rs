@@ -27,7 +27,7 @@ use crate::pixels::Pixels;
 use crate::view::{self, Drawing, Original, View, Wish};
 use crate::widgets::{Part, in_words, lay_out};
 use camera::Camera;
-use panel::{Action, Settings, Status};
+use panel::{Action, SMALLEST_BATCH_LOG2, Settings, Status};
 use training::{Source, Training};
 
 /// The side of the picture that the program draws.
@@ -49,7 +49,7 @@ pub const DRAWING: Drawing = Drawing {
     shown: include_str!("picture/shown.wgsl"),
 };
 
-/// What a tab goes on with on another device; by default, with a picture that the program draws and new weights, paused.
+/// What a tab goes on with on another device.
 #[derive(Clone)]
 pub struct Kept {
     settings: Settings,
@@ -57,9 +57,14 @@ pub struct Kept {
     network: Option<Snapshot>,
 }
 
-impl Default for Kept {
-    fn default() -> Self {
-        Kept { settings: Settings::default(), pixels: Pixels::draw(DRAWN), network: None }
+impl Kept {
+    /// What a tab begins with: a picture that the program draws, and new weights. Without a GPU, with smaller batches.
+    pub fn first(device: &Device) -> Self {
+        let mut settings = Settings::default();
+        if device.gpu.adapter_info().device_type == wgpu::DeviceType::Cpu {
+            settings.batch_log2 = SMALLEST_BATCH_LOG2;
+        }
+        Kept { settings, pixels: Pixels::draw(DRAWN), network: None }
     }
 }
 

@@ -1,6 +1,6 @@
 //! The window in a page: in the canvas of `web/index.html`, with words in its other elements where there is no window to say them.
 
-use eframe::egui::Ui;
+use eframe::egui::{Ui, Visuals};
 use eframe::egui_wgpu::WgpuConfiguration;
 use eframe::{CreationContext, Frame, WebLogger, WebOptions, WebRunner};
 use wasm_bindgen_futures::spawn_local;
@@ -108,6 +108,10 @@ struct Page {
 }
 
 impl eframe::App for Page {
+    fn clear_color(&self, visuals: &Visuals) -> [f32; 4] {
+        self.app.clear_color(visuals)
+    }
+
     fn ui(&mut self, ui: &mut Ui, frame: &mut Frame) {
         self.app.ui(ui, frame);
         let facts = self.app.status();

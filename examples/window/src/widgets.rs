@@ -5,6 +5,8 @@ use std::fmt::Display;
 use eframe::egui::{CentralPanel, Color32, ComboBox, DragValue, Grid, Panel, ScrollArea, Ui, Vec2, vec2};
 use wgrad::Error;
 
+use crate::look;
+
 /// The width of a panel.
 const PANEL: f32 = 270.0;
 
@@ -28,9 +30,15 @@ pub enum Part {
     Curve,
 }
 
+/// Whether the window is too narrow for a panel.
+pub fn is_narrow(ui: &Ui) -> bool {
+    ui.ctx().content_rect().width() < NARROW
+}
+
 /// Shows the parts of a tab: the controls in a panel on the left, or in a narrow window all below one another.
 pub fn lay_out(ui: &mut Ui, tab: &'static str, mut show: impl FnMut(&mut Ui, Part)) {
-    if ui.available_width() < NARROW {
+    if is_narrow(ui) {
+        look::widen(ui);
         let height = ui.available_height();
         CentralPanel::default().show(ui, |ui| {
             ScrollArea::vertical().id_salt(tab).show(ui, |ui| {

@@ -8,6 +8,9 @@ use crate::coordinate_network::Kind;
 use crate::files::HAVE_PATHS;
 use crate::widgets::{choose, message, milliseconds, or_dash, table, train_or_pause};
 
+/// The logarithm (to base 2) of the fewest points per step.
+pub const SMALLEST_BATCH_LOG2: u32 = 10;
+
 /// What the user chooses.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
@@ -133,7 +136,7 @@ pub fn show(ui: &mut Ui, settings: &mut Settings, status: &Status) -> Option<Act
 
 fn training(ui: &mut Ui, settings: &mut Settings, status: &Status) {
     ui.heading("Training");
-    let batch = Slider::new(&mut settings.batch_log2, 10..=16).clamping(SliderClamping::Always);
+    let batch = Slider::new(&mut settings.batch_log2, SMALLEST_BATCH_LOG2..=16).clamping(SliderClamping::Always);
     let batch = batch.custom_formatter(|log2, _| format!("{}", 1u64 << log2 as u32));
     // What is typed is rounded to a power of two.
     let batch =

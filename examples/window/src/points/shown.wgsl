@@ -12,15 +12,15 @@ const GREY = vec3<f32>(0.5, 0.5, 0.5);
 
 // The answer at a place of the view: at a pixel, or between four coarse ones. No sampler interpolates numbers of 32 bits.
 fn answer(place: vec2<f32>) -> f32 {
-    let last_fine = vec2<i32>(textureDimensions(fine)) - 1;
     if place.y < view.drawn {
-        let pixel = vec2<i32>(floor(place * vec2<f32>(textureDimensions(fine))));
-        return textureLoad(fine, clamp(pixel, vec2<i32>(0), last_fine), 0).x;
+        let size = textureDimensions(fine);
+        return textureLoad(fine, clamp(vec2<i32>(place * vec2<f32>(size)), vec2<i32>(0), vec2<i32>(size) - 1), 0).x;
     }
-    let last = vec2<i32>(textureDimensions(coarse)) - 1;
-    let at = clamp(place * vec2<f32>(textureDimensions(coarse)) - 0.5, vec2<f32>(0.0), vec2<f32>(last));
-    let low = vec2<i32>(at);
-    let high = min(low + 1, last);
+    let size = textureDimensions(coarse);
+    // Outside of the outer pixels' centres, as between the last two.
+    let at = place * vec2<f32>(size) - 0.5;
+    let low = clamp(vec2<i32>(floor(at)), vec2<i32>(0), max(vec2<i32>(size) - 2, vec2<i32>(0)));
+    let high = min(low + 1, vec2<i32>(size) - 1);
     let part = at - vec2<f32>(low);
     let left = mix(textureLoad(coarse, low, 0).x, textureLoad(coarse, vec2<i32>(low.x, high.y), 0).x, part.y);
     let right = mix(textureLoad(coarse, vec2<i32>(high.x, low.y), 0).x, textureLoad(coarse, high, 0).x, part.y);

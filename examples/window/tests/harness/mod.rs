@@ -10,6 +10,7 @@ use egui_kittest::wgpu::{WgpuTestRenderer, create_render_state};
 use egui_kittest::{Harness, Node};
 use image::RgbaImage;
 use wgrad_window::app::Kept;
+use wgrad_window::look::background;
 use wgrad_window::{App, device};
 
 /// How many frames a training may take before a test gives up.
@@ -122,7 +123,13 @@ impl Window {
 
     /// Saves a picture of the window, for people to look at.
     pub fn keep(&mut self, name: &str) {
-        let picture = self.harness.render().expect("a picture");
+        let mut picture = self.harness.render().expect("a picture");
+        let [red, green, blue, _] = background(self.harness.ctx.theme()).to_array();
+        for pixel in picture.pixels_mut() {
+            let rest = 255 - u16::from(pixel.0[3]);
+            let over = |of: u8, under: u8| (u16::from(of) + u16::from(under) * rest / 255).min(255) as u8;
+            pixel.0 = [over(pixel.0[0], red), over(pixel.0[1], green), over(pixel.0[2], blue), 255];
+        }
         picture.save(Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.png"))).expect("a file");
     }
 
