@@ -1,4 +1,4 @@
-//! The window in a page: in the canvas of `web/index.html`, with words in its other elements where there is no window to say them.
+//! The window in a page: in the canvas of `index.html`, with words in its other elements where there is no window to say them.
 
 use eframe::egui::{Ui, Visuals};
 use eframe::egui_wgpu::WgpuConfiguration;
