@@ -202,11 +202,12 @@ impl Gpu {
         Gpu { is_cpu: false, ..self }
     }
 
-    /// The adapter's name, backend and driver, as text.
+    /// The adapter's name, backend and driver, as text. Browsers name neither adapter nor driver.
     pub fn description(&self) -> String {
         let wgpu::AdapterInfo { name, backend, driver, driver_info, .. } = self.adapter_info();
-        let driver = [driver, driver_info].into_iter().filter(|part| !part.is_empty()).cloned().collect::<Vec<_>>();
-        format!("{name}, {backend}, {}", driver.join(" "))
+        let driver = format!("{driver} {driver_info}");
+        let parts = [name.trim(), backend.to_str(), driver.trim()];
+        parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ")
     }
 
     /// How many GPU objects (buffers, bind groups, pipelines, query sets) the crate has created on this device so far.

@@ -1,8 +1,9 @@
 //! What the window shows, as text: for tests that steer a page, whose canvas the browser cannot look into, and for screen readers.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-use eframe::egui::accesskit::{Node, Role, TreeUpdate};
+use eframe::egui::accesskit::{Node, NodeId, Role, TreeUpdate};
 use eframe::egui::{Context, FullOutput, Plugin};
 use serde_json::{Value, json};
 
@@ -52,17 +53,20 @@ impl Plugin for Follower {
 
     fn output_hook(&mut self, _: &Context, output: &mut FullOutput) {
         if let Some(TreeUpdate { nodes, .. }) = &output.platform_output.accesskit_update {
-            lock(&self.0.0).controls = nodes.iter().filter_map(|(_, node)| control(node)).collect();
+            let labels = nodes.iter().filter(|(_, node)| node.role() == Role::Label);
+            let labels = labels.filter_map(|(id, node)| Some((*id, node.value()?))).collect();
+            lock(&self.0.0).controls = nodes.iter().filter_map(|(_, node)| control(node, &labels)).collect();
         }
     }
 }
 
-/// A node with a name or a value; `None` for what only holds others.
-fn control(node: &Node) -> Option<Value> {
+/// A node with a name of its own, or a label's, or a value; `None` for what only holds others, and for the lines of a text.
+fn control(node: &Node, labels: &HashMap<NodeId, &str>) -> Option<Value> {
+    let label = || node.labelled_by().iter().find_map(|id| labels.get(id).copied());
+    let name = node.label().or_else(label);
     let number = || node.numeric_value().map(|value| json!(value));
     let value = node.value().map(|value| json!(value)).or_else(number);
-    let name = node.label();
-    if node.role() == Role::Window || name.is_none() && value.is_none() {
+    if matches!(node.role(), Role::Window | Role::TextRun) || name.is_none() && value.is_none() {
         return None;
     }
     let bounds = node.bounds()?;
