@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use eframe::egui::{Align2, CentralPanel, Color32, Context, FontId, Id, LayerId, Order, Panel, Theme, Ui, Visuals};
+use eframe::egui::{Align2, Color32, Context, FontId, Id, LayerId, Order, Panel, Theme, Ui, Visuals};
 use eframe::{CreationContext, Frame};
 use serde_json::{Value, json};
 use web_time::Instant;
@@ -30,7 +30,7 @@ pub enum Tab {
 /// What a window goes on with on another device; by default, as it opens at first.
 #[derive(Clone, Default)]
 pub struct Kept {
-    /// Why the device was lost.
+    /// That the device was lost, and why.
     pub lost: Option<String>,
     /// Whether that device had lasted only for moments, after another had been lost.
     pub is_hopeless: bool,
@@ -57,7 +57,7 @@ pub struct App {
     frames: Frames,
 }
 
-/// The frames so far, and the time from one to the next, one with another.
+/// The frames so far, and the time from one to the next: an exponential moving average.
 #[derive(Default)]
 struct Frames {
     count: u64,
@@ -94,11 +94,13 @@ impl App {
             since: Instant::now(),
             frames: Frames::default(),
         };
+        let lost = kept.lost.map(|lost| format!("{lost}. Another one goes on: press Train"));
+        lost.iter().for_each(|words| app.points.say(Err(words.clone())));
         if let Some(picture) = kept.picture {
             app.make_picture(picture);
         }
-        if let Some(reason) = kept.lost {
-            app.say(format!("the GPU device was lost ({reason}); on another one, press Train to go on"));
+        if let (Some(words), Some(picture)) = (lost, &mut app.picture) {
+            picture.say(Err(words));
         }
         Ok(app)
     }
@@ -108,7 +110,7 @@ impl App {
         self.files.open(Kind::Picture, path);
     }
 
-    /// What the shown tab shows, in short, how many frames there were, and how long the last of them took, one with another.
+    /// What the shown tab shows, in short, how many frames there were, and the time from one to the next on average.
     pub fn status(&self) -> Value {
         let mut status = match (self.tab, &self.picture) {
             (Tab::Picture, Some(picture)) => picture.status(),
@@ -118,14 +120,6 @@ impl App {
         status["frames"] = json!(self.frames.count);
         status["milliseconds_per_frame"] = json!(1e3 * self.frames.seconds);
         status
-    }
-
-    /// Says in both tabs what happened.
-    fn say(&mut self, words: String) {
-        if let Some(picture) = &mut self.picture {
-            picture.say(Err(words.clone()));
-        }
-        self.points.say(Err(words));
     }
 
     /// Turns to the tab with the picture; if it cannot be made, to the other one, which says why.
@@ -149,9 +143,8 @@ impl App {
 
     fn show(&mut self, ui: &mut Ui) {
         self.frames.count(ui.input(|input| input.unstable_dt));
-        if let Some(reason) = self.device.lost() {
-            let text = format!("The GPU device was lost ({reason}).");
-            CentralPanel::default().show(ui, |ui| ui.label(text));
+        if self.device.lost().is_some() {
+            // Nothing is painted: egui's renderer panics where a lost device gives it no memory.
             self.begin_again(ui.ctx());
             return;
         }
@@ -173,6 +166,10 @@ impl App {
         }
         if ui.input(|input| !input.raw.hovered_files.is_empty()) {
             invite(ui);
+        }
+        if self.device.lost().is_some() {
+            // It was noticed since: what was drawn so far is thrown away.
+            ui.ctx().request_discard("the device was lost");
         }
     }
 

@@ -44,13 +44,13 @@ impl Device {
         let lost = Arc::<OnceLock<String>>::default();
         let (told, egui) = (lost.clone(), context.egui_ctx.clone());
         render_state.device.set_device_lost_callback(move |_, reason| {
-            told.get_or_init(|| reason);
+            told.get_or_init(|| in_words(&reason));
             egui.request_repaint();
         });
         Ok(Device { render_state, gpu, lost })
     }
 
-    /// Why it was lost, if it is.
+    /// That it was lost, and why, in words; `None` as long as it is not.
     pub fn lost(&self) -> Option<&str> {
         self.lost.get().map(String::as_str)
     }
@@ -58,7 +58,12 @@ impl Device {
     /// Notes a loss that wgrad noticed first.
     pub fn note(&self, error: &Error) {
         if let Error::DeviceLost { reason } = error {
-            self.lost.get_or_init(|| reason.clone());
+            self.lost.get_or_init(|| in_words(reason));
         }
     }
+}
+
+fn in_words(reason: &str) -> String {
+    let reason = if reason.is_empty() { "no reason was given" } else { reason };
+    format!("The GPU device was lost ({reason})")
 }

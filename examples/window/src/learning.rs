@@ -18,15 +18,16 @@ pub struct Learning {
     pub quality: Option<Quality>,
     /// The training steps recorded.
     pub steps: u64,
-    /// When the parameters were copied last, and after how many steps.
-    copied: Option<(Instant, u64)>,
+    /// When a copy of the parameters was recorded last, and after how many steps.
+    recorded: Option<(Instant, u64)>,
+    /// The copy that arrived last. The trainer has it too, but gives nothing out when the device is lost.
     copy: Option<ParametersAt>,
 }
 
 impl Learning {
     /// Nothing is recorded yet.
     pub fn new(trainer: Trainer, quality: Option<Quality>) -> Self {
-        Learning { trainer, quality, steps: 0, copied: None, copy: None }
+        Learning { trainer, quality, steps: 0, recorded: None, copy: None }
     }
 
     /// Records training steps, and a measurement and a copy if it is time for one.
@@ -36,10 +37,10 @@ impl Learning {
         if let Some(quality) = &mut self.quality {
             quality.record(encoder, self.steps);
         }
-        let is_due = self.copied.is_none_or(|(last, at)| at != self.steps && last.elapsed() >= COPY_EVERY);
+        let is_due = self.recorded.is_none_or(|(last, at)| at != self.steps && last.elapsed() >= COPY_EVERY);
         // Without memory for another copy, the last one has to do.
         if is_due && self.trainer.record_parameters(encoder).is_ok() {
-            self.copied = Some((Instant::now(), self.steps));
+            self.recorded = Some((Instant::now(), self.steps));
         }
     }
 
@@ -56,10 +57,10 @@ impl Learning {
         self.trainer.latest_loss()
     }
 
-    /// Whether what was recorded last has been measured and copied: nothing is left to do in a frame without steps.
+    /// Whether a measurement and a copy after the last step have been recorded: nothing is left to do in a frame without steps.
     pub fn is_settled(&self) -> bool {
         let is_measured = self.quality.as_ref().is_none_or(|quality| quality.is_of(self.steps));
-        is_measured && self.copied.is_some_and(|(_, at)| at == self.steps)
+        is_measured && self.recorded.is_some_and(|(_, at)| at == self.steps)
     }
 
     /// The network as it was copied last, if it was.

@@ -42,8 +42,8 @@ fn run(mut picture: Option<PathBuf>) -> Result<(), Box<dyn Error>> {
     loop {
         match open(kept, picture.take()) {
             Ok(None) => return Ok(()),
-            Ok(Some(Kept { lost: Some(reason), is_hopeless: true, .. })) => {
-                return Err(format!("the GPU device was lost again and again ({reason})").into());
+            Ok(Some(Kept { lost: Some(lost), is_hopeless: true, .. })) => {
+                return Err(format!("{lost}, again and again").into());
             }
             Ok(Some(lost)) => kept = lost,
             Err(eframe::Error::WinitEventLoop(_)) => {

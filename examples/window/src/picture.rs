@@ -53,7 +53,7 @@ pub const DRAWING: Drawing = Drawing {
 #[derive(Clone)]
 pub struct Kept {
     settings: Settings,
-    pixels: Pixels,
+    pixels: Arc<Pixels>,
     network: Option<Snapshot>,
 }
 
@@ -64,7 +64,7 @@ impl Kept {
         if device.gpu.adapter_info().device_type == wgpu::DeviceType::Cpu {
             settings.batch_log2 = SMALLEST_BATCH_LOG2;
         }
-        Kept { settings, pixels: Pixels::draw(DRAWN), network: None }
+        Kept { settings, pixels: Arc::new(Pixels::draw(DRAWN)), network: None }
     }
 }
 
@@ -101,8 +101,9 @@ impl PictureTab {
     pub fn new(device: &Device, kept: Kept) -> Result<Self> {
         let Kept { settings, pixels, network } = kept;
         let source = Source::new(&device.gpu, pixels)?;
-        let training = match network {
-            Some(snapshot) => Training::of(snapshot.network(&device.gpu)?, &source, &settings)?,
+        // One that had diverged begins anew.
+        let training = match network.and_then(|snapshot| snapshot.network(&device.gpu).ok()) {
+            Some(network) => Training::of(network, &source, &settings)?,
             None => Training::new(&device.gpu, &source, &settings)?,
         };
         Ok(PictureTab {
@@ -162,7 +163,7 @@ impl PictureTab {
     }
 
     fn take(&mut self, pixels: Pixels) -> Result<()> {
-        let source = Source::new(&self.device.gpu, pixels)?;
+        let source = Source::new(&self.device.gpu, Arc::new(pixels))?;
         let training = Training::new(&self.device.gpu, &source, &self.settings)?;
         (self.view, self.camera) = (view(&self.device, &training, &source)?, Camera::default());
         self.source = source;
@@ -214,7 +215,7 @@ impl PictureTab {
     }
 
     fn controls(&mut self, ui: &mut Ui, files: &Files) {
-        let Pixels { name, width, height, .. } = &self.source.pixels;
+        let Pixels { name, width, height, .. } = &*self.source.pixels;
         let name = Path::new(name).file_name().unwrap_or_default().to_string_lossy();
         let plan = self.training.learning().trainer.plan();
         let status = Status {
@@ -227,7 +228,11 @@ impl PictureTab {
             zoom: self.camera.zoom(),
             message: self.message.as_deref().map_err(String::as_str),
         };
+        let was_running = self.settings.running;
         let action = panel::show(ui, &mut self.settings, &status);
+        if self.settings.running && !was_running {
+            self.message = Ok(String::new());
+        }
         if action == Some(Action::Open) {
             files.open(files::Kind::Picture, "");
         }

@@ -76,8 +76,9 @@ impl PointsTab {
     /// Those of the network and of its trainer.
     pub fn new(device: &Device, kept: Kept) -> Result<Self> {
         let Kept { settings, seed, points, network } = kept;
-        let training = match network {
-            Some(snapshot) => Training::of(snapshot.network(&device.gpu)?, points, &settings)?,
+        // One that had diverged begins anew.
+        let training = match network.and_then(|snapshot| snapshot.network(&device.gpu).ok()) {
+            Some(network) => Training::of(network, points, &settings)?,
             None => Training::new(&device.gpu, &settings, seed, points)?,
         };
         Ok(PointsTab {
@@ -170,7 +171,11 @@ impl PointsTab {
             steps: self.steps,
             message: self.message.as_deref().map_err(String::as_str),
         };
+        let was_running = self.settings.running;
         let action = panel::show(ui, &mut self.settings, &status);
+        if self.settings.running && !was_running {
+            self.message = Ok(String::new());
+        }
         if action.is_some() {
             // In a narrow window the square was shown before.
             ui.request_repaint();

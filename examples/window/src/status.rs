@@ -1,9 +1,9 @@
-//! What the window shows, as text: for tests that steer a page, whose canvas the browser cannot look into, and for screen readers.
+//! What the window shows, as text: for tests that steer a page, whose canvas the browser cannot look into.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-use eframe::egui::accesskit::{Node, NodeId, Role, TreeUpdate};
+use eframe::egui::accesskit::{Node, NodeId, Role};
 use eframe::egui::{Context, FullOutput, Plugin};
 use serde_json::{Value, json};
 
@@ -16,7 +16,8 @@ pub struct Status(Arc<Mutex<Shown>>);
 #[derive(Default)]
 struct Shown {
     facts: Value,
-    controls: Vec<Value>,
+    /// What egui told AccessKit.
+    nodes: Vec<(NodeId, Node)>,
 }
 
 impl Status {
@@ -37,8 +38,10 @@ impl Status {
     /// width and height, in points of the window, which are CSS pixels in a page. What is scrolled out of sight has a place too.
     pub fn text(&self) -> String {
         let shown = lock(&self.0);
+        let labels = shown.nodes.iter().filter(|(_, node)| node.role() == Role::Label);
+        let labels = labels.filter_map(|(id, node)| Some((*id, node.value()?))).collect();
         let mut all = shown.facts.clone();
-        all["controls"] = Value::Array(shown.controls.clone());
+        all["controls"] = shown.nodes.iter().filter_map(|(_, node)| control(node, &labels)).collect();
         all.to_string()
     }
 }
@@ -52,10 +55,9 @@ impl Plugin for Follower {
     }
 
     fn output_hook(&mut self, _: &Context, output: &mut FullOutput) {
-        if let Some(TreeUpdate { nodes, .. }) = &output.platform_output.accesskit_update {
-            let labels = nodes.iter().filter(|(_, node)| node.role() == Role::Label);
-            let labels = labels.filter_map(|(id, node)| Some((*id, node.value()?))).collect();
-            lock(&self.0.0).controls = nodes.iter().filter_map(|(_, node)| control(node, &labels)).collect();
+        // A page has no other use for it.
+        if let Some(update) = output.platform_output.accesskit_update.take() {
+            lock(&self.0.0).nodes = update.nodes;
         }
     }
 }

@@ -4,7 +4,7 @@ use eframe::egui::{Ui, Visuals};
 use eframe::egui_wgpu::WgpuConfiguration;
 use eframe::{CreationContext, Frame, WebLogger, WebOptions, WebRunner};
 use wasm_bindgen_futures::spawn_local;
-use web_sys::js_sys::{JSON, Object, Reflect};
+use web_sys::js_sys::{Error, JSON, Object, Reflect};
 use web_sys::wasm_bindgen::{JsCast, JsValue, closure::Closure};
 use web_sys::{Document, HtmlCanvasElement, HtmlElement};
 
@@ -39,7 +39,7 @@ pub fn open() {
 async fn start(runner: WebRunner, kept: Kept) {
     let lost = kept.lost.clone();
     if let Err(reason) = show(runner.clone(), kept.clone()).await {
-        let lost = lost.map(|reason| format!("The GPU device was lost ({reason}). ")).unwrap_or_default();
+        let lost = lost.map(|lost| format!("{lost}. ")).unwrap_or_default();
         offer(&format!("{lost}{reason}"), runner, kept);
     }
 }
@@ -69,11 +69,12 @@ async fn show(runner: WebRunner, kept: Kept) -> Result<(), String> {
 
 /// Goes on with another device, after the frame that is being painted.
 fn go_on(runner: WebRunner, kept: Kept) {
-    let reason = kept.lost.clone().unwrap_or_default();
+    let lost = kept.lost.clone().unwrap_or_default();
     spawn_local(async move {
         if kept.is_hopeless {
-            offer(&format!("The GPU device was lost again and again ({reason})."), runner, kept);
+            offer(&format!("{lost}, again and again."), runner, kept);
         } else {
+            say(&format!("{lost}. Another one is asked for …"));
             start(runner, kept).await;
         }
     });
@@ -85,7 +86,11 @@ fn offer(words: &str, runner: WebRunner, mut kept: Kept) {
     runner.destroy();
     say(words);
     let Some(button) = element(BUTTON) else { return };
-    let pressed = Closure::once_into_js(move || spawn_local(start(runner, kept)));
+    let pressed = Closure::once_into_js(move || {
+        // The button goes too: it is for once.
+        say("Loading …");
+        spawn_local(start(runner, kept));
+    });
     button.set_onclick(pressed.dyn_ref());
     button.set_hidden(false);
 }
@@ -147,5 +152,6 @@ pub fn document() -> Option<Document> {
 
 /// What the browser says of an error.
 pub fn words_of(error: &JsValue) -> String {
-    error.as_string().unwrap_or_else(|| format!("{error:?}"))
+    let message = error.dyn_ref::<Error>().map(|error| String::from(error.message()));
+    error.as_string().or(message).unwrap_or_else(|| format!("{error:?}"))
 }

@@ -2,14 +2,13 @@
 
 mod harness;
 
-use std::collections::BTreeMap;
 
 use eframe::egui::{PointerButton, Role};
 use egui_kittest::kittest::Queryable;
 use harness::{Window, difference};
 use image::RgbaImage;
-use wgrad::{Activation, Gpu, Loss, Mlp, Network};
-use wgrad_window::points::data::{Class, PointSet, to_text};
+use wgrad::{Activation, Loss};
+use wgrad_window::points::data::{Class, PointSet};
 use wgrad_window::points::panel::{activations, losses};
 
 /// The surface's colour at a point: `Some(true)` for orange, `Some(false)` for blue, `None` for neither.
@@ -139,16 +138,8 @@ fn layers_can_be_chosen_and_a_diverged_training_is_reported_and_can_be_reset() {
     window.set("hidden layers", 3.0);
     assert!(window.says("2-8-32-32-1, "));
 
-    // With a sigmoid at the end the loss stays finite, so this network from a file has none.
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join("linear.safetensors");
-    let gpu = Gpu::headless().expect("a device");
-    let network = Network::new(&gpu, &Mlp::inputs(2).linear(8).sigmoid().linear(1), 1).expect("a network");
-    let notes = BTreeMap::from([("points".to_owned(), to_text(&PointSet::Xor.points()))]);
-    network.save_with_notes(&path, &notes).expect("a file");
-    window.set_path(&path);
     window.set("learning rate", 0.01);
-    window.press("Load");
+    window.load_linear();
     window.press("Train");
     window.harness.run_steps(10);
     assert!(window.says("Pause") && !window.says("training diverged"));

@@ -15,6 +15,9 @@ use crate::web::{document, words_of};
 /// The page's element that opens the dialogue.
 const INPUT: &str = "file";
 
+/// In milliseconds.
+const A_MINUTE: i32 = 60_000;
+
 pub fn open(outbox: &Outbox, kind: Kind, _: &str) {
     let Some(input) = document().and_then(|document| document.get_element_by_id(INPUT)) else { return };
     let Ok(input) = input.dyn_into::<HtmlInputElement>() else { return };
@@ -27,7 +30,7 @@ pub fn open(outbox: &Outbox, kind: Kind, _: &str) {
     let (chosen, outbox) = (input.clone(), outbox.clone());
     let change = Closure::once_into_js(move || {
         if let Some(file) = chosen.files().and_then(|files| files.get(0)) {
-            spawn_local(async move { outbox.opened(kind, &file.name(), read(&file).await) });
+            receive(outbox, kind, file);
         }
     });
     input.set_onchange(change.dyn_ref());
@@ -35,11 +38,14 @@ pub fn open(outbox: &Outbox, kind: Kind, _: &str) {
 }
 
 pub fn open_dropped(outbox: &Outbox, kind: Kind, file: &DroppedFileHandle) {
-    let (outbox, file) = (outbox.clone(), file.clone());
-    spawn_local(async move {
-        let bytes = file.bytes_async().await.and_then(|bytes| check_size(bytes.len() as u64).map(|()| bytes));
-        outbox.opened(kind, &file.path().display().to_string(), bytes);
-    });
+    if let Some(file) = file.web_file() {
+        receive(outbox.clone(), kind, file.clone());
+    }
+}
+
+/// Reads a file.
+fn receive(outbox: Outbox, kind: Kind, file: File) {
+    spawn_local(async move { outbox.opened(kind, &file.name(), read(&file).await) });
 }
 
 pub fn save(outbox: &Outbox, network: &Network, notes: BTreeMap<String, String>, name: &str) {
@@ -72,5 +78,9 @@ fn offer(bytes: &[u8], name: &str) -> Result<(), JsValue> {
     anchor.set_href(&url);
     anchor.set_download(name);
     anchor.click();
-    Url::revoke_object_url(&url)
+    // Some browsers begin the download only later.
+    let revoke = Closure::once_into_js(move || _ = Url::revoke_object_url(&url));
+    let window = web_sys::window().ok_or("there is no page")?;
+    window.set_timeout_with_callback_and_timeout_and_arguments_0(revoke.unchecked_ref(), A_MINUTE)?;
+    Ok(())
 }

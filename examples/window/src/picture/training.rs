@@ -17,7 +17,7 @@ const TABLE_LOG2: u32 = 15;
 /// A picture, on the host and on the GPU.
 pub struct Source {
     /// On the host.
-    pub pixels: Pixels,
+    pub pixels: Arc<Pixels>,
     picture: Picture,
 }
 
@@ -26,7 +26,7 @@ impl Source {
     ///
     /// # Errors
     /// Those of [`Picture::from_slice`].
-    pub fn new(gpu: &Gpu, pixels: Pixels) -> Result<Self> {
+    pub fn new(gpu: &Gpu, pixels: Arc<Pixels>) -> Result<Self> {
         let picture = Picture::from_slice(gpu, pixels.width, 3, &pixels.rgb)?;
         Ok(Source { pixels, picture })
     }

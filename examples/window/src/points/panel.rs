@@ -31,7 +31,7 @@ pub struct Settings {
     pub milliseconds: f32,
     /// Whether frames train at all.
     pub running: bool,
-    /// The path for saving and loading a network; in a browser, the name of a download.
+    /// The path for saving and loading a network; in a browser, which has no field for it, the name of a download.
     pub file: String,
 }
 

@@ -1,16 +1,19 @@
 //! The app without a window, clicked as a user would. The last pictures stay in the target folder, in `tmp`.
 #![allow(dead_code)] // each test program uses only some of it
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use eframe::egui::{Event, Modifiers, PointerButton, Pos2, Rect, Role, Theme, Vec2, vec2};
-use eframe::egui_wgpu::RendererOptions;
+use eframe::egui_wgpu::{RenderState, RendererOptions};
 use egui_kittest::kittest::Queryable;
 use egui_kittest::wgpu::{WgpuTestRenderer, create_render_state};
-use egui_kittest::{Harness, Node};
+use egui_kittest::{Harness, HarnessBuilder, Node};
 use image::RgbaImage;
+use wgrad::{Gpu, Mlp, Network};
 use wgrad_window::app::Kept;
 use wgrad_window::look::background;
+use wgrad_window::points::data::{PointSet, to_text};
 use wgrad_window::{App, device};
 
 /// How many frames a training may take before a test gives up.
@@ -29,16 +32,26 @@ impl Window {
 
     pub fn open_with(size: Vec2, theme: Theme) -> Self {
         let render_state = create_render_state(device::setup(), RendererOptions::PREDICTABLE);
-        let harness = Harness::builder()
-            .with_size(size)
-            .with_theme(theme)
-            .with_render_every_step(true)
-            .with_render_cursor(false)
-            .with_step_dt(1.0 / 60.0)
-            .renderer(WgpuTestRenderer::from_render_state(render_state))
-            .build_eframe(|context| {
-                App::new(context, Kept::default(), Box::new(|_, _| {})).expect("a device that wgrad can use")
-            });
+        let builder = Harness::builder().with_size(size).with_theme(theme).with_render_every_step(true);
+        Window::build(builder, render_state, Kept::default(), |_| {})
+    }
+
+    /// The window on a device, going on with what was kept, and who is to be told when the device is lost. A frame is drawn
+    /// only when a test asks for it: on a lost device a picture cannot be had.
+    pub fn open_on(render_state: RenderState, kept: Kept, lost: impl Fn(Kept) + 'static) -> Self {
+        Window::build(Harness::builder().with_size(vec2(600.0, 800.0)), render_state, kept, lost)
+    }
+
+    fn build(
+        builder: HarnessBuilder<App>,
+        render_state: RenderState,
+        kept: Kept,
+        lost: impl Fn(Kept) + 'static,
+    ) -> Self {
+        let builder = builder.with_render_cursor(false).with_step_dt(1.0 / 60.0);
+        let harness = builder.renderer(WgpuTestRenderer::from_render_state(render_state)).build_eframe(|context| {
+            App::new(context, kept, Box::new(move |_, kept| lost(kept))).expect("a device that wgrad can use")
+        });
         Window { harness }
     }
 
@@ -73,6 +86,18 @@ impl Window {
     pub fn set_path(&mut self, path: &Path) {
         self.node("path").set_text_value_accesskit(path.to_str().expect("a path in Unicode"));
         self.harness.run_steps(2);
+    }
+
+    /// Loads a network from a file, whose loss, without a sigmoid at its end, does not stay finite at a learning rate of 10.
+    pub fn load_linear(&mut self) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("linear.safetensors");
+        let gpu = Gpu::headless().expect("a device");
+        let network = Network::new(&gpu, &Mlp::inputs(2).linear(8).sigmoid().linear(1), 1).expect("a network");
+        let notes = BTreeMap::from([("points".to_owned(), to_text(&PointSet::Xor.points()))]);
+        network.save_with_notes(&path, &notes).expect("a file");
+        self.set_path(&path);
+        self.press("Load");
     }
 
     pub fn square(&self) -> Rect {
