@@ -113,13 +113,14 @@ fn check_size(bytes: u64) -> Result<(), String> {
     }
 }
 
-/// An error of a network's bytes, with the name of the file that they are from.
-pub fn named(error: Error, name: &str) -> Error {
+/// What is wrong with a network's file, in words that begin with its name.
+pub fn in_words(error: &Error, name: &str) -> String {
     match error {
+        Error::File { .. } => error.to_string(),
         Error::Malformed { place, found, expected, .. } => {
-            Error::Malformed { path: name.to_owned(), place, found, expected }
+            format!("{name}: {place}: found {found}, expected {expected}")
         }
-        other => other,
+        other => format!("{name}: {other}"),
     }
 }
 

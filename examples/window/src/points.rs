@@ -16,10 +16,10 @@ use wgrad::{Activation, LossReport, Network, Result, wgpu};
 
 use crate::curve::Curve;
 use crate::device::Device;
-use crate::files::{Files, Kind, named};
+use crate::files::{self, Files, Kind};
 use crate::learning::Snapshot;
 use crate::view::{self, Drawing, Original, View, Wish};
-use crate::widgets::{Part, in_words, lay_out};
+use crate::widgets::{Part, in_words, lay_out, without_arrows};
 use data::{Class, Point, PointSet};
 use panel::{Action, Settings, Status};
 use training::Training;
@@ -203,16 +203,17 @@ impl PointsTab {
     /// Goes on with the network and the points of a file, paused. What is wrong with it, the panel says.
     pub fn load(&mut self, name: &str, bytes: Result<Vec<u8>>) {
         let training = bytes.and_then(|bytes| Training::from_bytes(&self.device.gpu, &bytes, &self.settings));
-        let result = training.map_err(|error| named(error, name)).and_then(|training| self.replace(training));
-        if result.is_ok() {
-            self.settings.set_hidden(&self.training.hidden());
-            self.settings.loss = self.training.loss();
-            self.settings.activation = self.training.activation().unwrap_or(self.settings.activation);
-            self.applied_layers = self.settings.layers();
-            self.settings.running = false;
-            self.say(Ok(format!("loaded {name}")));
+        if let Err(error) = training.and_then(|training| self.replace(training)) {
+            self.device.note(&error);
+            self.say(Err(without_arrows(files::in_words(&error, name))));
+            return;
         }
-        self.show_error(result);
+        self.settings.set_hidden(&self.training.hidden());
+        self.settings.loss = self.training.loss();
+        self.settings.activation = self.training.activation().unwrap_or(self.settings.activation);
+        self.applied_layers = self.settings.layers();
+        self.settings.running = false;
+        self.say(Ok(format!("loaded {name}")));
     }
 
     /// Says under which name a network was saved, or why it was not.

@@ -127,7 +127,11 @@ pub fn message(ui: &mut Ui, message: Result<&str, &str>) {
 pub fn in_words(error: &Error, way_out: &str) -> String {
     match error {
         Error::Diverged { step, .. } => format!("training diverged before step {step}: {way_out}"),
-        // A network's description has arrows, which egui's font lacks.
-        error => error.to_string().replace('→', "->"),
+        error => without_arrows(error.to_string()),
     }
+}
+
+/// A network's description has arrows, which egui's font lacks.
+pub fn without_arrows(text: String) -> String {
+    text.replace('→', "->")
 }

@@ -2,7 +2,6 @@
 
 mod harness;
 
-
 use eframe::egui::{PointerButton, Role};
 use egui_kittest::kittest::Queryable;
 use harness::{Window, difference};

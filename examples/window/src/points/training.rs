@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use wgrad::{Activation, Dataset, Gpu, Loss, Mlp, Network, Optimizer, Result, TrainConfig, Trainer};
+use wgrad::{Activation, Dataset, Error, Gpu, Loss, Mlp, Network, Optimizer, Result, TrainConfig, Trainer};
 
 use super::data::{self, Point};
 use super::panel::Settings;
@@ -42,9 +42,18 @@ impl Training {
     /// A network and its points from a file, to be trained as in the settings.
     ///
     /// # Errors
-    /// Those of [`Network::from_bytes`] and of a trainer: what another program saved may be of another shape.
+    /// Those of [`Network::from_bytes`] and of a trainer; [`Error::Malformed`] for a network of another shape than points have.
     pub fn from_bytes(gpu: &Gpu, bytes: &[u8], settings: &Settings) -> Result<Self> {
         let (network, notes) = Network::from_bytes(gpu, bytes)?;
+        let (inputs, outputs) = (network.mlp().input_width(), network.mlp().output_width());
+        if (inputs, outputs) != (2, 1) {
+            return Err(Error::Malformed {
+                path: String::new(),
+                place: "the network".to_owned(),
+                found: format!("{inputs} inputs and {outputs} outputs"),
+                expected: "2 inputs, a point's coordinates, and 1 output, its class".to_owned(),
+            });
+        }
         // Another program's file has no note with points.
         let points = notes.get(POINTS).and_then(|text| data::from_text(text)).unwrap_or_default();
         Training::of(network, points, settings)
