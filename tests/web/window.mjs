@@ -32,7 +32,7 @@ export class Window {
 
     // Waits until the condition, a function of the status and of `value`, holds. It runs in the page.
     async until(condition, value) {
-        const holds = `(value) => { const status = globalThis.wgrad?.status(); return status && (${condition})(status, value); }`;
+        const holds = `(value) => { const status = globalThis.wgrad?.status(); return status?.frames && (${condition})(status, value); }`;
         try {
             await this.page.evaluate(`globalThis.holds = ${holds}`);
             await this.page.waitForFunction((value) => globalThis.holds(value), value, PATIENCE);

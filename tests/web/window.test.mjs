@@ -130,6 +130,10 @@ window_test('points are drawn, and layers, loss and optimizer chosen', {}, async
     await window.choose('optimizer', 'adam(0.9, 0.999, 1e-8)');
     await window.press('Train');
     await window.until(hasLearned);
+    await window.press('Ring');
+    await window.until(({ loss, step }) => loss !== null && step > 100);
+    await window.until(hasLearned);
+    await picture(window, 'web'); // docs/web.png
 });
 
 window_test('a network is saved, and loaded with its layers and points', {}, async (window) => {
