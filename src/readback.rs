@@ -149,7 +149,11 @@ impl Ring {
                         latest = Some(words);
                     }
                 }
-                Status::Failed => return Err(self.gpu.mark_lost("a readback failed")),
+                Status::Failed => {
+                    // Out of use: it would fail again.
+                    *slot.status() = Status::Refused { is_mapped: false };
+                    self.gpu.note_failed_readback()?;
+                }
                 Status::Refused { is_mapped: true } => {
                     slot.buffer.unmap();
                     *slot.status() = Status::Free;

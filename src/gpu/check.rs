@@ -45,9 +45,15 @@ impl Gpu {
         }
     }
 
-    /// Marks the device as lost; the first reason is kept.
-    pub(crate) fn mark_lost(&self, reason: &str) -> Error {
-        Error::DeviceLost { reason: self.shared.lost.get_or_init(|| reason.to_owned()).clone() }
+    /// The first error of all calls so far. In a browser wgpu reports errors only after the call that made them: there this waits
+    /// until it has reported them all, which tells an app that what it has created works. Natively each call returns its own errors,
+    /// and this only says whether the device is lost.
+    ///
+    /// # Errors
+    /// [`Error::DeviceLost`]; in a browser any that a call before could have, first of all [`Error::Refused`],
+    /// [`Error::OutOfMemory`] and [`Error::Buffer`], and [`Error::Timeout`].
+    pub async fn settled(&self) -> Result<()> {
+        self.late_errors().await
     }
 
     /// Refuses a lost device.

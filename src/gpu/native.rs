@@ -61,14 +61,8 @@ impl Gpu {
         self.check_lost()
     }
 
-    /// The first error of all calls so far. In a browser wgpu reports errors only after the call that made them: there this waits
-    /// until it has reported them all, which tells an app that what it has created works. Natively each call returns its own errors,
-    /// and this only says whether the device is lost.
-    ///
-    /// # Errors
-    /// [`Error::DeviceLost`]; in a browser any that a call before could have, first of all [`Error::Refused`],
-    /// [`Error::OutOfMemory`] and [`Error::Buffer`], and [`Error::Timeout`].
-    pub async fn settled(&self) -> Result<()> {
+    /// No error comes late but a loss.
+    pub(super) async fn late_errors(&self) -> Result<()> {
         self.detect_loss()
     }
 
@@ -125,7 +119,22 @@ impl Gpu {
 
     /// The error of a readback that failed.
     pub(super) async fn failed_readback(&self) -> Error {
-        self.mark_lost("a readback failed")
+        self.unreadable("a readback failed")
+    }
+
+    /// Notes that a readback for which nobody waits has failed: the device is lost.
+    pub(crate) fn note_failed_readback(&self) -> Result<()> {
+        Err(self.unreadable("a readback failed"))
+    }
+
+    /// The error of a buffer that cannot be read: only a lost device has such buffers.
+    pub(super) fn unreadable(&self, reason: &str) -> Error {
+        self.mark_lost(reason)
+    }
+
+    /// Marks the device as lost; the first reason is kept.
+    fn mark_lost(&self, reason: &str) -> Error {
+        Error::DeviceLost { reason: self.shared.lost.get_or_init(|| reason.to_owned()).clone() }
     }
 
     /// Refuses a queue of another device: a poll of a device runs the callbacks of its own queue alone.

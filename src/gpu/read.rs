@@ -39,7 +39,7 @@ impl Gpu {
     /// The words of a mapped buffer.
     pub(crate) fn mapped_words(&self, buffer: &wgpu::Buffer) -> Result<Vec<u32>> {
         let _turn = self.turn();
-        let view = buffer.get_mapped_range(..).map_err(|error| self.mark_lost(&error.to_string()))?;
+        let view = buffer.get_mapped_range(..).map_err(|error| self.unreadable(&error.to_string()))?;
         Ok(values(&view))
     }
 
@@ -59,6 +59,12 @@ pub(crate) fn map_on_submit(encoder: &mut wgpu::CommandEncoder, buffer: &wgpu::B
     encoder.map_buffer_on_submit(buffer, wgpu::MapMode::Read, .., move |result| mapped.set(result.is_ok()));
 }
 
+/// The GPU did not do a readback.
+pub(super) fn readback_dropped(operation: &'static str) -> Error {
+    let way_out = "nothing was read; submit less work at a time, and read again";
+    Error::WorkDropped { operation, what: "readback", expected: 1, found: 0, way_out }
+}
+
 impl Reading {
     /// The buffer's 32-bit words.
     pub async fn words(self) -> Result<Vec<u32>> {
@@ -68,13 +74,7 @@ impl Reading {
         self.staging.destroy();
         match words.pop() {
             Some(MARKER) => Ok(words),
-            _ => Err(Error::WorkDropped {
-                operation: self.operation,
-                what: "readback",
-                expected: 1,
-                found: 0,
-                way_out: "nothing was read; submit less work at a time, and read again",
-            }),
+            _ => Err(readback_dropped(self.operation)),
         }
     }
 

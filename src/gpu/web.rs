@@ -11,11 +11,12 @@ use wasm_bindgen_futures::spawn_local;
 pub(crate) use web_time::Instant;
 
 use super::check::Meaning;
+use super::read::readback_dropped;
 use super::{Gpu, Signal};
 use crate::error::{Error, Result};
 
-/// How long a device that has been lost may take to say so, after a readback has failed.
-const NEWS_OF_LOSS: Duration = Duration::from_millis(500);
+/// How long a device that has been lost may take to say so, after a readback has failed: milliseconds.
+const NEWS_OF_LOSS: u32 = 500;
 
 /// There is one thread, whose turn it always is.
 pub(crate) struct Turn;
@@ -120,13 +121,8 @@ impl Gpu {
         self.shared.late.take_error().map_or(Ok(()), Err)
     }
 
-    /// The first error of all calls so far. In a browser wgpu reports errors only after the call that made them: this waits until
-    /// it has reported them all, which tells an app that what it has created works.
-    ///
-    /// # Errors
-    /// [`Error::DeviceLost`], [`Error::Timeout`], and any that a call before could have, first of all [`Error::Refused`],
-    /// [`Error::OutOfMemory`] and [`Error::Buffer`].
-    pub async fn settled(&self) -> Result<()> {
+    /// The first error of all calls so far, once the browser has reported them all.
+    pub(super) async fn late_errors(&self) -> Result<()> {
         self.signalled(&self.shared.late.settled()).await?;
         self.check()
     }
@@ -157,13 +153,27 @@ impl Gpu {
 
     /// The error of a readback that failed: of a call before it, or the loss of the device.
     pub(super) async fn failed_readback(&self) -> Error {
-        if let Err(error) = self.settled().await {
+        if let Err(error) = self.late_errors().await {
             return error;
         }
         let news = Signal::default();
-        let _timeout = self.timeout(NEWS_OF_LOSS, &news);
+        let _timeout = self.timeout(Duration::from_millis(NEWS_OF_LOSS.into()), &news);
         poll_fn(|context| news.poll(context)).await;
-        self.mark_lost("a readback failed")
+        self.unreadable("")
+    }
+
+    /// Notes that a readback for which nobody waits has failed: a later call says so, or that the device is lost.
+    pub(crate) fn note_failed_readback(&self) -> Result<()> {
+        let gpu = self.clone();
+        let number = self.shared.late.begin();
+        Timeout::new(NEWS_OF_LOSS, move || gpu.shared.late.end(number, Some(gpu.unreadable("")))).forget();
+        Ok(())
+    }
+
+    /// The error of a buffer that cannot be read. That is no loss of the device, of which the browser tells by itself: there was no
+    /// memory for the buffer, or none to read it.
+    pub(super) fn unreadable(&self, _reason: &str) -> Error {
+        self.check_lost().err().unwrap_or(readback_dropped("a readback"))
     }
 
     /// Takes notice of the device's loss. In a browser this takes nobody's place: the device's other callbacks are called too.

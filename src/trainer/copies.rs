@@ -95,12 +95,16 @@ impl Trainer {
     pub fn latest_parameters(&mut self) -> Result<Option<&ParametersAt>> {
         self.gpu.poll_once()?;
         let _turn = self.gpu.turn();
-        for copy in &self.copies.pending {
-            let status = *lock(&copy.status);
-            match status {
-                Status::Free | Status::Recorded => continue,
-                Status::Failed => return Err(self.gpu.mark_lost("a readback failed")),
-                Status::Arrived => {}
+        let copies = &mut self.copies.pending;
+        let all = copies.len();
+        // They would fail again.
+        copies.retain(|copy| *lock(&copy.status) != Status::Failed);
+        if copies.len() < all {
+            self.gpu.note_failed_readback()?;
+        }
+        for copy in copies {
+            if *lock(&copy.status) != Status::Arrived {
+                continue;
             }
             let mut words = self.gpu.mapped_words(&copy.buffer)?;
             copy.buffer.unmap();

@@ -9,6 +9,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use gloo_timers::future::TimeoutFuture;
+use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 use wgrad::wgpu;
 use wgrad::{
@@ -36,6 +37,36 @@ async fn device(limits: wgpu::Limits) -> (wgpu::Device, wgpu::Queue) {
     let required_features = adapter.features() & wgpu::Features::TIMESTAMP_QUERY;
     let descriptor = wgpu::DeviceDescriptor { required_limits: limits, required_features, ..Default::default() };
     adapter.request_device(&descriptor).await.unwrap()
+}
+
+#[wasm_bindgen(inline_js = "
+export function leave_no_memory_for(label) {
+    const create = GPUDevice.prototype.createBuffer;
+    GPUDevice.prototype.createBuffer = function (descriptor) {
+        if (descriptor.label !== label) return create.call(this, descriptor);
+        GPUDevice.prototype.createBuffer = create;
+        // 256 GiB.
+        this.createTexture({ format: 'rgba32float', usage: GPUTextureUsage.COPY_DST, size: [8192, 8192, 256] });
+        this.pushErrorScope('validation');
+        const invalid = create.call(this, { ...descriptor, usage: 0 });
+        this.popErrorScope();
+        return invalid;
+    };
+}
+export function refuse_to_map() {
+    const map = GPUBuffer.prototype.mapAsync;
+    GPUBuffer.prototype.mapAsync = function () {
+        GPUBuffer.prototype.mapAsync = map;
+        return Promise.reject(new DOMException('no memory to map', 'OperationError'));
+    };
+}
+")]
+extern "C" {
+    /// Makes the next buffer of this label be refused for want of memory, as a browser refuses it: with an invalid buffer, and an
+    /// error that comes later.
+    fn leave_no_memory_for(label: &str);
+    /// Makes the next mapping of a buffer fail.
+    fn refuse_to_map();
 }
 
 /// The page's turn.
@@ -136,6 +167,93 @@ async fn a_lost_device_is_an_error_of_every_later_call_and_another_device_goes_o
     let gpu = Gpu::request().await.unwrap();
     let network = Network::from_parameters(&gpu, &mlp(), &parameters).unwrap();
     assert_eq!(network.read_parameters_async().await.unwrap(), parameters);
+}
+
+#[wasm_bindgen_test]
+async fn a_copy_without_memory_is_an_error_and_the_device_lives() {
+    let gpu = Gpu::request().await.unwrap();
+    let data = Dataset::new(&gpu, &X, &T).unwrap();
+    let network = Network::new(&gpu, &mlp(), 1).unwrap();
+    let mut trainer = Trainer::new(&network, &data, config(Plan::Auto)).unwrap();
+    trainer.train_async(10, |_| ()).await.unwrap();
+    leave_no_memory_for("wgrad copy");
+    let mut errors = Vec::new();
+    // For longer than a device that has been lost takes to say so.
+    for _ in 0..120 {
+        // The submission is the app's, and so is its error.
+        let scope = gpu.device().push_error_scope(wgpu::ErrorFilter::Validation);
+        let mut encoder = gpu.device().create_command_encoder(&Default::default());
+        let recorded = trainer.record_parameters(&mut encoder);
+        gpu.queue().submit([encoder.finish()]);
+        _ = scope.pop().await;
+        errors.extend([recorded.err(), trainer.latest_parameters().err()].into_iter().flatten());
+        turn().await;
+    }
+    let [no_memory, not_read] = &errors[..] else { panic!("{errors:?}") };
+    assert_eq!(*no_memory, Error::OutOfMemory { what: "wgrad copy".to_owned() });
+    assert!(matches!(not_read, Error::WorkDropped { what: "readback", .. }), "{not_read}");
+    assert_eq!(trainer.latest_parameters().unwrap().unwrap().step, 40);
+    trainer.train_async(10, |_| ()).await.unwrap();
+    gpu.settled().await.unwrap();
+}
+
+#[wasm_bindgen_test]
+async fn a_readback_that_the_browser_refuses_is_an_error_once_and_the_device_lives() {
+    let gpu = Gpu::request().await.unwrap();
+    let data = Dataset::new(&gpu, &X, &T).unwrap();
+    let network = Network::new(&gpu, &mlp(), 1).unwrap();
+    let mut trainer = Trainer::new(&network, &data, config(Plan::Auto)).unwrap();
+    let is_dropped = |error: &Error| matches!(error, Error::WorkDropped { what: "readback", .. });
+    refuse_to_map();
+    assert!(is_dropped(&network.read_parameters_async().await.unwrap_err()));
+    network.read_parameters_async().await.unwrap();
+
+    for of_copy in [false, true] {
+        let mut errors = Vec::new();
+        for frame in 0..120 {
+            let mut encoder = gpu.device().create_command_encoder(&Default::default());
+            if frame == 0 && !of_copy {
+                refuse_to_map();
+            }
+            trainer.record_steps(&mut encoder, 4);
+            gpu.queue().submit([encoder.finish()]);
+            let mut encoder = gpu.device().create_command_encoder(&Default::default());
+            if frame == 0 && of_copy {
+                refuse_to_map();
+            }
+            errors.extend(trainer.record_parameters(&mut encoder).err());
+            gpu.queue().submit([encoder.finish()]);
+            turn().await;
+            errors.extend([trainer.latest_loss().err(), trainer.latest_parameters().err()].into_iter().flatten());
+        }
+        assert!(errors.len() == 1 && errors.iter().all(is_dropped), "{of_copy} {errors:?}");
+        assert!(trainer.latest_loss().unwrap().is_some() && trainer.latest_parameters().unwrap().is_some());
+    }
+}
+
+/// A page is told of the loss, whatever it was reading.
+#[wasm_bindgen_test]
+async fn a_device_that_is_lost_between_frames_is_lost_by_every_later_call() {
+    for wait in [false, true] {
+        let gpu = Gpu::request().await.unwrap();
+        let data = Dataset::new(&gpu, &X, &T).unwrap();
+        let network = Network::new(&gpu, &mlp(), 1).unwrap();
+        let mut trainer = Trainer::new(&network, &data, config(Plan::Plain)).unwrap();
+        trainer.train_async(10, |_| ()).await.unwrap();
+        let mut errors = Vec::new();
+        for frame in 0..20 {
+            let mut encoder = gpu.device().create_command_encoder(&Default::default());
+            trainer.record_steps(&mut encoder, 100);
+            errors.extend(trainer.record_parameters(&mut encoder).err());
+            gpu.queue().submit([encoder.finish()]);
+            if frame == 3 {
+                gpu.device().destroy();
+            }
+            if wait { turn().await } else { TimeoutFuture::new(0).await }
+            errors.extend([trainer.latest_loss().err(), trainer.latest_parameters().err()].into_iter().flatten());
+        }
+        assert!(!errors.is_empty() && errors.iter().all(|error| matches!(error, Error::DeviceLost { .. })), "{errors:?}");
+    }
 }
 
 /// A device that is lost while a training is under way.
