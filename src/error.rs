@@ -328,11 +328,14 @@ pub enum Error {
 }
 
 impl Error {
-    /// Converts a refusal by wgpu that can only be due to a buffer.
+    /// Converts a refusal by wgpu that can only be due to a buffer, or to a kernel, which it then names: a browser says only when
+    /// one is used that its driver does not compile.
     #[cold]
     pub(crate) fn into_buffer_error(self) -> Self {
         match self {
-            Error::Refused { what, reason } => Error::buffer(what, "a buffer", BufferProblem::Refused { reason }),
+            Error::Refused { what, reason } if !reason.contains("ComputePipeline") => {
+                Error::buffer(what, "a buffer", BufferProblem::Refused { reason })
+            }
             other => other,
         }
     }

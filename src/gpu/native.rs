@@ -26,6 +26,9 @@ const IDLE: Duration = Duration::from_millis(100);
 
 const DESTROYED: &str = "it was destroyed, or its driver gave up";
 
+/// A check whose error has an awaiter.
+pub(super) struct Awaited;
+
 /// Error scopes, one for each kind.
 pub(super) struct Scopes([wgpu::ErrorScopeGuard; 3]);
 
@@ -54,6 +57,16 @@ impl Gpu {
     /// The error that the scopes caught, if any.
     pub(super) fn judge(&self, scopes: Scopes, what: &str, meaning: Meaning) -> Result<()> {
         scopes.pop().map_or(Ok(()), |error| Err(self.error_of(error, what, meaning)))
+    }
+
+    /// What was just submitted is to be awaited.
+    pub(super) fn awaited(&self) -> Awaited {
+        Awaited
+    }
+
+    /// The error of what was awaited, if there is one: natively only a loss is told late.
+    pub(super) async fn judged(&self, _check: &Awaited) -> Result<()> {
+        self.check_lost()
     }
 
     /// Refuses what is known to be of no use.

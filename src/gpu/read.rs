@@ -1,6 +1,6 @@
 //! Reading back.
 
-use super::{Gpu, Signal, values, words_as_bytes};
+use super::{Gpu, Signal, Submission, values, words_as_bytes};
 use crate::error::{Error, Result};
 
 /// Appended to every readback: proves that the GPU performed the copy.
@@ -12,7 +12,7 @@ pub(crate) struct Reading {
     gpu: Gpu,
     operation: &'static str,
     staging: wgpu::Buffer,
-    mapped: Signal,
+    submission: Submission,
 }
 
 impl Gpu {
@@ -27,13 +27,13 @@ impl Gpu {
         let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
         let staging = self.create_buffer(operation, "readback", buffer.size() + marker.size(), usage)?;
         let mapped = Signal::default();
-        self.submit("wgrad readback", &mut |encoder| {
+        let submission = self.submit("wgrad readback", &mut |encoder| {
             record(encoder);
             encoder.copy_buffer_to_buffer(buffer, 0, &staging, 0, buffer.size());
             encoder.copy_buffer_to_buffer(&marker, 0, &staging, buffer.size(), marker.size());
             map_on_submit(encoder, &staging, &mapped);
         })?;
-        Ok(Reading { gpu: self.clone(), operation, staging, mapped })
+        Ok(Reading { gpu: self.clone(), operation, staging, submission: submission.until(mapped) })
     }
 
     /// The words of a mapped buffer.
@@ -68,7 +68,7 @@ pub(super) fn readback_dropped(operation: &'static str) -> Error {
 impl Reading {
     /// The buffer's 32-bit words.
     pub async fn words(self) -> Result<Vec<u32>> {
-        self.gpu.wait(&self.mapped).await?;
+        self.gpu.wait(&self.submission).await?;
         let mut words = self.gpu.mapped_words(&self.staging)?;
         // A browser would keep it until it collects its garbage.
         self.staging.destroy();

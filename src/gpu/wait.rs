@@ -5,15 +5,26 @@ use super::platform;
 use super::{Gpu, Signal};
 use crate::error::{Error, Result};
 
-/// A submission: set when the GPU is done with it.
-pub(crate) type Submission = Signal;
+/// What was submitted.
+pub(crate) struct Submission {
+    /// Set when the GPU is done with it.
+    done: Signal,
+    check: platform::Awaited,
+}
+
+impl Submission {
+    /// The same, done when this signal is set.
+    pub fn until(self, done: Signal) -> Self {
+        Submission { done, ..self }
+    }
+}
 
 impl Gpu {
     /// Records into a new encoder and submits it.
     pub(crate) fn submit(&self, label: &str, record: &mut dyn FnMut(&mut wgpu::CommandEncoder)) -> Result<Submission> {
-        let submission = Submission::default();
-        let done = submission.clone();
-        // Only a buffer of the app can be wrong here: one mapped or destroyed since it was bound.
+        let signal = Signal::default();
+        let done = signal.clone();
+        // Only a buffer of the app can be wrong here, one mapped or destroyed since it was bound; in a browser also a kernel.
         let meaning: Meaning = Error::into_buffer_error;
         let submitted = self.checked(label, meaning, || {
             let descriptor = wgpu::CommandEncoderDescriptor { label: Some(label) };
@@ -27,13 +38,16 @@ impl Gpu {
             Ok(())
         });
         submitted?.map_err(meaning)?;
-        Ok(submission)
+        Ok(Submission { done: signal, check: self.awaited() })
     }
 
-    /// Waits until the signal is set, and the callback that sets it has run.
-    pub(crate) async fn wait(&self, signal: &Signal) -> Result<()> {
-        match self.signalled(signal).await? {
-            true => self.check(),
+    /// Waits until the GPU is done, and the callback that says so has run. In a browser this also waits for the submission's own
+    /// error: it is told here, and nowhere else.
+    pub(crate) async fn wait(&self, submission: &Submission) -> Result<()> {
+        let success = self.signalled(&submission.done).await?;
+        self.judged(&submission.check).await?;
+        match success {
+            true => Ok(()),
             false => Err(self.failed_readback().await),
         }
     }
@@ -66,9 +80,11 @@ pub(super) mod tests {
 
         let gpu = gpu.with_wait_timeout(Duration::from_millis(300));
         let start = Instant::now();
-        assert_eq!(pollster::block_on(gpu.wait(&Signal::default())), Err(Error::Timeout { seconds: 0.3 }));
+        let submission = submission.until(Signal::default());
+        assert_eq!(pollster::block_on(gpu.wait(&submission)), Err(Error::Timeout { seconds: 0.3 }));
         assert!(start.elapsed() >= Duration::from_millis(300));
         // The timeout did not lose the device.
+        let submission = gpu.submit("nothing", &mut |_| ()).unwrap();
         pollster::block_on(gpu.wait(&submission)).unwrap();
     }
 
@@ -78,7 +94,8 @@ pub(super) mod tests {
         let gpu = gpu.with_wait_timeout(Duration::from_secs(60));
         let signal = Signal::default();
         let mut turns = 0;
-        let mut wait = std::pin::pin!(gpu.wait(&signal));
+        let submission = gpu.submit("nothing", &mut |_| ()).unwrap().until(signal.clone());
+        let mut wait = std::pin::pin!(gpu.wait(&submission));
         let both = std::future::poll_fn(|context| {
             let waited = wait.as_mut().poll(context);
             turns += 1;

@@ -31,7 +31,7 @@ impl Scopes {
     }
 }
 
-/// The checks that the browser has yet to report on, and the first error among those that it has.
+/// The checks that the browser has yet to report on, and the errors of those that it has.
 #[derive(Debug, Default)]
 pub(super) struct Late(Mutex<Checks>);
 
@@ -39,12 +39,41 @@ pub(super) struct Late(Mutex<Checks>);
 struct Checks {
     /// All checks so far.
     begun: u64,
-    /// Those that had begun when an error was last returned: their errors are consequences.
+    /// Those that had begun when an error was last returned: their errors are consequences, but for want of memory.
     told: u64,
-    under_way: u64,
-    error: Option<Error>,
-    /// Set once none is under way.
-    settled: Vec<Signal>,
+    under_way: Vec<u64>,
+    /// Those of submissions that somebody awaits, with their errors.
+    awaited: Vec<(u64, Option<Error>)>,
+    /// What is told by whatever call comes next.
+    errors: Vec<(u64, Error)>,
+    /// Each is set once none up to this one is under way.
+    settled: Vec<(u64, Signal)>,
+}
+
+impl Checks {
+    /// Keeps an error to be told, if it is none's consequence.
+    fn note(&mut self, number: u64, error: Error) {
+        let is_news = number > self.told && self.errors.is_empty();
+        if is_news || matches!(error, Error::OutOfMemory { .. }) {
+            self.errors.push((number, error));
+        }
+    }
+}
+
+/// The check of a submission, whose error is told by its wait alone. If it is dropped before, by whatever call comes next.
+pub(super) struct Awaited {
+    gpu: Gpu,
+    number: u64,
+}
+
+impl Drop for Awaited {
+    fn drop(&mut self) {
+        let mut checks = self.gpu.shared.late.checks();
+        let Some(place) = checks.awaited.iter().position(|(number, _)| *number == self.number) else { return };
+        if let (number, Some(error)) = checks.awaited.swap_remove(place) {
+            checks.note(number, error);
+        }
+    }
 }
 
 impl Late {
@@ -56,37 +85,44 @@ impl Late {
     fn begin(&self) -> u64 {
         let mut checks = self.checks();
         checks.begun += 1;
-        checks.under_way += 1;
-        checks.begun
+        let number = checks.begun;
+        checks.under_way.push(number);
+        number
     }
 
     fn end(&self, number: u64, error: Option<Error>) {
         let mut checks = self.checks();
-        if number > checks.told && checks.error.is_none() {
-            checks.error = error;
+        checks.under_way.retain(|other| *other != number);
+        match (error, checks.awaited.iter_mut().find(|(awaited, _)| *awaited == number)) {
+            (error, Some((_, own))) => *own = error,
+            (Some(error), None) => checks.note(number, error),
+            (None, None) => {}
         }
-        checks.under_way -= 1;
-        if checks.under_way == 0 {
-            let settled = std::mem::take(&mut checks.settled);
-            drop(checks);
-            settled.iter().for_each(|signal| signal.set(true));
-        }
+        let oldest = checks.under_way.first().copied().unwrap_or(u64::MAX);
+        let settled = checks.settled.extract_if(.., |(last, _)| *last < oldest).collect::<Vec<_>>();
+        drop(checks);
+        settled.iter().for_each(|(_, signal)| signal.set(true));
     }
 
-    fn take_error(&self) -> Option<Error> {
+    /// The first error of the checks before this one, or its own if it is awaited.
+    fn take_error(&self, number: u64) -> Option<Error> {
         let mut checks = self.checks();
-        let error = checks.error.take()?;
+        let error = match checks.errors.first() {
+            Some((earlier, _)) if *earlier < number => checks.errors.remove(0).1,
+            _ => checks.awaited.iter_mut().find(|(awaited, _)| *awaited == number)?.1.take()?,
+        };
         checks.told = checks.begun;
         Some(error)
     }
 
-    /// Set when all checks so far have ended.
-    fn settled(&self) -> Signal {
+    /// Set when all checks up to this one have ended; without one, up to the last so far.
+    fn settled(&self, last: Option<u64>) -> Signal {
         let signal = Signal::default();
         let mut checks = self.checks();
-        match checks.under_way {
-            0 => signal.set(true),
-            _ => checks.settled.push(signal.clone()),
+        let last = last.unwrap_or(checks.begun);
+        match checks.under_way.first() {
+            Some(oldest) if *oldest <= last => checks.settled.push((last, signal.clone())),
+            _ => signal.set(true),
         }
         signal
     }
@@ -118,13 +154,31 @@ impl Gpu {
     /// Refuses what is known to be of no use, and returns the first error of earlier calls.
     pub(super) fn check(&self) -> Result<()> {
         self.check_lost()?;
-        self.shared.late.take_error().map_or(Ok(()), Err)
+        self.shared.late.take_error(u64::MAX).map_or(Ok(()), Err)
     }
 
     /// The first error of all calls so far, once the browser has reported them all.
     pub(super) async fn late_errors(&self) -> Result<()> {
-        self.signalled(&self.shared.late.settled()).await?;
+        let settled = self.shared.late.settled(None);
+        self.signalled(&settled).await?;
         self.check()
+    }
+
+    /// What was just submitted is to be awaited.
+    pub(super) fn awaited(&self) -> Awaited {
+        let mut checks = self.shared.late.checks();
+        let number = checks.begun;
+        checks.awaited.push((number, None));
+        drop(checks);
+        Awaited { gpu: self.clone(), number }
+    }
+
+    /// The error of what was awaited, or of what was done before, which may be its cause.
+    pub(super) async fn judged(&self, check: &Awaited) -> Result<()> {
+        let settled = self.shared.late.settled(Some(check.number));
+        self.signalled(&settled).await?;
+        self.check_lost()?;
+        self.shared.late.take_error(check.number).map_or(Ok(()), Err)
     }
 
     pub(crate) fn detect_loss(&self) -> Result<()> {

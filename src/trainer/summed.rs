@@ -180,7 +180,7 @@ impl Summed {
             (Some(trainer.state.loss()), 4),
             (gradient.and_then(|gradient| gradient.largest), 4),
         ];
-        gpu.submit("wgrad train summed", &mut |encoder| {
+        let submission = gpu.submit("wgrad train summed", &mut |encoder| {
             {
                 let mut pass = begin_pass(encoder, "wgrad training");
                 if update {
@@ -199,7 +199,7 @@ impl Summed {
             }
             map_on_submit(encoder, &self.staging, &mapped);
         })?;
-        gpu.wait(&mapped).await?;
+        gpu.wait(&submission.until(mapped)).await?;
         let words = gpu.mapped_words(&self.staging)?;
         self.staging.unmap();
         Ok(self.sums(trainer, &words))

@@ -3,6 +3,7 @@
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
@@ -53,6 +54,16 @@ export function leave_no_memory_for(label) {
         return invalid;
     };
 }
+export function refuse_to_compile() {
+    const create = GPUDevice.prototype.createComputePipeline;
+    GPUDevice.prototype.createComputePipeline = function (descriptor) {
+        GPUDevice.prototype.createComputePipeline = create;
+        this.pushErrorScope('validation');
+        const invalid = create.call(this, { ...descriptor, compute: { ...descriptor.compute, entryPoint: 'none' } });
+        this.popErrorScope();
+        return invalid;
+    };
+}
 export function refuse_to_map() {
     const map = GPUBuffer.prototype.mapAsync;
     GPUBuffer.prototype.mapAsync = function () {
@@ -65,6 +76,8 @@ extern "C" {
     /// Makes the next buffer of this label be refused for want of memory, as a browser refuses it: with an invalid buffer, and an
     /// error that comes later.
     fn leave_no_memory_for(label: &str);
+    /// Makes the next pipeline invalid, as one that the driver fails to compile: no error scope of the crate's tells of it.
+    fn refuse_to_compile();
     /// Makes the next mapping of a buffer fail.
     fn refuse_to_map();
 }
@@ -234,7 +247,7 @@ async fn a_readback_that_the_browser_refuses_is_an_error_once_and_the_device_liv
 /// A page is told of the loss, whatever it was reading.
 #[wasm_bindgen_test]
 async fn a_device_that_is_lost_between_frames_is_lost_by_every_later_call() {
-    for wait in [false, true] {
+    for milliseconds in [0, 5] {
         let gpu = Gpu::request().await.unwrap();
         let data = Dataset::new(&gpu, &X, &T).unwrap();
         let network = Network::new(&gpu, &mlp(), 1).unwrap();
@@ -249,10 +262,11 @@ async fn a_device_that_is_lost_between_frames_is_lost_by_every_later_call() {
             if frame == 3 {
                 gpu.device().destroy();
             }
-            if wait { turn().await } else { TimeoutFuture::new(0).await }
+            TimeoutFuture::new(milliseconds).await;
             errors.extend([trainer.latest_loss().err(), trainer.latest_parameters().err()].into_iter().flatten());
         }
-        assert!(!errors.is_empty() && errors.iter().all(|error| matches!(error, Error::DeviceLost { .. })), "{errors:?}");
+        let is_lost = |error: &Error| matches!(error, Error::DeviceLost { .. });
+        assert!(!errors.is_empty() && errors.iter().all(is_lost), "{errors:?}");
     }
 }
 
@@ -310,6 +324,103 @@ async fn training_on_a_buffer_that_was_destroyed_is_refused_and_loses_nothing() 
     trainer.train_async(10, |_| ()).await.unwrap();
 }
 
+/// What both futures give, polled in turns.
+async fn join<A, B>(one: impl Future<Output = A>, other: impl Future<Output = B>) -> (A, B) {
+    let (mut one, mut other) = (std::pin::pin!(one), std::pin::pin!(other));
+    let (mut of_one, mut of_other) = (None, None);
+    poll_fn(|context| {
+        if of_one.is_none()
+            && let Poll::Ready(output) = one.as_mut().poll(context)
+        {
+            of_one = Some(output);
+        }
+        if of_other.is_none()
+            && let Poll::Ready(output) = other.as_mut().poll(context)
+        {
+            of_other = Some(output);
+        }
+        if of_one.is_some() && of_other.is_some() { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+    (of_one.unwrap(), of_other.unwrap())
+}
+
+#[wasm_bindgen_test]
+async fn of_two_trainings_each_is_told_its_own_error() {
+    let gpu = Gpu::request().await.unwrap();
+    let good = Dataset::new(&gpu, &X, &T).unwrap();
+    for refused_first in [false, true] {
+        let [x, t] = [X, T].map(|rows| Rows::from_slice(&gpu, 2, rows.as_flattened()).unwrap());
+        let bad = Dataset::from_buffers(&gpu, x.clone(), t).unwrap();
+        let [mut refused, mut trained] = [&bad, &good].map(|data| {
+            let network = Network::new(&gpu, &mlp(), 1).unwrap();
+            Trainer::new(&network, data, config(Plan::Auto)).unwrap()
+        });
+        trained.train_async(10, |_| ()).await.unwrap();
+        refused.train_async(10, |_| ()).await.unwrap();
+        x.buffer().destroy();
+        let (of_refused, of_trained) = match refused_first {
+            true => join(refused.train_async(100, |_| ()), trained.train_async(100, |_| ())).await,
+            false => {
+                let (of_trained, of_refused) =
+                    join(trained.train_async(100, |_| ()), refused.train_async(100, |_| ())).await;
+                (of_refused, of_trained)
+            }
+        };
+        of_trained.unwrap();
+        let error = of_refused.unwrap_err();
+        assert!(matches!(&error, Error::Buffer { problem: BufferProblem::Refused { .. }, .. }), "{error}");
+        assert_eq!(trained.read_loss_async().await.unwrap().unwrap().step, 440);
+        assert_eq!(refused.read_loss_async().await.unwrap().unwrap().step, 40);
+        gpu.settled().await.unwrap();
+    }
+}
+
+#[wasm_bindgen_test]
+async fn the_error_of_a_future_that_was_dropped_is_told_by_another_call() {
+    let gpu = Gpu::request().await.unwrap();
+    for milliseconds in [0, 50] {
+        let rows = Rows::from_slice(&gpu, 2, X.as_flattened()).unwrap();
+        rows.buffer().destroy();
+        {
+            let mut reading = std::pin::pin!(rows.read_async(&gpu));
+            let polled = poll_fn(|context| Poll::Ready(reading.as_mut().poll(context).is_pending())).await;
+            assert!(polled);
+            // The browser tells of it before the future is dropped, or after.
+            TimeoutFuture::new(milliseconds).await;
+        }
+        let error = gpu.settled().await.unwrap_err();
+        assert!(matches!(&error, Error::Buffer { problem: BufferProblem::Refused { .. }, .. }), "{error}");
+        gpu.settled().await.unwrap();
+    }
+}
+
+#[wasm_bindgen_test]
+async fn each_want_of_memory_is_told() {
+    let gpu = Gpu::request().await.unwrap();
+    leave_no_memory_for("wgrad parameters");
+    let network = Network::new(&gpu, &mlp(), 1).unwrap();
+    leave_no_memory_for("wgrad rows");
+    Rows::from_slice(&gpu, 2, X.as_flattened()).unwrap();
+    for what in ["wgrad parameters", "wgrad rows"] {
+        assert_eq!(gpu.settled().await, Err(Error::OutOfMemory { what: what.to_owned() }));
+    }
+    gpu.settled().await.unwrap();
+    // Who goes on with what there was no memory for is told so.
+    let error = network.read_parameters_async().await.unwrap_err();
+    assert!(matches!(&error, Error::Buffer { problem: BufferProblem::Refused { .. }, .. }), "{error}");
+    gpu.settled().await.unwrap();
+}
+
+#[wasm_bindgen_test]
+async fn a_kernel_that_does_not_compile_is_not_blamed_on_a_buffer() {
+    let gpu = Gpu::request().await.unwrap();
+    let network = Network::new(&gpu, &mlp(), 1).unwrap();
+    refuse_to_compile();
+    let error = network.predict_async(&X[1]).await.unwrap_err();
+    assert!(matches!(&error, Error::Refused { reason, .. } if reason.contains("ComputePipeline")), "{error}");
+}
+
 #[wasm_bindgen_test]
 async fn a_wait_that_takes_too_long_ends_and_the_next_one_succeeds() {
     let gpu = Gpu::request().await.unwrap();
@@ -334,7 +445,7 @@ async fn a_training_that_is_dropped_can_go_on() {
     let reports = Cell::new(0);
     {
         let mut training = std::pin::pin!(trainer.train_async(1_000_000, |_| reports.set(reports.get() + 1)));
-        std::future::poll_fn(|context| {
+        poll_fn(|context| {
             assert!(training.as_mut().poll(context).is_pending());
             if reports.get() > 3 { Poll::Ready(()) } else { Poll::Pending }
         })
