@@ -1,6 +1,7 @@
 //! Waiting in a browser, which itself calls back when work is done, and reports errors some time after the call that made them.
 //! The native counterpart is `native.rs`.
 
+use std::convert::identity;
 use std::future::poll_fn;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
@@ -15,8 +16,8 @@ use super::read::readback_dropped;
 use super::{Gpu, Signal};
 use crate::error::{Error, Result};
 
-/// How long a device that has been lost may take to say so, after a readback has failed: milliseconds.
-const NEWS_OF_LOSS: u32 = 500;
+/// How long a device that has been lost may take to say so, after a readback has failed.
+const NEWS_OF_LOSS: Duration = Duration::from_millis(500);
 
 /// There is one thread, whose turn it always is.
 pub(crate) struct Turn;
@@ -31,7 +32,7 @@ impl Scopes {
     }
 }
 
-/// The checks that the browser has yet to report on, and the errors of those that it has.
+/// What the browser has told of checks. It tells of them in their order.
 #[derive(Debug, Default)]
 pub(super) struct Late(Mutex<Checks>);
 
@@ -41,38 +42,63 @@ struct Checks {
     begun: u64,
     /// Those that had begun when an error was last returned: their errors are consequences, but for want of memory.
     told: u64,
-    under_way: Vec<u64>,
-    /// Those of submissions that somebody awaits, with their errors.
-    awaited: Vec<(u64, Option<Error>)>,
-    /// What is told by whatever call comes next.
+    awaited: Vec<Own>,
+    /// What whatever call comes next returns, with the numbers of the checks.
     errors: Vec<(u64, Error)>,
-    /// Each is set once none up to this one is under way.
-    settled: Vec<(u64, Signal)>,
 }
 
-impl Checks {
-    /// Keeps an error to be told, if it is none's consequence.
-    fn note(&mut self, number: u64, error: Error) {
-        let is_news = number > self.told && self.errors.is_empty();
-        if is_news || matches!(error, Error::OutOfMemory { .. }) {
-            self.errors.push((number, error));
-        }
-    }
+/// A check that somebody awaits.
+#[derive(Debug)]
+struct Own {
+    number: u64,
+    error: Option<Error>,
+    judged: Signal,
 }
 
-/// The check of a submission, whose error is told by its wait alone. If it is dropped before, by whatever call comes next.
+/// The awaiter of a check, which alone is told its error. If it is dropped before, whatever call comes next is.
 pub(super) struct Awaited {
     gpu: Gpu,
     number: u64,
+    judged: Signal,
 }
 
 impl Drop for Awaited {
     fn drop(&mut self) {
         let mut checks = self.gpu.shared.late.checks();
-        let Some(place) = checks.awaited.iter().position(|(number, _)| *number == self.number) else { return };
-        if let (number, Some(error)) = checks.awaited.swap_remove(place) {
-            checks.note(number, error);
+        if let Some(place) = checks.awaited.iter().position(|own| own.number == self.number) {
+            let error = checks.awaited.swap_remove(place).error;
+            checks.note(self.number, error);
         }
+    }
+}
+
+impl Checks {
+    fn begin(&mut self) -> u64 {
+        self.begun += 1;
+        self.begun
+    }
+
+    /// Keeps an error to be told, if it is none's consequence.
+    fn note(&mut self, number: u64, error: Option<Error>) {
+        let Some(error) = error else { return };
+        let is_news = number > self.told && self.errors.is_empty();
+        if is_news || matches!(error, Error::OutOfMemory { .. }) {
+            self.errors.push((number, error));
+        }
+    }
+
+    fn own(&mut self, number: u64) -> Option<&mut Own> {
+        self.awaited.iter_mut().find(|own| own.number == number)
+    }
+
+    /// The first error of the checks before this one, or its own if it is awaited.
+    fn take_error(&mut self, number: u64) -> Option<Error> {
+        let error = match self.errors.first() {
+            Some((earlier, _)) if *earlier < number => self.errors.remove(0).1,
+            _ => self.own(number)?.error.take()?,
+        };
+        self.told = self.begun;
+        Some(error)
     }
 }
 
@@ -81,50 +107,13 @@ impl Late {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The number of a new check.
-    fn begin(&self) -> u64 {
-        let mut checks = self.checks();
-        checks.begun += 1;
-        let number = checks.begun;
-        checks.under_way.push(number);
-        number
-    }
-
     fn end(&self, number: u64, error: Option<Error>) {
         let mut checks = self.checks();
-        checks.under_way.retain(|other| *other != number);
-        match (error, checks.awaited.iter_mut().find(|(awaited, _)| *awaited == number)) {
-            (error, Some((_, own))) => *own = error,
-            (Some(error), None) => checks.note(number, error),
-            (None, None) => {}
-        }
-        let oldest = checks.under_way.first().copied().unwrap_or(u64::MAX);
-        let settled = checks.settled.extract_if(.., |(last, _)| *last < oldest).collect::<Vec<_>>();
+        let Some(own) = checks.own(number) else { return checks.note(number, error) };
+        own.error = error;
+        let judged = own.judged.clone();
         drop(checks);
-        settled.iter().for_each(|(_, signal)| signal.set(true));
-    }
-
-    /// The first error of the checks before this one, or its own if it is awaited.
-    fn take_error(&self, number: u64) -> Option<Error> {
-        let mut checks = self.checks();
-        let error = match checks.errors.first() {
-            Some((earlier, _)) if *earlier < number => checks.errors.remove(0).1,
-            _ => checks.awaited.iter_mut().find(|(awaited, _)| *awaited == number)?.1.take()?,
-        };
-        checks.told = checks.begun;
-        Some(error)
-    }
-
-    /// Set when all checks up to this one have ended; without one, up to the last so far.
-    fn settled(&self, last: Option<u64>) -> Signal {
-        let signal = Signal::default();
-        let mut checks = self.checks();
-        let last = last.unwrap_or(checks.begun);
-        match checks.under_way.first() {
-            Some(oldest) if *oldest <= last => checks.settled.push((last, signal.clone())),
-            _ => signal.set(true),
-        }
-        signal
+        judged.set(true);
     }
 }
 
@@ -136,16 +125,13 @@ impl Gpu {
     /// Notes the error that the scopes have caught, once the browser reports it.
     pub(super) fn judge(&self, scopes: Scopes, what: &str, meaning: Meaning) -> Result<()> {
         // Scopes are popped in reverse order, before others are pushed; what they have caught arrives later.
-        let caught = scopes.0.into_iter().rev().map(|scope| scope.pop()).collect::<Vec<_>>();
+        let [memory, validation] = scopes.0;
+        let (refused, no_memory) = (validation.pop(), memory.pop());
         let (gpu, what) = (self.clone(), what.to_owned());
-        let number = self.shared.late.begin();
+        let number = self.shared.late.checks().begin();
         spawn_local(async move {
-            let mut first = None;
-            for caught in caught {
-                let error = caught.await;
-                first = first.or(error);
-            }
-            let error = first.map(|error| gpu.error_of(error, &what, meaning));
+            let refused = refused.await;
+            let error = no_memory.await.or(refused).map(|error| gpu.error_of(error, &what, meaning));
             gpu.shared.late.end(number, error);
         });
         Ok(())
@@ -154,31 +140,36 @@ impl Gpu {
     /// Refuses what is known to be of no use, and returns the first error of earlier calls.
     pub(super) fn check(&self) -> Result<()> {
         self.check_lost()?;
-        self.shared.late.take_error(u64::MAX).map_or(Ok(()), Err)
+        self.late_error(u64::MAX)
     }
 
-    /// The first error of all calls so far, once the browser has reported them all.
+    /// The first error of the checks before this one, or its own if it is awaited.
+    #[inline(never)]
+    fn late_error(&self, number: u64) -> Result<()> {
+        self.shared.late.checks().take_error(number).map_or(Ok(()), Err)
+    }
+
+    /// The first error of all calls so far, once the browser has told of a check after them.
     pub(super) async fn late_errors(&self) -> Result<()> {
-        let settled = self.shared.late.settled(None);
-        self.signalled(&settled).await?;
-        self.check()
+        self.checked("", identity, || ())?;
+        self.judged(&self.awaited()).await
     }
 
-    /// What was just submitted is to be awaited.
+    /// The last check is to be awaited.
     pub(super) fn awaited(&self) -> Awaited {
+        let judged = Signal::default();
         let mut checks = self.shared.late.checks();
         let number = checks.begun;
-        checks.awaited.push((number, None));
+        checks.awaited.push(Own { number, error: None, judged: judged.clone() });
         drop(checks);
-        Awaited { gpu: self.clone(), number }
+        Awaited { gpu: self.clone(), number, judged }
     }
 
     /// The error of what was awaited, or of what was done before, which may be its cause.
     pub(super) async fn judged(&self, check: &Awaited) -> Result<()> {
-        let settled = self.shared.late.settled(Some(check.number));
-        self.signalled(&settled).await?;
+        self.signalled(&check.judged).await?;
         self.check_lost()?;
-        self.shared.late.take_error(check.number).map_or(Ok(()), Err)
+        self.late_error(check.number)
     }
 
     pub(crate) fn detect_loss(&self) -> Result<()> {
@@ -205,22 +196,19 @@ impl Gpu {
         Timeout::new(milliseconds, move || signal.set(true))
     }
 
-    /// The error of a readback that failed: of a call before it, or the loss of the device.
+    /// The error of a readback that failed.
     pub(super) async fn failed_readback(&self) -> Error {
-        if let Err(error) = self.late_errors().await {
-            return error;
-        }
-        let news = Signal::default();
-        let _timeout = self.timeout(Duration::from_millis(NEWS_OF_LOSS.into()), &news);
-        poll_fn(|context| news.poll(context)).await;
+        let gpu = self.clone().with_wait_timeout(NEWS_OF_LOSS);
+        _ = gpu.signalled(&Signal::default()).await;
         self.unreadable("")
     }
 
     /// Notes that a readback for which nobody waits has failed: a later call says so, or that the device is lost.
     pub(crate) fn note_failed_readback(&self) -> Result<()> {
         let gpu = self.clone();
-        let number = self.shared.late.begin();
-        Timeout::new(NEWS_OF_LOSS, move || gpu.shared.late.end(number, Some(gpu.unreadable("")))).forget();
+        let number = self.shared.late.checks().begin();
+        let note = move || gpu.shared.late.end(number, Some(gpu.unreadable("")));
+        Timeout::new(NEWS_OF_LOSS.as_millis() as u32, note).forget();
         Ok(())
     }
 
