@@ -35,10 +35,11 @@ pub(crate) const fn shortened<const LENGTH: usize>(text: &str) -> [u8; LENGTH] {
     short
 }
 
-/// Copies what is neither comment nor indentation, nor an empty line, as far as there is room; returns how much that is.
+/// Copies what is neither comment nor indentation, nor an empty line, nor a space that parts nothing, as far as there is room;
+/// returns how much that is.
 pub(crate) const fn copy_short(text: &str, short: &mut [u8]) -> usize {
     let text = text.as_bytes();
-    let (mut read, mut written, mut is_indentation) = (0, 0, true);
+    let (mut read, mut written, mut last) = (0, 0, b'\n');
     while read < text.len() {
         if text[read] == b'/' && read + 1 < text.len() && text[read + 1] == b'/' {
             while read < text.len() && text[read] != b'\n' {
@@ -48,10 +49,13 @@ pub(crate) const fn copy_short(text: &str, short: &mut [u8]) -> usize {
         }
         let byte = text[read];
         read += 1;
-        if is_indentation && (byte == b' ' || byte == b'\n') {
+        // What follows these is a token of its own in any case. The space before `=` stays: `array<f32>=` would end with `>=`.
+        let is_after_token = matches!(last, b'\n' | b';' | b',' | b':' | b'=' | b'+' | b'*' | b'{');
+        let is_before_token = read < text.len() && text[read] == b'{';
+        if byte == b' ' && (is_after_token || is_before_token) || byte == b'\n' && last == b'\n' {
             continue;
         }
-        is_indentation = byte == b'\n';
+        last = byte;
         if written < short.len() {
             short[written] = byte;
         }
@@ -68,7 +72,7 @@ mod tests {
     fn a_short_text_has_the_same_statements() {
         const TEXT: &str = "// A comment, about π.\n\nfn f(x: f32) -> f32 { // and one here\n    return x / 2.0;\n}\n";
         const SHORT: [u8; short_length(TEXT)] = shortened(TEXT);
-        assert_eq!(str::from_utf8(&SHORT), Ok("fn f(x: f32) -> f32 { \nreturn x / 2.0;\n}\n"));
+        assert_eq!(str::from_utf8(&SHORT), Ok("fn f(x:f32) -> f32{\nreturn x / 2.0;\n}\n"));
     }
 
     #[test]
