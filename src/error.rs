@@ -43,8 +43,12 @@ pub enum Error {
         problem: String,
     },
 
-    /// The adapter could not open a device: choose another with `WGPU_ADAPTER_NAME`.
-    #[error("the adapter {adapter} could not open a device; choose another with WGPU_ADAPTER_NAME: {reason}")]
+    /// The adapter could not open a device: choose another with `WGPU_ADAPTER_NAME`. In a browser: load the page again.
+    #[cfg_attr(target_family = "wasm", error("WebGPU could not open a device; load the page again: {reason}"))]
+    #[cfg_attr(
+        not(target_family = "wasm"),
+        error("the adapter {adapter} could not open a device; choose another with WGPU_ADAPTER_NAME: {reason}")
+    )]
     NoDevice {
         /// The adapter's name.
         adapter: String,

@@ -27,7 +27,7 @@ pub(crate) use pipeline::for_browsers;
 pub(crate) use pipeline::{Kernel, Pipeline, buffer};
 pub(crate) use platform::Instant;
 use platform::with_buffers;
-pub(crate) use read::{Reading, map_on_submit};
+pub(crate) use read::{Reading, Temporary, map_on_submit};
 pub(crate) use signal::Signal;
 pub(crate) use timestamps::PassTimer;
 use timestamps::Timestamps;

@@ -7,7 +7,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
-use crate::gpu::{COMPILE_TIMEOUT_FACTOR, Gpu, Reading};
+use crate::gpu::{COMPILE_TIMEOUT_FACTOR, Gpu, Reading, Temporary};
 use crate::init::Init;
 use crate::kernels::Grid;
 use crate::mlp::Mlp;
@@ -246,13 +246,13 @@ impl Network {
     /// The same.
     pub async fn predict_async(&self, x: &[f32]) -> Result<Vec<f32>> {
         match self.begin_prediction(x)? {
-            Some(outputs) => outputs.values().await,
+            Some((outputs, _buffers)) => outputs.values().await,
             None => Ok(Vec::new()),
         }
     }
 
-    /// Submits a prediction; none of no samples.
-    fn begin_prediction(&self, x: &[f32]) -> Result<Option<Reading>> {
+    /// Submits a prediction; none of no samples. It needs its buffers until it is read.
+    fn begin_prediction(&self, x: &[f32]) -> Result<Option<(Reading, Vec<Temporary>)>> {
         let operation = "Network::predict";
         self.check_single(operation)?;
         let (inputs, outputs) = (self.mlp.input_width(), self.mlp.output_width());
@@ -270,10 +270,12 @@ impl Network {
         self.gpu.write_buffer(input.buffer(), 0, bytemuck::cast_slice(x))?;
         let compiled = self.gpu.compiled_kernels();
         let forward = self.forward_keeping(&input, &output, false)?;
+        let buffers = forward.buffers().map(|buffer| Temporary(buffer.clone())).collect();
         // Some drivers compile a kernel only on its first run.
         let factor = if self.gpu.compiled_kernels() > compiled { COMPILE_TIMEOUT_FACTOR } else { 1 };
         let gpu = self.gpu.clone().with_timeout_factor(factor);
-        gpu.read(operation, output.buffer(), &|encoder| forward.record(encoder)).map(Some)
+        let reading = gpu.read(operation, output.buffer(), &|encoder| forward.record(encoder))?;
+        Ok(Some((reading, buffers)))
     }
 
     /// The same network, with the same parameters, whose outputs are the last layer's pre-activations.

@@ -1,7 +1,7 @@
 //! Matrices in GPU buffers, the app's own included: rows of f32 with an offset and a stride.
 
 use crate::error::{BufferProblem, Error, Result, Shape};
-use crate::gpu::Gpu;
+use crate::gpu::{Gpu, Temporary};
 
 /// Rows of f32 in a wgpu buffer: a row-major matrix, or some columns of a table.
 ///
@@ -78,9 +78,9 @@ impl Rows {
         self.check(operation, "the rows", wgpu::BufferUsages::COPY_SRC)?;
         // Read through a copy: the rows may be a small part of a large buffer.
         let usage = wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
-        let copy = gpu.create_buffer(operation, "copy of rows", self.bytes(), usage)?;
-        let reading = gpu.read(operation, &copy, &|encoder| {
-            encoder.copy_buffer_to_buffer(&self.buffer, self.offset, &copy, 0, self.bytes());
+        let copy = Temporary(gpu.create_buffer(operation, "copy of rows", self.bytes(), usage)?);
+        let reading = gpu.read(operation, &copy.0, &|encoder| {
+            encoder.copy_buffer_to_buffer(&self.buffer, self.offset, &copy.0, 0, self.bytes());
         })?;
         let mut values = reading.values().await?;
         let width = self.width as usize;

@@ -45,9 +45,11 @@ impl Gpu {
         }
     }
 
-    /// The first error of all calls so far. In a browser wgpu reports errors only after the call that made them: there this waits
-    /// until it has reported them all, which tells an app that what it has created works. Natively each call returns its own errors,
-    /// and this only says whether the device is lost.
+    /// The first error of all calls so far that nothing has returned. In a browser wgpu reports errors only after the call that made
+    /// them: there this waits until it has reported them all, which tells an app that what it has created works. Errors of calls
+    /// made before an error was returned are taken for its consequences, and not told, but for [`Error::OutOfMemory`]: several
+    /// objects may have found no memory, so ask again until all is well. Natively each call returns its own errors, and this only
+    /// says whether the device is lost.
     ///
     /// # Errors
     /// [`Error::DeviceLost`]; in a browser any that a call before could have, first of all [`Error::Refused`],

@@ -6,12 +6,21 @@ use crate::error::{Error, Result};
 /// Appended to every readback: proves that the GPU performed the copy.
 const MARKER: u32 = 0x7767_7264;
 
+/// A buffer that is destroyed at once when it is dropped: a browser would keep its memory until it collects its garbage.
+pub(crate) struct Temporary(pub wgpu::Buffer);
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        self.0.destroy();
+    }
+}
+
 /// A buffer's words on their way to the host.
 #[must_use]
 pub(crate) struct Reading {
     gpu: Gpu,
     operation: &'static str,
-    staging: wgpu::Buffer,
+    staging: Temporary,
     submission: Submission,
 }
 
@@ -33,7 +42,7 @@ impl Gpu {
             encoder.copy_buffer_to_buffer(&marker, 0, &staging, buffer.size(), marker.size());
             map_on_submit(encoder, &staging, &mapped);
         })?;
-        Ok(Reading { gpu: self.clone(), operation, staging, submission: submission.until(mapped) })
+        Ok(Reading { gpu: self.clone(), operation, staging: Temporary(staging), submission: submission.until(mapped) })
     }
 
     /// The words of a mapped buffer.
@@ -69,9 +78,7 @@ impl Reading {
     /// The buffer's 32-bit words.
     pub async fn words(self) -> Result<Vec<u32>> {
         self.gpu.wait(&self.submission).await?;
-        let mut words = self.gpu.mapped_words(&self.staging)?;
-        // A browser would keep it until it collects its garbage.
-        self.staging.destroy();
+        let mut words = self.gpu.mapped_words(&self.staging.0)?;
         match words.pop() {
             Some(MARKER) => Ok(words),
             _ => Err(readback_dropped(self.operation)),

@@ -135,6 +135,12 @@ impl Forward {
         &self.network
     }
 
+    /// The buffers of its rows, some of them twice: also of those that it was given.
+    pub(crate) fn buffers(&self) -> impl Iterator<Item = &wgpu::Buffer> {
+        let of_layers = self.layers.iter().flat_map(|layer| [Some(&layer.y), layer.kept.as_ref()]).flatten();
+        of_layers.chain([&self.input, &self.x, &self.output]).map(Rows::buffer)
+    }
+
     /// Records the pass.
     pub fn record(&self, encoder: &mut wgpu::CommandEncoder) {
         self.record_into(&mut begin_pass(encoder, "wgrad forward"));

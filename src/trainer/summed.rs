@@ -97,9 +97,9 @@ impl Trainer {
             Some(summed) => summed,
             None => Box::new(Summed::new(self)?),
         };
-        let trained = self.steps_with(&summed, steps, sum).await;
+        // After an error, or if this is dropped, the staging buffer may be mapped still: then the next call makes another.
+        let last = self.steps_with(&summed, steps, sum).await?;
         self.summed = Some(summed);
-        let last = trained?;
         self.read().await?;
         match self.latest.as_ref().map_or(0, |report| report.step) {
             found if found < last => Err(steps_dropped(OPERATION, last, found).into()),

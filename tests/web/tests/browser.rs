@@ -64,6 +64,23 @@ export function refuse_to_compile() {
         return invalid;
     };
 }
+const living = {};
+export function count_buffers() {
+    const create = GPUDevice.prototype.createBuffer;
+    GPUDevice.prototype.createBuffer = function (descriptor) {
+        living[descriptor.label] = (living[descriptor.label] ?? 0) + 1;
+        return create.call(this, descriptor);
+    };
+    const destroy = GPUBuffer.prototype.destroy;
+    GPUBuffer.prototype.destroy = function () {
+        if (!this.isDestroyed) living[this.label] -= 1;
+        this.isDestroyed = true;
+        destroy.call(this);
+    };
+}
+export function living_buffers(label) {
+    return living[label] ?? -1;
+}
 export function refuse_to_map() {
     const map = GPUBuffer.prototype.mapAsync;
     GPUBuffer.prototype.mapAsync = function () {
@@ -76,6 +93,10 @@ extern "C" {
     /// Makes the next buffer of this label be refused for want of memory, as a browser refuses it: with an invalid buffer, and an
     /// error that comes later.
     fn leave_no_memory_for(label: &str);
+    /// Counts buffers from now on.
+    fn count_buffers();
+    /// The buffers of this label that have not been destroyed; -1 if there was none.
+    fn living_buffers(label: &str) -> i32;
     /// Makes the next pipeline invalid, as one that the driver fails to compile: no error scope of the crate's tells of it.
     fn refuse_to_compile();
     /// Makes the next mapping of a buffer fail.
@@ -498,6 +519,50 @@ async fn trainers_that_sum_over_the_network_await_the_others() {
     trainer.train_summed_async(8, sum).await.unwrap();
     assert_eq!(sums, 8);
     assert_eq!(trainer.read_loss_async().await.unwrap().unwrap().step, 8);
+}
+
+#[wasm_bindgen_test]
+async fn a_summed_training_goes_on_after_a_readback_that_failed() {
+    let gpu = Gpu::request().await.unwrap();
+    let data = Dataset::new(&gpu, &X, &T).unwrap();
+    let network = Network::new(&gpu, &mlp(), 1).unwrap();
+    let mut trainer = Trainer::new(&network, &data, config(Plan::Auto)).unwrap();
+    let sum = async |_: &mut [f32]| -> Result<()> { Ok(()) };
+    trainer.train_summed_async(2, sum).await.unwrap();
+    refuse_to_map();
+    let error = trainer.train_summed_async(2, sum).await.unwrap_err();
+    assert!(matches!(&error, Error::WorkDropped { what: "readback", .. }), "{error}");
+    trainer.train_summed_async(2, sum).await.unwrap();
+    assert_eq!(trainer.read_loss_async().await.unwrap().unwrap().step, 4);
+}
+
+#[wasm_bindgen_test]
+async fn what_is_needed_for_a_call_alone_is_destroyed_after_it() {
+    count_buffers();
+    let gpu = Gpu::request().await.unwrap();
+    let network = Network::new(&gpu, &mlp(), 1).unwrap();
+    let rows = Rows::from_slice(&gpu, 2, X.as_flattened()).unwrap();
+    for fails in [false, true] {
+        for of_rows in [false, true] {
+            if fails {
+                refuse_to_map();
+            }
+            let read = match of_rows {
+                true => rows.read_async(&gpu).await,
+                false => network.predict_async(X.as_flattened()).await,
+            };
+            assert_eq!(read.is_err(), fails, "{read:?}");
+        }
+        for what in ["readback", "copy of rows", "inputs to predict from", "predicted outputs", "activations"] {
+            assert_eq!(living_buffers(&format!("wgrad {what}")), 0, "{what}");
+        }
+    }
+    // What is the caller's is left alone.
+    assert_eq!(rows.read_async(&gpu).await.unwrap(), X.as_flattened());
+    let forward = network.forward(&rows, &Rows::from_slice(&gpu, 2, T.as_flattened()).unwrap()).unwrap();
+    gpu.settled().await.unwrap();
+    drop(forward);
+    assert_eq!(living_buffers("wgrad rows"), 2);
 }
 
 #[wasm_bindgen_test]
