@@ -265,3 +265,33 @@ impl Halves {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::data::Dataset;
+    use crate::mlp::Mlp;
+    use crate::network::Network;
+    use crate::trainer::TrainConfig;
+
+    #[test]
+    fn training_goes_on_after_a_wait_that_took_too_long() {
+        let gpu = Gpu::headless().unwrap();
+        let mlp = Mlp::inputs(2).linear(256).sigmoid().linear(256).sigmoid().linear(1);
+        let network = Network::new(&gpu, &mlp, 1).unwrap();
+        let samples = 4_096;
+        let data = Dataset::from_slices(&gpu, samples, &vec![0.5; 2 * samples], &vec![0.5; samples]).unwrap();
+        let config = TrainConfig { batch_size: samples, plan: Plan::Layered, ..TrainConfig::default() };
+        let mut trainer = Trainer::new(&network, &data, config).unwrap();
+        let sum = |_: &mut [f32]| Ok::<_, Error>(());
+        trainer.train_summed(1, sum).unwrap();
+        // No step is done at once.
+        trainer.gpu = gpu.clone().with_wait_timeout(Duration::ZERO);
+        assert_eq!(trainer.train_summed(1, sum), Err(Error::Timeout { seconds: 0.0 }));
+        trainer.gpu = gpu;
+        trainer.train_summed(1, sum).unwrap();
+        assert_eq!(trainer.read_loss().unwrap().unwrap().step, 2);
+    }
+}
