@@ -270,7 +270,7 @@ impl Network {
         self.gpu.write_buffer(input.buffer(), 0, bytemuck::cast_slice(x))?;
         let compiled = self.gpu.compiled_kernels();
         let forward = self.forward_keeping(&input, &output, false)?;
-        let buffers = forward.buffers().map(|buffer| Temporary(buffer.clone())).collect();
+        let buffers = forward.temporary();
         // Some drivers compile a kernel only on its first run.
         let factor = if self.gpu.compiled_kernels() > compiled { COMPILE_TIMEOUT_FACTOR } else { 1 };
         let gpu = self.gpu.clone().with_timeout_factor(factor);

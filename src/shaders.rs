@@ -51,7 +51,9 @@ pub(crate) const fn copy_short(text: &str, short: &mut [u8]) -> usize {
         read += 1;
         // What follows these is a token of its own in any case. The space before `=` stays: `array<f32>=` would end with `>=`.
         let is_after_token = matches!(last, b'\n' | b';' | b',' | b':' | b'=' | b'+' | b'*' | b'{');
-        let is_before_token = read < text.len() && text[read] == b'{';
+        // Only `/ *` would become something else, a comment.
+        let is_before_token =
+            read < text.len() && (matches!(text[read], b'{' | b'+') || text[read] == b'*' && last != b'/');
         if byte == b' ' && (is_after_token || is_before_token) || byte == b'\n' && last == b'\n' {
             continue;
         }
@@ -70,9 +72,10 @@ mod tests {
 
     #[test]
     fn a_short_text_has_the_same_statements() {
-        const TEXT: &str = "// A comment, about π.\n\nfn f(x: f32) -> f32 { // and one here\n    return x / 2.0;\n}\n";
+        const TEXT: &str =
+            "// A comment, about π.\n\nfn f(x: f32) -> f32 { // and one here\n    return x * 2.0 / *y;\n}\n";
         const SHORT: [u8; short_length(TEXT)] = shortened(TEXT);
-        assert_eq!(str::from_utf8(&SHORT), Ok("fn f(x:f32) -> f32{\nreturn x / 2.0;\n}\n"));
+        assert_eq!(str::from_utf8(&SHORT), Ok("fn f(x:f32) -> f32{\nreturn x*2.0 / *y;\n}\n"));
     }
 
     #[test]

@@ -179,21 +179,14 @@ impl Gpu {
     /// Waits for a signal.
     pub(super) async fn signalled(&self, signal: &Signal) -> Result<bool> {
         let timer = Signal::default();
-        let _timeout = self.timeout(self.wait_timeout, &timer);
+        let set = timer.clone();
+        let _timeout = after(self.wait_timeout, Box::new(move || set.set(true)));
         poll_fn(|context| match (signal.poll(context), timer.poll(context)) {
             (Poll::Ready(success), _) => Poll::Ready(Ok(success)),
             (Poll::Pending, Poll::Ready(_)) => Poll::Ready(Err(self.timed_out())),
             _ => Poll::Pending,
         })
         .await
-    }
-
-    /// Sets the signal after this time, unless it is dropped before.
-    fn timeout(&self, time: Duration, signal: &Signal) -> Timeout {
-        let signal = signal.clone();
-        // The longest that a browser knows, 25 days.
-        let milliseconds = time.as_millis().min(i32::MAX as u128) as u32;
-        Timeout::new(milliseconds, move || signal.set(true))
     }
 
     /// The error of a readback that failed.
@@ -208,7 +201,7 @@ impl Gpu {
         let gpu = self.clone();
         let number = self.shared.late.checks().begin();
         let note = move || gpu.shared.late.end(number, Some(gpu.unreadable("")));
-        Timeout::new(NEWS_OF_LOSS.as_millis() as u32, note).forget();
+        after(NEWS_OF_LOSS, Box::new(note)).forget();
         Ok(())
     }
 
@@ -232,6 +225,13 @@ impl Gpu {
     pub(crate) fn poll_once(&self) -> Result<()> {
         self.check()
     }
+}
+
+/// Does this after a time, unless it is dropped before.
+#[inline(never)]
+fn after(time: Duration, action: Box<dyn FnOnce()>) -> Timeout {
+    // The longest that a browser knows, 25 days.
+    Timeout::new(time.as_millis().min(i32::MAX as u128) as u32, action)
 }
 
 /// Runs what takes buffers of the app.

@@ -8,7 +8,7 @@ pub(crate) mod tiled;
 use super::Network;
 use crate::codegen::Layer;
 use crate::error::{Error, Result};
-use crate::gpu::Gpu;
+use crate::gpu::{Gpu, Temporary};
 use crate::kernels::{self, Dispatch, GridGradient, Points, begin_pass, tiles};
 use crate::rows::Rows;
 
@@ -135,10 +135,16 @@ impl Forward {
         &self.network
     }
 
-    /// The buffers of its rows, some of them twice: also of those that it was given.
-    pub(crate) fn buffers(&self) -> impl Iterator<Item = &wgpu::Buffer> {
-        let of_layers = self.layers.iter().flat_map(|layer| [Some(&layer.y), layer.kept.as_ref()]).flatten();
-        of_layers.chain([&self.input, &self.x, &self.output]).map(Rows::buffer)
+    /// The buffers of all its rows, of those that it was given too, for a caller to whom all of them belong. Some are there twice.
+    pub(crate) fn temporary(&self) -> Vec<Temporary> {
+        let mut buffers = Vec::new();
+        let mut push = |rows: &Rows| buffers.push(Temporary(rows.buffer().clone()));
+        [&self.input, &self.x, &self.output].into_iter().for_each(&mut push);
+        for LayerRows { y, kept } in &self.layers {
+            push(y);
+            kept.iter().for_each(&mut push);
+        }
+        buffers
     }
 
     /// Records the pass.
