@@ -42,7 +42,7 @@ impl Gpu {
     }
 
     /// Waits until the GPU is done, and the callback that says so has run. In a browser this also waits for the submission's own
-    /// error: it is told here, and nowhere else.
+    /// error, which no other wait is told.
     pub(crate) async fn wait(&self, submission: &Submission) -> Result<()> {
         let success = self.signalled(&submission.done).await?;
         self.judged(&submission.check).await?;

@@ -91,7 +91,8 @@ impl Trainer {
     /// first. Waits for nothing.
     ///
     /// # Errors
-    /// [`Error::DeviceLost`](crate::Error::DeviceLost).
+    /// [`Error::DeviceLost`](crate::Error::DeviceLost); in a browser [`Error::WorkDropped`](crate::Error::WorkDropped) for a copy that
+    /// it had no memory to read.
     pub fn latest_parameters(&mut self) -> Result<Option<&ParametersAt>> {
         self.gpu.poll_once()?;
         let _turn = self.gpu.turn();
