@@ -37,7 +37,7 @@ pub(crate) const fn shortened<const LENGTH: usize>(text: &str) -> [u8; LENGTH] {
 
 /// Copies what is neither comment nor indentation, nor an empty line, nor a space that parts nothing, as far as there is room;
 /// returns how much that is.
-pub(crate) const fn copy_short(text: &str, short: &mut [u8]) -> usize {
+const fn copy_short(text: &str, short: &mut [u8]) -> usize {
     let text = text.as_bytes();
     let (mut read, mut written, mut last) = (0, 0, b'\n');
     while read < text.len() {
@@ -64,6 +64,14 @@ pub(crate) const fn copy_short(text: &str, short: &mut [u8]) -> usize {
         written += 1;
     }
     written
+}
+
+/// A text as a program for a browser has it.
+#[cfg(test)]
+pub(crate) fn short(text: &str) -> String {
+    let mut short = vec![0; short_length(text)];
+    copy_short(text, &mut short);
+    String::from_utf8(short).unwrap()
 }
 
 #[cfg(test)]

@@ -191,13 +191,7 @@ pub(super) fn times_derivative(activation: Activation, width: u32, y: &str, kept
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::shaders::{copy_short, short_length};
-
-    fn short(text: &str) -> String {
-        let mut short = vec![0; short_length(text)];
-        copy_short(text, &mut short);
-        String::from_utf8(short).unwrap()
-    }
+    use crate::shaders::short;
 
     #[test]
     fn a_program_for_a_browser_finds_the_same_functions() {

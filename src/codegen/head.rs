@@ -13,14 +13,7 @@ use crate::loss::Loss;
 use crate::mlp::Mlp;
 
 /// The struct of a row's statistics, in WGSL.
-const STATISTICS: [&str; 6] = [
-    "// Of a row's outputs: the largest z, and the sums of e^(z - maximum) and of the targets.",
-    "struct Statistics {",
-    "maximum: f32,",
-    "sum: f32,",
-    "total: f32,",
-    "}",
-];
+const STATISTICS: [&str; 5] = ["struct Statistics {", "maximum: f32,", "sum: f32,", "total: f32,", "}"];
 
 /// The last activation and the loss of a network.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -61,6 +54,7 @@ impl Head {
         source.lines(&["", &format!("const LOSS_FACTOR = {factor}; // of a sum of loss_terms")]);
         if self.is_of_rows() {
             source.line("");
+            source.comment(&["Of a row's outputs: the largest z, and the sums of e^(z - maximum) and of the targets."]);
             source.lines(&STATISTICS);
         }
         for &width in widths {

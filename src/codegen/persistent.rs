@@ -98,14 +98,14 @@ impl PersistentSpec {
 }
 
 /// The beginning of every persistent kernel, under its own heading.
-pub(super) fn begin(spec: &PersistentSpec, batch: &str, heading: &[&str]) -> Source {
+pub(super) fn begin(spec: &PersistentSpec, batch: &str, heading: impl FnOnce() -> Vec<String>) -> Source {
     let mut source = Source::default();
     let work = match spec.work {
         Work::Train => "trains",
         Work::Evaluate | Work::Classify => "measures the loss of",
     };
     source.comment(&[&format!("persistent   {work} {}, {batch}", spec.network), ""]);
-    source.comment(heading);
+    source.heading(heading);
     if spec.trains() && spec.folds_rate() {
         source.comment(&["The gradients d are times the learning rate: that is a product less for each weight."]);
     }

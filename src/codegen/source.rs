@@ -45,6 +45,14 @@ impl Source {
         }
     }
 
+    /// A comment that is made only where it is written.
+    #[inline]
+    pub fn heading(&mut self, lines: impl FnOnce() -> Vec<String>) {
+        if cfg!(not(target_family = "wasm")) {
+            self.comment(&lines().iter().map(String::as_str).collect::<Vec<_>>());
+        }
+    }
+
     /// Source that is complete.
     #[inline(never)]
     pub fn paste(&mut self, source: &str) {

@@ -25,17 +25,19 @@ pub(crate) struct Matrix<R> {
 }
 
 /// The heading, with a description of the tile.
-fn begin(tile: Tile, heading: &[&str]) -> Source {
+fn begin(tile: Tile, heading: impl FnOnce() -> Vec<String>) -> Source {
     let mut source = Source::default();
-    source.comment(heading);
+    source.heading(heading);
     let Tile { rows, chunks, slices, invocations, .. } = tile;
-    let who = match slices {
-        1 => format!("an invocation accumulates it in registers, {invocations} are a workgroup."),
-        _ => format!(
-            "{slices} of a workgroup's {invocations} invocations accumulate it in registers, a slice of the sums each."
-        ),
-    };
-    source.comment(&["", &format!("A tile is {rows} rows by {} columns; {who}", 4 * chunks)]);
+    source.heading(|| {
+        let who = match slices {
+            1 => format!("an invocation accumulates it in registers, {invocations} are a workgroup."),
+            _ => format!(
+                "{slices} of a workgroup's {invocations} invocations accumulate it in registers, a slice of the sums each."
+            ),
+        };
+        vec![String::new(), format!("A tile is {rows} rows by {} columns; {who}", 4 * chunks)]
+    });
     source.line("");
     source
 }

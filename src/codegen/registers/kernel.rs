@@ -7,7 +7,7 @@ use crate::codegen::vectors::{Chunk, distinct, plus, vector};
 impl Registers<'_> {
     pub(super) fn kernel(self) -> String {
         let spec = self.spec;
-        let mut source = begin(spec, spec.batch_in_words(), &self.heading());
+        let mut source = begin(spec, spec.batch_in_words(), || self.heading());
         self.functions(&mut source);
         self.entry_point(&mut source);
         self.load(&mut source);
@@ -20,7 +20,7 @@ impl Registers<'_> {
         source.finish()
     }
 
-    fn heading(self) -> Vec<&'static str> {
+    fn heading(self) -> Vec<String> {
         let layout: &[&str] = match self.lanes {
             1 => &[
                 "One invocation has one network in its registers. Values are in chunks of at most four:",
@@ -37,7 +37,7 @@ impl Registers<'_> {
                 "a layer's pre-activations, with g of the gradients with respect to the weights, summed over a batch.",
             ],
         };
-        layout.to_vec()
+        layout.iter().copied().map(str::to_owned).collect()
     }
 
     /// The functions that the kernel calls.

@@ -8,6 +8,7 @@ use std::sync::{LazyLock, Mutex, PoisonError};
 use serde_json::{Value, json};
 
 use crate::codegen::Access;
+use crate::shaders::short;
 
 /// What a text is compiled to.
 pub(super) enum Compile<'a> {
@@ -46,6 +47,8 @@ static COMPILER: LazyLock<Compiler> = LazyLock::new(|| {
 
 /// What the browser's compiler says against a text.
 pub(super) fn refusal(label: &str, code: &str, compile: &Compile) -> Option<String> {
+    // As a page has it.
+    let code = &short(code);
     match &*COMPILER {
         Compiler::Dawn(dawn) => {
             let refusal = dawn.lock().unwrap_or_else(PoisonError::into_inner).refusal(&request(label, code, compile));

@@ -11,16 +11,15 @@ use crate::codegen::vectors::{clamped, columns_of, divided, load_four, plus, rem
 impl Workgroup<'_> {
     pub(super) fn begin(&mut self) {
         let spec = self.spec;
-        self.source = begin(
-            spec,
-            &format!("batch size {}", spec.batch_size),
-            &[
+        self.source = begin(spec, &format!("batch size {}", spec.batch_size), || {
+            let lines = [
                 "One workgroup has one network in its memory. Matrices are rows of vec4, padded with zeros to whole ones:",
                 "w0 and b0 are layer 0's weights and bias, x the batch's inputs, y0 layer 0's outputs, d0 the gradient with",
                 "respect to layer 0's pre-activations, divided by the batch's rows. An invocation computes one",
                 "tile after the other: some rows by four values of activations, or four by four weights.",
-            ],
-        );
+            ];
+            lines.map(str::to_owned).to_vec()
+        });
         let uses = spec.layers.iter().map(|layer| (layer.activation, 4)).collect::<Vec<_>>();
         functions(&mut self.source, spec, &uses, [&[4], &[4]]);
         self.parameter_functions();
@@ -136,7 +135,7 @@ impl Workgroup<'_> {
     /// Reads the batch's samples; rows past its end are zeros.
     pub(super) fn gather(&mut self) {
         let spec = self.spec;
-        self.line("// the batch: rows past its end are zeros");
+        self.source.comment(&["the batch: rows past its end are zeros"]);
         if spec.shuffle {
             self.share("row", spec.batch_size, LONGEST_WALK);
             self.line("if row < batch.rows {");
