@@ -35,8 +35,7 @@ pub(crate) const fn shortened<const LENGTH: usize>(text: &str) -> [u8; LENGTH] {
     short
 }
 
-/// Copies what is neither comment nor indentation, nor an empty line, nor a space that parts nothing, as far as there is room;
-/// returns how much that is.
+/// Copies what is neither comment nor indentation, nor an empty line, as far as there is room; returns how much that is.
 const fn copy_short(text: &str, short: &mut [u8]) -> usize {
     let text = text.as_bytes();
     let (mut read, mut written, mut last) = (0, 0, b'\n');
@@ -49,12 +48,7 @@ const fn copy_short(text: &str, short: &mut [u8]) -> usize {
         }
         let byte = text[read];
         read += 1;
-        // What follows these is a token of its own in any case. The space before `=` stays: `array<f32>=` would end with `>=`.
-        let is_after_token = matches!(last, b'\n' | b';' | b',' | b':' | b'=' | b'+' | b'*' | b'{');
-        // Only `/ *` would become something else, a comment.
-        let is_before_token =
-            read < text.len() && (matches!(text[read], b'{' | b'+') || text[read] == b'*' && last != b'/');
-        if byte == b' ' && (is_after_token || is_before_token) || byte == b'\n' && last == b'\n' {
+        if last == b'\n' && (byte == b' ' || byte == b'\n') {
             continue;
         }
         last = byte;
@@ -83,7 +77,7 @@ mod tests {
         const TEXT: &str =
             "// A comment, about π.\n\nfn f(x: f32) -> f32 { // and one here\n    return x * 2.0 / *y;\n}\n";
         const SHORT: [u8; short_length(TEXT)] = shortened(TEXT);
-        assert_eq!(str::from_utf8(&SHORT), Ok("fn f(x:f32) -> f32{\nreturn x*2.0 / *y;\n}\n"));
+        assert_eq!(str::from_utf8(&SHORT), Ok("fn f(x: f32) -> f32 { \nreturn x * 2.0 / *y;\n}\n"));
     }
 
     #[test]

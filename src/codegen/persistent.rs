@@ -98,7 +98,7 @@ impl PersistentSpec {
 }
 
 /// The beginning of every persistent kernel, under its own heading.
-pub(super) fn begin(spec: &PersistentSpec, batch: &str, heading: impl FnOnce() -> Vec<String>) -> Source {
+pub(super) fn begin(spec: &PersistentSpec, batch: &str, heading: &dyn Fn() -> Vec<String>) -> Source {
     let mut source = Source::default();
     let work = match spec.work {
         Work::Train => "trains",

@@ -25,7 +25,7 @@ pub(crate) struct Matrix<R> {
 }
 
 /// The heading, with a description of the tile.
-fn begin(tile: Tile, heading: impl FnOnce() -> Vec<String>) -> Source {
+fn begin(tile: Tile, heading: &dyn Fn() -> Vec<String>) -> Source {
     let mut source = Source::default();
     source.heading(heading);
     let Tile { rows, chunks, slices, invocations, .. } = tile;

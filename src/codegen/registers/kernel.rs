@@ -7,7 +7,7 @@ use crate::codegen::vectors::{Chunk, distinct, plus, vector};
 impl Registers<'_> {
     pub(super) fn kernel(self) -> String {
         let spec = self.spec;
-        let mut source = begin(spec, spec.batch_in_words(), || self.heading());
+        let mut source = begin(spec, spec.batch_in_words(), &|| self.heading());
         self.functions(&mut source);
         self.entry_point(&mut source);
         self.load(&mut source);

@@ -88,7 +88,7 @@ impl Backward {
     /// The kernel's source.
     pub fn source(&self) -> String {
         let &Backward { tile, d_output, w, d_input, .. } = self;
-        let mut source = begin(tile, || self.heading());
+        let mut source = begin(tile, &|| self.heading());
         source.line("override WORKGROUP: u32;");
         source.line("");
         self.bindings(Operands::<()>::default()).declare(&mut source, "Tiles");

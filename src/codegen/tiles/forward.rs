@@ -135,7 +135,7 @@ impl Forward {
     /// The kernel's source.
     pub fn source(&self) -> String {
         let &Forward { tile, x, w, .. } = self;
-        let mut source = begin(tile, || self.heading().to_vec());
+        let mut source = begin(tile, &|| self.heading().to_vec());
         if self.samples {
             source.paste(shader!("state"));
             if self.shuffle {

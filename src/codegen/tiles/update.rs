@@ -108,7 +108,7 @@ impl Update {
     /// The kernel's source.
     pub fn source(&self) -> String {
         let &Update { tile, x, d_output, w, repeats, .. } = self;
-        let mut source = begin(tile, || self.heading().map(str::to_owned).to_vec());
+        let mut source = begin(tile, &|| self.heading().map(str::to_owned).to_vec());
         if self.ends_step {
             source.paste(shader!("state"));
             source.paste(shader!("tree_sum"));

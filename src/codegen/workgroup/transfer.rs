@@ -11,7 +11,7 @@ use crate::codegen::vectors::{clamped, columns_of, divided, load_four, plus, rem
 impl Workgroup<'_> {
     pub(super) fn begin(&mut self) {
         let spec = self.spec;
-        self.source = begin(spec, &format!("batch size {}", spec.batch_size), || {
+        self.source = begin(spec, &format!("batch size {}", spec.batch_size), &|| {
             let lines = [
                 "One workgroup has one network in its memory. Matrices are rows of vec4, padded with zeros to whole ones:",
                 "w0 and b0 are layer 0's weights and bias, x the batch's inputs, y0 layer 0's outputs, d0 the gradient with",
