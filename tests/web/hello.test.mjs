@@ -10,7 +10,7 @@ after(site.close);
 // What the page says, once it has said all.
 async function said(page, last) {
     const text = page.locator('#said');
-    await text.filter({ hasText: last }).waitFor({ timeout: 60_000 });
+    await text.filter({ hasText: last }).waitFor({ timeout: 180_000 });
     return text.innerText();
 }
 

@@ -6,13 +6,14 @@ import { visit } from './pages.mjs';
 // egui says so on a driver without a GPU, which this is.
 const EXPECTED = /Software rasterizer detected/;
 
-// How long something may take before a test gives up.
-const PATIENCE = { timeout: 60_000, polling: 20 };
+// How long something may take on a busy machine before a test gives up.
+const PATIENCE = { timeout: 180_000, polling: 20 };
 
 export class Window {
     // A visit with the window open. `before` runs ahead of the page's own scripts.
     static async open(site, { viewport = { width: 1280, height: 720 }, ...context } = {}) {
         const { page, complaints } = await visit(site, { viewport, ...context });
+        page.setDefaultTimeout(PATIENCE.timeout);
         const window = new Window(page, complaints, context.hasTouch);
         await window.until((status) => status.frames > 1);
         return window;

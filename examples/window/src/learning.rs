@@ -20,14 +20,20 @@ pub struct Learning {
     pub steps: u64,
     /// When a copy of the parameters was recorded last, and after how many steps.
     recorded: Option<(Instant, u64)>,
-    /// The copy that arrived last. The trainer has it too, but gives nothing out when the device is lost.
-    copy: Option<ParametersAt>,
+    /// The copy that arrived last; before the first, what the network goes on from. The trainer has it too, but gives nothing out
+    /// when the device is lost.
+    copy: Option<Snapshot>,
 }
 
 impl Learning {
     /// Nothing is recorded yet.
     pub fn new(trainer: Trainer, quality: Option<Quality>) -> Self {
         Learning { trainer, quality, steps: 0, recorded: None, copy: None }
+    }
+
+    /// Goes on from a network on the host, until a copy arrives.
+    pub fn go_on_from(&mut self, snapshot: Snapshot) {
+        self.copy = Some(Snapshot { step: None, ..snapshot });
     }
 
     /// Records training steps, and a measurement and a copy if it is time for one.
@@ -49,10 +55,11 @@ impl Learning {
     /// # Errors
     /// Those of [`Trainer::latest_loss`].
     pub fn poll(&mut self) -> Result<Option<LossReport>> {
-        if let Some(latest) = self.trainer.latest_parameters()?
-            && self.copy.as_ref().is_none_or(|copy| copy.step != latest.step)
+        if let Some(ParametersAt { step, parameters }) = self.trainer.latest_parameters()?
+            && self.copy.as_ref().is_none_or(|copy| copy.step != Some(*step))
         {
-            self.copy = Some(latest.clone());
+            let (step, parameters) = (Some(*step), parameters.clone());
+            self.copy = Some(Snapshot { mlp: self.trainer.network().mlp().clone(), parameters, step });
         }
         self.trainer.latest_loss()
     }
@@ -65,8 +72,7 @@ impl Learning {
 
     /// The network as it was copied last, if it was.
     pub fn snapshot(&self) -> Option<Snapshot> {
-        let mlp = self.trainer.network().mlp().clone();
-        self.copy.clone().map(|ParametersAt { step, parameters }| Snapshot { mlp, parameters, step })
+        self.copy.clone()
     }
 }
 
@@ -75,8 +81,8 @@ impl Learning {
 pub struct Snapshot {
     mlp: Mlp,
     parameters: Vec<f32>,
-    /// The steps that it had been trained.
-    pub step: u64,
+    /// The steps of the trainer that it was copied from; `None` of one that is gone.
+    step: Option<u64>,
 }
 
 impl Snapshot {

@@ -92,8 +92,12 @@ impl PictureTab {
         let Kept { settings, pixels, network } = kept;
         let source = Source::new(&device.gpu, pixels)?;
         // One that had diverged begins anew.
-        let training = match network.and_then(|snapshot| snapshot.network(&device.gpu).ok()) {
-            Some(network) => Training::of(network, &source, &settings)?,
+        let training = match network.and_then(|snapshot| Some((snapshot.network(&device.gpu).ok()?, snapshot))) {
+            Some((network, snapshot)) => {
+                let training = Training::of(network, &source, &settings)?;
+                training.learning().go_on_from(snapshot);
+                training
+            }
             None => Training::new(&device.gpu, &source, &settings)?,
         };
         Ok(PictureTab {

@@ -77,8 +77,12 @@ impl PointsTab {
     pub fn new(device: &Device, kept: Kept) -> Result<Self> {
         let Kept { settings, seed, points, network } = kept;
         // One that had diverged begins anew.
-        let training = match network.and_then(|snapshot| snapshot.network(&device.gpu).ok()) {
-            Some(network) => Training::of(network, points, &settings)?,
+        let training = match network.and_then(|snapshot| Some((snapshot.network(&device.gpu).ok()?, snapshot))) {
+            Some((network, snapshot)) => {
+                let training = Training::of(network, points, &settings)?;
+                training.learning().go_on_from(snapshot);
+                training
+            }
             None => Training::new(&device.gpu, &settings, seed, points)?,
         };
         Ok(PointsTab {

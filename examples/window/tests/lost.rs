@@ -28,9 +28,13 @@ fn frame(window: &mut Window) {
 fn open() -> (Window, RenderState, Arc<Mutex<Option<Kept>>>) {
     let render_state = render_state();
     let kept = Arc::<Mutex<Option<Kept>>>::default();
+    (open_on(&render_state, Kept::default(), &kept), render_state, kept)
+}
+
+/// A window on this device, which goes on with what was kept.
+fn open_on(render_state: &RenderState, begin: Kept, kept: &Arc<Mutex<Option<Kept>>>) -> Window {
     let told = kept.clone();
-    let tell = move |kept| *told.lock().unwrap() = Some(kept);
-    (Window::open_on(render_state.clone(), Kept::default(), tell), render_state, kept)
+    Window::open_on(render_state.clone(), begin, move |kept| *told.lock().unwrap() = Some(kept))
 }
 
 /// Paints until the condition holds.
@@ -72,7 +76,13 @@ fn what_was_learned_goes_on_on_another_device() {
     paint_until(&mut window, |window| loss(window).is_some_and(|loss| loss < 0.01));
     window.press("Pause");
     rest(&mut window);
-    let kept = lose(&mut window, &kept, &render_state);
+    // A second device is lost before anything was copied from it.
+    let first = lose(&mut window, &kept, &render_state);
+    let second = self::render_state();
+    let mut window = open_on(&second, first, &kept);
+    window.harness.step();
+    let kept = lose(&mut window, &kept, &second);
+    assert!(kept.is_hopeless);
     assert!(kept.lost.as_ref().is_some_and(|lost| lost.contains("The GPU device was lost")), "{:?}", kept.lost);
 
     let mut window = Window::open_on(self::render_state(), kept, |_| {});
