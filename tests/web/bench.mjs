@@ -15,7 +15,7 @@ if (!(rounds >= 1)) throw new Error('expected a number of rounds');
 const median = (values) => values.sort((a, b) => a - b)[Math.floor(values.length / 2)];
 const shown = (steps) => Math.round(steps).toLocaleString('en').padStart(12);
 
-async function time_plans() {
+async function timePlans() {
     const site = await open('tests');
     const { page } = await visit(site);
     console.log(`${site.browser.version()}, ${rounds} rounds; natively on ${hasSwiftShader ? 'the same driver' : 'ANOTHER driver'}`);
@@ -47,7 +47,7 @@ async function answer(window, x, y) {
     return window.page.evaluate(() => globalThis.answer);
 }
 
-async function use_window() {
+async function useWindow() {
     const site = await open('window', { draws: true });
     const [firsts, answers, frames] = [[], [], []];
     for (let round = 0; round < rounds; round++) {
@@ -67,5 +67,5 @@ async function use_window() {
     await site.close();
 }
 
-await time_plans();
-await use_window();
+await timePlans();
+await useWindow();

@@ -22,7 +22,7 @@ after(site.close);
 const hasLearned = ({ loss }) => loss !== null && loss < 0.01;
 const hasTrained = ({ step }) => step > 0;
 
-function window_test(what, context, steps) {
+function windowTest(what, context, steps) {
     test(what, async () => {
         const window = await Window.open(site, context);
         await steps(window);
@@ -32,7 +32,7 @@ function window_test(what, context, steps) {
 }
 
 // Whether the square shows each corner, beside its point, in the color of its class.
-async function assert_shows_xor(window) {
+async function assertShowsXor(window) {
     const places = [];
     for (const [x, y] of CORNERS) places.push(await window.place(x, y * 1.15));
     const seen = (await window.colors(places)).map(([red, , blue]) => red > blue);
@@ -87,13 +87,13 @@ function zeros(units) {
 }
 
 for (const colorScheme of ['light', 'dark']) {
-    window_test(`it learns XOR, and rests when it is paused: ${colorScheme}`, { colorScheme }, async (window) => {
+    windowTest(`it learns XOR, and rests when it is paused: ${colorScheme}`, { colorScheme }, async (window) => {
         assert.equal((await window.status()).step, null);
         await window.press('Train');
         await window.until(hasLearned);
         await window.press('Pause');
         await window.until(({ training }) => !training);
-        await assert_shows_xor(window);
+        await assertShowsXor(window);
         const [[red]] = await window.colors([[300, 50]]);
         assert.ok(colorScheme === 'light' ? red > 200 : red < 50, `the background has ${red} of 255 red`);
         await picture(window, colorScheme);
@@ -101,12 +101,12 @@ for (const colorScheme of ['light', 'dark']) {
     });
 }
 
-window_test('a phone: it is used by finger, and nothing is out of reach', PHONE, async (window) => {
+windowTest('a phone: it is used by finger, and nothing is out of reach', PHONE, async (window) => {
     await window.press('Train');
     await window.until(hasLearned);
     await window.press('Pause');
     await window.until(({ training }) => !training);
-    await assert_shows_xor(window);
+    await assertShowsXor(window);
     await picture(window, 'phone');
     for (const { name, rect: [left, , width] } of (await window.status()).controls) {
         assert.ok(left >= 0 && left + width <= 360, `${name} is from ${left} to ${left + width} of 360`);
@@ -117,7 +117,7 @@ window_test('a phone: it is used by finger, and nothing is out of reach', PHONE,
     await window.until(({ controls }) => controls.find(({ name }) => name === 'surface').rect[3] < 360);
 });
 
-window_test('points are drawn, and layers, loss and optimizer chosen', {}, async (window) => {
+windowTest('points are drawn, and layers, loss and optimizer chosen', {}, async (window) => {
     await window.press('Two spirals');
     await window.press('Empty');
     await window.touch(...(await window.place(-0.5, 0)));
@@ -136,7 +136,7 @@ window_test('points are drawn, and layers, loss and optimizer chosen', {}, async
     await picture(window, 'web'); // docs/web.png
 });
 
-window_test('a network is saved, and loaded with its layers and points', {}, async (window) => {
+windowTest('a network is saved, and loaded with its layers and points', {}, async (window) => {
     await window.press('Train');
     await window.until(hasLearned);
     await window.press('Pause');
@@ -150,13 +150,13 @@ window_test('a network is saved, and loaded with its layers and points', {}, asy
     await window.says('loaded mine.safetensors');
     await window.until(({ controls }) => controls.some(({ value }) => value === '2 blue and 2 orange points'));
     assert.equal((await window.status()).network, '2-32-32-1, 1185 parameters');
-    await assert_shows_xor(window);
+    await assertShowsXor(window);
     assert.deepEqual(tensors((await window.save()).bytes), tensors(saved.bytes));
     await window.press('Train');
     await window.until(hasTrained);
 });
 
-window_test('what is wrong with a file is said, and nothing is lost', {}, async (window) => {
+windowTest('what is wrong with a file is said, and nothing is lost', {}, async (window) => {
     await window.press('Train');
     await window.until(hasLearned);
     const { network } = await window.status();
@@ -181,7 +181,7 @@ window_test('what is wrong with a file is said, and nothing is lost', {}, async 
     await window.until((status) => status.training && !status.is_error && status.step > 0);
 });
 
-window_test('a picture is learned, and a file that is none is told in words', {}, async (window) => {
+windowTest('a picture is learned, and a file that is none is told in words', {}, async (window) => {
     await window.press('Picture');
     await window.press('Train');
     await window.until(({ decibels }) => decibels > 15);
@@ -195,7 +195,7 @@ window_test('a picture is learned, and a file that is none is told in words', {}
 });
 
 // Keeps the page's devices where a test can destroy them.
-const keep_devices = () => {
+const keepDevices = () => {
     globalThis.devices = [];
     const request = GPUAdapter.prototype.requestDevice;
     GPUAdapter.prototype.requestDevice = async function (...wish) {
@@ -205,7 +205,7 @@ const keep_devices = () => {
     };
 };
 
-window_test('a lost device is told, and another one goes on', { before: keep_devices }, async (window) => {
+windowTest('a lost device is told, and another one goes on', { before: keepDevices }, async (window) => {
     const lose = () => window.page.evaluate(() => globalThis.devices.at(-1).destroy());
     await window.press('Train');
     await window.until(hasLearned);
@@ -225,7 +225,7 @@ window_test('a lost device is told, and another one goes on', { before: keep_dev
     await window.page.locator('#words:empty').waitFor({ state: 'attached' });
     assert.equal(await window.page.evaluate(() => globalThis.devices.length), 3);
     await window.says('The GPU device was lost');
-    await assert_shows_xor(window);
+    await assertShowsXor(window);
     await window.press('Train');
     await window.until(hasTrained);
 });

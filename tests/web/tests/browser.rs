@@ -30,6 +30,14 @@ fn config(plan: Plan) -> TrainConfig {
     TrainConfig { learning_rate: 0.1, plan, ..TrainConfig::default() }
 }
 
+/// A network of seed 1 that learns XOR.
+fn trainer(gpu: &Gpu, plan: Plan) -> (Network, Trainer) {
+    let data = Dataset::new(gpu, &X, &T).unwrap();
+    let network = Network::new(gpu, &mlp(), 1).unwrap();
+    let trainer = Trainer::new(&network, &data, config(plan)).unwrap();
+    (network, trainer)
+}
+
 /// A device of the app's own.
 async fn device(limits: wgpu::Limits) -> (wgpu::Device, wgpu::Queue) {
     let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
@@ -84,9 +92,7 @@ async fn each_plan_learns_xor() {
 async fn a_page_that_trains_between_frames_is_told_the_loss_and_the_parameters() {
     let (device, queue) = device(wgpu::Limits::default()).await;
     let gpu = Gpu::from_wgpu(&device, &queue).unwrap();
-    let data = Dataset::new(&gpu, &X, &T).unwrap();
-    let network = Network::new(&gpu, &mlp(), 1).unwrap();
-    let mut trainer = Trainer::new(&network, &data, config(Plan::Auto)).unwrap();
+    let (_, mut trainer) = trainer(&gpu, Plan::Auto);
     let (mut most, mut told) = (0, 0);
     for _ in 0..400 {
         let steps = trainer.steps_within(Duration::from_millis(2)).unwrap();
@@ -117,9 +123,7 @@ async fn a_lost_device_is_an_error_of_every_later_call_and_another_device_goes_o
     let app_told = told.clone();
     // The app's own callback is called as well.
     gpu.device().set_device_lost_callback(move |_, _| app_told.store(true, Ordering::Relaxed));
-    let data = Dataset::new(&gpu, &X, &T).unwrap();
-    let network = Network::new(&gpu, &mlp(), 1).unwrap();
-    let mut trainer = Trainer::new(&network, &data, config(Plan::Auto)).unwrap();
+    let (network, mut trainer) = trainer(&gpu, Plan::Auto);
     trainer.train_async(100, |_| ()).await.unwrap();
     let parameters = network.read_parameters_async().await.unwrap();
 
@@ -144,9 +148,7 @@ async fn a_lost_device_is_an_error_of_every_later_call_and_another_device_goes_o
 async fn a_device_that_is_lost_between_frames_is_lost_by_every_later_call() {
     for milliseconds in [0, 5] {
         let gpu = Gpu::request().await.unwrap();
-        let data = Dataset::new(&gpu, &X, &T).unwrap();
-        let network = Network::new(&gpu, &mlp(), 1).unwrap();
-        let mut trainer = Trainer::new(&network, &data, config(Plan::Plain)).unwrap();
+        let (_, mut trainer) = trainer(&gpu, Plan::Plain);
         trainer.train_async(10, |_| ()).await.unwrap();
         let mut errors = Vec::new();
         for frame in 0..20 {
@@ -169,9 +171,7 @@ async fn a_device_that_is_lost_between_frames_is_lost_by_every_later_call() {
 #[wasm_bindgen_test]
 async fn a_device_that_is_lost_in_mid_training_ends_the_training() {
     let gpu = Gpu::request().await.unwrap();
-    let data = Dataset::new(&gpu, &X, &T).unwrap();
-    let network = Network::new(&gpu, &mlp(), 1).unwrap();
-    let mut trainer = Trainer::new(&network, &data, config(Plan::Auto)).unwrap();
+    let (_, mut trainer) = trainer(&gpu, Plan::Auto);
     let device = gpu.device().clone();
     let error = trainer.train_async(100_000_000, |_| device.destroy()).await.unwrap_err();
     assert!(matches!(error, Error::DeviceLost { .. }), "{error}");
@@ -242,9 +242,7 @@ async fn a_run_is_resumed_from_bytes_bit_for_bit() {
 #[wasm_bindgen_test]
 async fn trainers_that_sum_over_the_network_await_the_others() {
     let gpu = Gpu::request().await.unwrap();
-    let data = Dataset::new(&gpu, &X, &T).unwrap();
-    let network = Network::new(&gpu, &mlp(), 1).unwrap();
-    let mut trainer = Trainer::new(&network, &data, config(Plan::Auto)).unwrap();
+    let (_, mut trainer) = trainer(&gpu, Plan::Auto);
     let mut sums = 0;
     let sum = async |_: &mut [f32]| -> Result<()> {
         turn().await;

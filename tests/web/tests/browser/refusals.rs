@@ -9,7 +9,7 @@ use wasm_bindgen_test::wasm_bindgen_test;
 use wgrad::wgpu;
 use wgrad::{BufferProblem, Dataset, Error, Gpu, Network, Plan, Result, Rows, Trainer};
 
-use super::{T, X, config, mlp, turn};
+use super::{T, X, config, mlp, trainer, turn};
 
 #[wasm_bindgen(inline_js = "
 export function leave_no_memory_for(label) {
@@ -98,9 +98,7 @@ async fn join<A, B>(one: impl Future<Output = A>, other: impl Future<Output = B>
 #[wasm_bindgen_test]
 async fn a_copy_without_memory_is_an_error_and_the_device_lives() {
     let gpu = Gpu::request().await.unwrap();
-    let data = Dataset::new(&gpu, &X, &T).unwrap();
-    let network = Network::new(&gpu, &mlp(), 1).unwrap();
-    let mut trainer = Trainer::new(&network, &data, config(Plan::Auto)).unwrap();
+    let (_, mut trainer) = trainer(&gpu, Plan::Auto);
     trainer.train_async(10, |_| ()).await.unwrap();
     leave_no_memory_for("wgrad copy");
     let mut errors = Vec::new();
@@ -126,9 +124,7 @@ async fn a_copy_without_memory_is_an_error_and_the_device_lives() {
 #[wasm_bindgen_test]
 async fn a_readback_that_the_browser_refuses_is_an_error_once_and_the_device_lives() {
     let gpu = Gpu::request().await.unwrap();
-    let data = Dataset::new(&gpu, &X, &T).unwrap();
-    let network = Network::new(&gpu, &mlp(), 1).unwrap();
-    let mut trainer = Trainer::new(&network, &data, config(Plan::Auto)).unwrap();
+    let (network, mut trainer) = trainer(&gpu, Plan::Auto);
     let is_dropped = |error: &Error| matches!(error, Error::WorkDropped { what: "readback", .. });
     refuse_to_map();
     assert!(is_dropped(&network.read_parameters_async().await.unwrap_err()));
@@ -278,9 +274,7 @@ async fn a_kernel_that_does_not_compile_is_not_blamed_on_a_buffer() {
 #[wasm_bindgen_test]
 async fn a_summed_training_goes_on_after_a_readback_that_failed() {
     let gpu = Gpu::request().await.unwrap();
-    let data = Dataset::new(&gpu, &X, &T).unwrap();
-    let network = Network::new(&gpu, &mlp(), 1).unwrap();
-    let mut trainer = Trainer::new(&network, &data, config(Plan::Auto)).unwrap();
+    let (_, mut trainer) = trainer(&gpu, Plan::Auto);
     let sum = async |_: &mut [f32]| -> Result<()> { Ok(()) };
     trainer.train_summed_async(2, sum).await.unwrap();
     refuse_to_map();
