@@ -10,6 +10,7 @@
 //! - [`picture`]: the tab with the picture
 //! - [`device`]: the device that all use
 //! - [`learning`]: what a frame records of a training
+//! - [`run`]: whether a tab trains, and what came of it
 //! - [`view`]: a network drawn, as much per frame as the device can
 //! - [`files`]: the user's files
 //! - [`status`]: what the window shows, as text
@@ -33,6 +34,7 @@ pub mod picture;
 #[path = "../../common/pixels.rs"]
 mod pixels;
 pub mod points;
+pub mod run;
 pub mod status;
 pub mod view;
 #[cfg(target_family = "wasm")]

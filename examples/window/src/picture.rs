@@ -9,12 +9,11 @@ pub mod training;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use eframe::egui::{Color32, Rect, Role, Sense, Stroke, StrokeKind, Ui, Vec2, WidgetInfo, vec2};
 use eframe::emath::GuiRounding;
 use serde_json::{Value, json};
-use wgrad::{LossReport, Result, wgpu};
+use wgrad::{Result, wgpu};
 
 use crate::coordinate_network::Kind;
 use crate::curve::Curve;
@@ -23,8 +22,9 @@ use crate::files::{self, Files};
 use crate::learning::Snapshot;
 use crate::lock::lock;
 use crate::pixels::Pixels;
+use crate::run::Run;
 use crate::view::{self, Drawing, Original, View, Wish};
-use crate::widgets::{Part, in_words, lay_out};
+use crate::widgets::{Part, lay_out};
 use camera::Camera;
 use panel::{Action, SMALLEST_BATCH_LOG2, Settings, Status};
 use training::{Source, Training};
@@ -43,6 +43,7 @@ pub const DRAWING: Drawing = Drawing {
 #[derive(Clone)]
 pub struct Kept {
     settings: Settings,
+    run: Run,
     pixels: Arc<Pixels>,
     network: Option<Snapshot>,
 }
@@ -54,7 +55,7 @@ impl Kept {
         if device.gpu.adapter_info().device_type == wgpu::DeviceType::Cpu {
             settings.batch_log2 = SMALLEST_BATCH_LOG2;
         }
-        Kept { settings, pixels: Arc::new(Pixels::draw(DRAWN)), network: None }
+        Kept { settings, run: Run::default(), pixels: Arc::new(Pixels::draw(DRAWN)), network: None }
     }
 }
 
@@ -62,17 +63,13 @@ impl Kept {
 pub struct PictureTab {
     device: Device,
     settings: Settings,
+    run: Run,
     source: Source,
     training: Training,
     view: Arc<Mutex<View>>,
     camera: Camera,
     curve: Curve,
-    report: Option<LossReport>,
     decibels: Option<f64>,
-    /// The steps of the last frame.
-    steps: u64,
-    /// What went wrong, or what was done last.
-    message: std::result::Result<String, String>,
     /// What the panel asked the view for.
     asked: Option<Action>,
     /// The settings for which the network was last created.
@@ -89,7 +86,7 @@ impl PictureTab {
     /// # Errors
     /// Those of the network and of its trainer.
     pub fn new(device: &Device, kept: Kept) -> Result<Self> {
-        let Kept { settings, pixels, network } = kept;
+        let Kept { settings, run, pixels, network } = kept;
         let source = Source::new(&device.gpu, pixels)?;
         // One that had diverged begins anew.
         let training = match network.and_then(|snapshot| Some((snapshot.network(&device.gpu).ok()?, snapshot))) {
@@ -105,15 +102,13 @@ impl PictureTab {
             device: device.clone(),
             applied: (settings.kind, settings.seed),
             applied_batch: settings.batch(),
-            settings: Settings { running: false, ..settings },
+            settings,
+            run,
             source,
             training,
             camera: Camera::default(),
             curve: Curve::decibels(),
-            report: None,
             decibels: None,
-            steps: 0,
-            message: Ok(String::new()),
             asked: None,
             holds_line: false,
         })
@@ -123,6 +118,7 @@ impl PictureTab {
     pub fn kept(&self) -> Kept {
         Kept {
             settings: self.settings.clone(),
+            run: Run::new(self.run.milliseconds),
             pixels: self.source.pixels.clone(),
             network: self.training.learning().snapshot(),
         }
@@ -130,18 +126,11 @@ impl PictureTab {
 
     /// What it shows, in short.
     pub fn status(&self) -> Value {
-        json!({
-            "tab": "picture",
-            "training": self.settings.running,
-            "step": self.report.map(|report| report.step),
-            "loss": self.report.map(|report| report.loss),
-            "decibels": self.decibels,
-            "steps_per_frame": self.steps,
-            "network": self.training.description(),
-            "plan": self.training.learning().trainer.plan(),
-            "message": self.message.as_ref().unwrap_or_else(|error| error),
-            "is_error": self.message.is_err(),
-        })
+        let plan = self.training.learning().trainer.plan();
+        let mut status = self.run.status(&self.training.description(), &plan);
+        status["tab"] = json!("picture");
+        status["decibels"] = json!(self.decibels);
+        status
     }
 
     /// Takes a file as the picture, and begins to learn it. If that is not possible the tab says why, and keeps the one it has.
@@ -152,7 +141,7 @@ impl PictureTab {
         let read = bytes.map_err(|error| error.to_string());
         let pixels = read.and_then(|bytes| Pixels::read(name, &bytes, check).map_err(|error| error.to_string()));
         let taken = pixels.and_then(|pixels| self.take(pixels).map_err(|error| format!("{name}: {error}")));
-        self.settings.running |= taken.is_ok();
+        self.run.is_running |= taken.is_ok();
         self.say(taken.map(|()| format!("learning {name}")));
     }
 
@@ -178,34 +167,23 @@ impl PictureTab {
 
     /// Takes what has arrived, and chooses the steps of this frame.
     fn poll(&mut self) -> Result<()> {
-        self.steps = 0;
         let mut learning = self.training.learning();
         if let Some((step, decibels)) = learning.quality.as_mut().and_then(|quality| quality.take()) {
             self.curve.push(step, decibels);
             self.decibels = Some(decibels);
         }
-        if let Some(report) = learning.poll()? {
-            self.report = Some(report);
-        }
-        if self.settings.running {
-            let duration = Duration::from_secs_f32(self.settings.milliseconds / 1e3);
-            self.steps = learning.trainer.steps_within(duration)?;
-        }
+        self.run.poll(&mut learning)?;
         Ok(())
     }
 
     /// Shows an error in the panel until the next action, and pauses the training.
     fn show_error(&mut self, result: Result<()>) {
-        if let Err(error) = result {
-            self.device.note(&error);
-            self.say(Err(in_words(&error, "press Restart, or choose another seed or a larger batch")));
-        }
+        self.run.show_error(&self.device, result, "press Restart, or choose another seed or a larger batch");
     }
 
     /// Shows what was done, or what went wrong, which pauses the training.
     pub fn say(&mut self, message: std::result::Result<String, String>) {
-        self.settings.running &= message.is_ok();
-        self.message = message;
+        self.run.say(message);
     }
 
     fn controls(&mut self, ui: &mut Ui, files: &Files) {
@@ -216,17 +194,10 @@ impl PictureTab {
             picture: format!("{name}, {width} × {height}"),
             network: self.training.description(),
             plan,
-            report: self.report,
             decibels: self.decibels,
-            steps: self.steps,
             zoom: self.camera.zoom(),
-            message: self.message.as_deref().map_err(String::as_str),
         };
-        let was_running = self.settings.running;
-        let action = panel::show(ui, &mut self.settings, &status);
-        if self.settings.running && !was_running {
-            self.message = Ok(String::new());
-        }
+        let action = panel::show(ui, &mut self.settings, &mut self.run, &status);
         if action == Some(Action::Open) {
             files.open(files::Kind::Picture, "");
         }
@@ -260,10 +231,9 @@ impl PictureTab {
     fn replace(&mut self, training: Training) {
         self.applied_batch = self.settings.batch();
         self.training = training;
-        self.steps = 0; // these were the old training's
+        self.run.begin_anew();
         self.curve = Curve::decibels();
-        (self.report, self.decibels) = (None, None);
-        self.message = Ok(String::new());
+        self.decibels = None;
     }
 
     /// Shows the picture, and moves what is seen of it.
@@ -275,7 +245,7 @@ impl PictureTab {
 
         let visible = self.camera.visible(self.picture_size(), rect.size());
         let original = Original { part: self.settings.original / 100.0, is_smooth: self.settings.is_smooth };
-        let wish = Wish { steps: self.steps, visible, original, is_running: self.settings.running };
+        let wish = Wish { steps: self.run.steps, visible, original, is_running: self.run.is_running };
         view::add_frame(ui, rect, &self.view, &self.training.shared_learning(), wish);
 
         let painter = ui.painter_at(rect);

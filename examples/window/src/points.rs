@@ -5,21 +5,21 @@ pub mod panel;
 pub mod training;
 
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use eframe::egui::{
     Align2, Color32, CursorIcon, FontId, Pos2, Rect, Response, Role, Sense, Stroke, Ui, Vec2, WidgetInfo, vec2,
 };
 use eframe::emath::GuiRounding;
 use serde_json::{Value, json};
-use wgrad::{Activation, LossReport, Network, Result, wgpu};
+use wgrad::{Activation, Network, Result, wgpu};
 
 use crate::curve::Curve;
 use crate::device::Device;
 use crate::files::{self, Files, Kind};
 use crate::learning::Snapshot;
+use crate::run::Run;
 use crate::view::{self, Drawing, Original, View, Wish};
-use crate::widgets::{Part, in_words, lay_out, without_arrows};
+use crate::widgets::{Part, lay_out, without_arrows};
 use data::{Class, Point, PointSet};
 use panel::{Action, Settings, Status};
 use training::Training;
@@ -38,6 +38,7 @@ const DRAWING: Drawing = Drawing {
 #[derive(Clone, Debug)]
 pub struct Kept {
     settings: Settings,
+    run: Run,
     seed: u64,
     points: Vec<Point>,
     network: Option<Snapshot>,
@@ -45,7 +46,13 @@ pub struct Kept {
 
 impl Default for Kept {
     fn default() -> Self {
-        Kept { settings: Settings::default(), seed: 1, points: PointSet::Xor.points(), network: None }
+        Kept {
+            settings: Settings::default(),
+            run: Run::default(),
+            seed: 1,
+            points: PointSet::Xor.points(),
+            network: None,
+        }
     }
 }
 
@@ -53,14 +60,10 @@ impl Default for Kept {
 pub struct PointsTab {
     device: Device,
     settings: Settings,
+    run: Run,
     training: Training,
     view: Arc<Mutex<View>>,
     curve: Curve,
-    report: Option<LossReport>,
-    /// The steps of the last frame.
-    steps: u64,
-    /// What went wrong, or what was done last.
-    message: std::result::Result<String, String>,
     /// The seed of the weights.
     seed: u64,
     /// The hidden layers in the settings for which the network was last created, and their activation.
@@ -75,7 +78,7 @@ impl PointsTab {
     /// # Errors
     /// Those of the network and of its trainer.
     pub fn new(device: &Device, kept: Kept) -> Result<Self> {
-        let Kept { settings, seed, points, network } = kept;
+        let Kept { settings, run, seed, points, network } = kept;
         // One that had diverged begins anew.
         let training = match network.and_then(|snapshot| Some((snapshot.network(&device.gpu).ok()?, snapshot))) {
             Some((network, snapshot)) => {
@@ -89,12 +92,10 @@ impl PointsTab {
             view: view(device, training.network())?,
             device: device.clone(),
             applied_layers: settings.layers(),
-            settings: Settings { running: false, ..settings },
+            settings,
+            run,
             training,
             curve: Curve::losses(),
-            report: None,
-            steps: 0,
-            message: Ok(String::new()),
             seed,
             last_drawn: None,
         })
@@ -104,6 +105,7 @@ impl PointsTab {
     pub fn kept(&self) -> Kept {
         Kept {
             settings: self.settings.clone(),
+            run: Run::new(self.run.milliseconds),
             seed: self.seed,
             points: self.training.points().to_vec(),
             network: self.training.learning().snapshot(),
@@ -112,17 +114,10 @@ impl PointsTab {
 
     /// What it shows, in short.
     pub fn status(&self) -> Value {
-        json!({
-            "tab": "points",
-            "training": self.settings.running,
-            "step": self.report.map(|report| report.step),
-            "loss": self.report.map(|report| report.loss),
-            "steps_per_frame": self.steps,
-            "network": self.training.description(),
-            "plan": self.training.learning().trainer.plan(),
-            "message": self.message.as_ref().unwrap_or_else(|error| error),
-            "is_error": self.message.is_err(),
-        })
+        let plan = self.training.learning().trainer.plan();
+        let mut status = self.run.status(&self.training.description(), &plan);
+        status["tab"] = json!("points");
+        status
     }
 
     /// A frame.
@@ -138,31 +133,20 @@ impl PointsTab {
 
     /// Takes the loss that has arrived, and chooses the steps of this frame.
     fn poll(&mut self) -> Result<()> {
-        self.steps = 0;
-        let mut learning = self.training.learning();
-        if let Some(report) = learning.poll()? {
+        if let Some(report) = self.run.poll(&mut self.training.learning())? {
             self.curve.push_loss(report);
-            self.report = Some(report);
-        }
-        if self.settings.running {
-            let duration = Duration::from_secs_f32(self.settings.milliseconds / 1e3);
-            self.steps = learning.trainer.steps_within(duration)?;
         }
         Ok(())
     }
 
     /// Shows an error in the panel until the next action, and pauses the training.
     pub fn show_error(&mut self, result: Result<()>) {
-        if let Err(error) = result {
-            self.device.note(&error);
-            self.say(Err(in_words(&error, "lower the learning rate, then reset the weights")));
-        }
+        self.run.show_error(&self.device, result, "lower the learning rate, then reset the weights");
     }
 
     /// Shows what was done, or what went wrong, which pauses the training.
     pub fn say(&mut self, message: std::result::Result<String, String>) {
-        self.settings.running &= message.is_ok();
-        self.message = message;
+        self.run.say(message);
     }
 
     fn controls(&mut self, ui: &mut Ui, files: &Files) {
@@ -171,15 +155,8 @@ impl PointsTab {
             points: self.training.points(),
             network: self.training.description(),
             plan: self.training.learning().trainer.plan(),
-            report: self.report,
-            steps: self.steps,
-            message: self.message.as_deref().map_err(String::as_str),
         };
-        let was_running = self.settings.running;
-        let action = panel::show(ui, &mut self.settings, &status);
-        if self.settings.running && !was_running {
-            self.message = Ok(String::new());
-        }
+        let action = panel::show(ui, &mut self.settings, &mut self.run, &status);
         if action.is_some() {
             // In a narrow window the square was shown before.
             ui.request_repaint();
@@ -216,7 +193,7 @@ impl PointsTab {
         self.settings.loss = self.training.loss();
         self.settings.activation = self.training.activation().unwrap_or(self.settings.activation);
         self.applied_layers = self.settings.layers();
-        self.settings.running = false;
+        self.run.is_running = false;
         self.say(Ok(format!("loaded {name}")));
     }
 
@@ -252,10 +229,8 @@ impl PointsTab {
     fn replace(&mut self, training: Training) -> Result<()> {
         self.view = view(&self.device, training.network())?;
         self.training = training;
-        self.steps = 0; // these were the old training's
+        self.run.begin_anew();
         self.curve = Curve::losses();
-        self.report = None;
-        self.message = Ok(String::new());
         Ok(())
     }
 
@@ -268,10 +243,10 @@ impl PointsTab {
         self.show_error(result);
 
         let wish = Wish {
-            steps: self.steps,
+            steps: self.run.steps,
             visible: Rect::from_min_size(Pos2::ZERO, Vec2::splat(1.0)),
             original: Original::default(),
-            is_running: self.settings.running,
+            is_running: self.run.is_running,
         };
         view::add_frame(ui, rect, &self.view, &self.training.shared_learning(), wish);
         let painter = ui.painter_at(rect);

@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use eframe::egui::{CentralPanel, Color32, ComboBox, DragValue, Grid, Panel, ScrollArea, Ui, Vec2, vec2};
+use eframe::egui::{CentralPanel, Color32, ComboBox, Grid, Panel, ScrollArea, Ui, Vec2, vec2};
 use wgrad::Error;
 
 use crate::look;
@@ -77,24 +77,6 @@ pub fn choose<T: Copy + PartialEq + Display>(
         }
     });
     *chosen != before
-}
-
-/// A button that begins or pauses the training.
-pub fn train_or_pause(ui: &mut Ui, running: &mut bool) {
-    let name = if *running { "Pause" } else { "Train" };
-    if ui.button(name).clicked() {
-        *running = !*running;
-    }
-}
-
-/// The training time per frame.
-pub fn milliseconds(ui: &mut Ui, milliseconds: &mut f32) {
-    ui.horizontal(|ui| {
-        let label = ui.label("train");
-        let value = DragValue::new(milliseconds).range(0.1..=100.0).speed(0.1).suffix(" ms");
-        ui.add(value).labelled_by(label.id);
-        ui.label("per frame");
-    });
 }
 
 /// Names and their values.

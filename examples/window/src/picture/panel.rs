@@ -2,11 +2,11 @@
 
 use clap::ValueEnum;
 use eframe::egui::{DragValue, Slider, SliderClamping, Ui};
-use wgrad::LossReport;
 
 use crate::coordinate_network::Kind;
 use crate::files::HAVE_PATHS;
-use crate::widgets::{choose, message, milliseconds, or_dash, table, train_or_pause};
+use crate::run::Run;
+use crate::widgets::{choose, or_dash, table};
 
 /// The logarithm (to base 2) of the fewest points per step.
 pub const SMALLEST_BATCH_LOG2: u32 = 10;
@@ -20,10 +20,6 @@ pub struct Settings {
     pub seed: u64,
     /// The logarithm (to base 2) of the points per step.
     pub batch_log2: u32,
-    /// The training time per frame.
-    pub milliseconds: f32,
-    /// Whether frames train at all.
-    pub running: bool,
     /// The percentage of the view, from the left, that shows the original.
     pub original: f32,
     /// Whether the original is interpolated between its pixels.
@@ -32,15 +28,7 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Settings {
-            kind: Kind::Grid,
-            seed: 1,
-            batch_log2: 12,
-            milliseconds: 4.0,
-            running: false,
-            original: 0.0,
-            is_smooth: false,
-        }
+        Settings { kind: Kind::Grid, seed: 1, batch_log2: 12, original: 0.0, is_smooth: false }
     }
 }
 
@@ -67,27 +55,21 @@ pub enum Action {
 }
 
 /// What the panel shows.
-pub struct Status<'a> {
+pub struct Status {
     /// The picture's name and size.
     pub picture: String,
     /// The network's description.
     pub network: String,
     /// The plan's description.
     pub plan: String,
-    /// The last loss report.
-    pub report: Option<LossReport>,
     /// The last peak signal-to-noise ratio, in decibels.
     pub decibels: Option<f64>,
-    /// The steps of this frame.
-    pub steps: u64,
     /// How much closer than the whole picture.
     pub zoom: f32,
-    /// What went wrong, or what was done last.
-    pub message: Result<&'a str, &'a str>,
 }
 
 /// Shows the panel, changes the settings, and returns the action requested.
-pub fn show(ui: &mut Ui, settings: &mut Settings, status: &Status) -> Option<Action> {
+pub fn show(ui: &mut Ui, settings: &mut Settings, run: &mut Run, status: &Status) -> Option<Action> {
     let mut action = None;
     let mut button = |ui: &mut Ui, name: &str, requests: Action| {
         if ui.button(name).clicked() {
@@ -95,8 +77,7 @@ pub fn show(ui: &mut Ui, settings: &mut Settings, status: &Status) -> Option<Act
         }
     };
 
-    train_or_pause(ui, &mut settings.running);
-    message(ui, status.message);
+    run.show(ui);
 
     ui.add_space(10.0);
     ui.heading("Picture");
@@ -118,7 +99,7 @@ pub fn show(ui: &mut Ui, settings: &mut Settings, status: &Status) -> Option<Act
     button(ui, "Restart", Action::Restart);
 
     ui.add_space(10.0);
-    training(ui, settings, status);
+    training(ui, settings, run, status);
 
     ui.add_space(10.0);
     ui.heading("View");
@@ -134,7 +115,7 @@ pub fn show(ui: &mut Ui, settings: &mut Settings, status: &Status) -> Option<Act
     action
 }
 
-fn training(ui: &mut Ui, settings: &mut Settings, status: &Status) {
+fn training(ui: &mut Ui, settings: &mut Settings, run: &mut Run, status: &Status) {
     ui.heading("Training");
     let batch = Slider::new(&mut settings.batch_log2, SMALLEST_BATCH_LOG2..=16).clamping(SliderClamping::Always);
     let batch = batch.custom_formatter(|log2, _| format!("{}", 1u64 << log2 as u32));
@@ -142,12 +123,12 @@ fn training(ui: &mut Ui, settings: &mut Settings, status: &Status) {
     let batch =
         batch.custom_parser(|text| text.trim().parse::<f64>().ok().map(|points| points.max(1.0).log2().round()));
     ui.add(batch.text("batch size"));
-    milliseconds(ui, &mut settings.milliseconds);
+    run.show_milliseconds(ui);
     let rows = [
-        ("step", or_dash(status.report.map(|report| report.step))),
-        ("loss", or_dash(status.report.map(|report| format!("{:.6}", report.loss)))),
+        ("step", or_dash(run.report.map(|report| report.step))),
+        ("loss", or_dash(run.report.map(|report| format!("{:.6}", report.loss)))),
         ("PSNR", or_dash(status.decibels.map(|decibels| format!("{decibels:.2} dB")))),
-        ("steps per frame", status.steps.to_string()),
+        ("steps per frame", run.steps.to_string()),
     ];
     table(ui, rows);
     ui.weak(&status.plan);

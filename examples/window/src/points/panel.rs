@@ -1,11 +1,12 @@
 //! The controls of the surface: its settings, actions and status.
 
 use eframe::egui::{Slider, SliderClamping, TextEdit, Ui};
-use wgrad::{Activation, Loss, LossReport, Optimizer};
+use wgrad::{Activation, Loss, Optimizer};
 
 use super::data::{Class, Point, PointSet};
 use crate::files::HAVE_PATHS;
-use crate::widgets::{choose, message, milliseconds, or_dash, table, train_or_pause};
+use crate::run::Run;
+use crate::widgets::{choose, or_dash, table};
 
 /// The most hidden layers.
 const MOST_LAYERS: usize = 3;
@@ -27,10 +28,6 @@ pub struct Settings {
     pub optimizer: Optimizer,
     /// The learning rate, which suits the optimizer when that is chosen.
     pub learning_rate: f32,
-    /// The training time per frame.
-    pub milliseconds: f32,
-    /// Whether frames train at all.
-    pub running: bool,
     /// The path for saving and loading a network; in a browser, which has no field for it, the name of a download.
     pub file: String,
 }
@@ -45,8 +42,6 @@ impl Default for Settings {
             loss: Loss::SquaredError,
             optimizer: Optimizer::Sgd,
             learning_rate: usual_rate(Optimizer::Sgd),
-            milliseconds: 4.0,
-            running: false,
             file: "network.safetensors".to_owned(),
         }
     }
@@ -110,16 +105,10 @@ pub struct Status<'a> {
     pub network: String,
     /// The plan's description.
     pub plan: String,
-    /// The last loss report.
-    pub report: Option<LossReport>,
-    /// The steps of this frame.
-    pub steps: u64,
-    /// What went wrong, or what was done last.
-    pub message: Result<&'a str, &'a str>,
 }
 
 /// Shows the panel, changes the settings, and returns the action requested.
-pub fn show(ui: &mut Ui, settings: &mut Settings, status: &Status) -> Option<Action> {
+pub fn show(ui: &mut Ui, settings: &mut Settings, run: &mut Run, status: &Status) -> Option<Action> {
     let mut action = None;
     let mut button = |ui: &mut Ui, name: &str, requests: Action| {
         if ui.button(name).clicked() {
@@ -127,8 +116,7 @@ pub fn show(ui: &mut Ui, settings: &mut Settings, status: &Status) -> Option<Act
         }
     };
 
-    train_or_pause(ui, &mut settings.running);
-    message(ui, status.message);
+    run.show(ui);
 
     ui.add_space(10.0);
     ui.heading("Points");
@@ -157,7 +145,7 @@ pub fn show(ui: &mut Ui, settings: &mut Settings, status: &Status) -> Option<Act
     button(ui, "Reset weights", Action::Reset);
 
     ui.add_space(10.0);
-    training(ui, settings, status);
+    training(ui, settings, run, status);
 
     ui.add_space(10.0);
     ui.heading("File");
@@ -172,7 +160,7 @@ pub fn show(ui: &mut Ui, settings: &mut Settings, status: &Status) -> Option<Act
     action
 }
 
-fn training(ui: &mut Ui, settings: &mut Settings, status: &Status) {
+fn training(ui: &mut Ui, settings: &mut Settings, run: &mut Run, status: &Status) {
     ui.heading("Training");
     choose(ui, "loss", &mut settings.loss, losses());
     if choose(ui, "optimizer", &mut settings.optimizer, Optimizer::ALL.iter().copied()) {
@@ -180,17 +168,17 @@ fn training(ui: &mut Ui, settings: &mut Settings, status: &Status) {
     }
     let learning_rate = Slider::new(&mut settings.learning_rate, 0.0001..=10.0).logarithmic(true);
     ui.add(learning_rate.clamping(SliderClamping::Edits).text("learning rate"));
-    milliseconds(ui, &mut settings.milliseconds);
-    report(ui, status);
+    run.show_milliseconds(ui);
+    report(ui, run, status);
 }
 
-fn report(ui: &mut Ui, status: &Status) {
-    let report = status.report;
+fn report(ui: &mut Ui, run: &Run, status: &Status) {
+    let report = run.report;
     let rows = [
         ("step", or_dash(report.map(|report| report.step))),
         ("epoch", or_dash(report.map(|report| report.epoch))),
         ("loss", or_dash(report.map(|report| format!("{:.6}", report.loss)))),
-        ("steps per frame", status.steps.to_string()),
+        ("steps per frame", run.steps.to_string()),
     ];
     table(ui, rows);
     ui.weak(&status.plan);
